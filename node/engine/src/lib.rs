@@ -1,0 +1,1 @@
+//! The protocol core: pure state machines, no I/O

@@ -1,0 +1,1 @@
+//! Transactions and registers: encoding, ids, signatures, verification

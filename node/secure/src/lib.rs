@@ -1,0 +1,1 @@
+//! Node identity: keys, peer ids, and what a member certificate says

@@ -1,0 +1,1 @@
+//! The signed document from operator to nodes: encoding, signing, checks

@@ -1,0 +1,1 @@
+//! The peer node: sockets, clocks, disks, REST, telemetry, configuration

@@ -1,0 +1,1 @@
+//! Controllers, certificate authority and node service

@@ -1,0 +1,1 @@
+//! A local Kubernetes: control plane and nodes, whole or light, with faults
