@@ -13,9 +13,11 @@
 //! A [`Reader`] never allocates in proportion to a length that it has not compared with a limit and with what is left
 //! of the input, and refuses bytes behind the end. The format of a value begins with a version byte of its own.
 
+mod identifier;
 mod reader;
 mod writer;
 
+pub use identifier::{NotAnIdentifier, from_lower_hex, to_lower_hex};
 pub use reader::{DecodeError, Reader};
 pub use writer::Writer;
 

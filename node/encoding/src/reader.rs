@@ -141,9 +141,10 @@ impl<'a> Reader<'a> {
 
     fn count(&mut self, limit: usize, what: &'static str) -> Result<usize, DecodeError> {
         let length = self.u32(what)?;
-        usize::try_from(length)
-            .ok()
-            .filter(|length| *length <= limit)
-            .ok_or(DecodeError::TooLong { what, length: length.into(), limit: limit as u64 })
+        usize::try_from(length).ok().filter(|length| *length <= limit).ok_or(DecodeError::TooLong {
+            what,
+            length: length.into(),
+            limit: limit as u64,
+        })
     }
 }

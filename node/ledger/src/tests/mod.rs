@@ -1,0 +1,7 @@
+//! What the crate promises, by subject.
+
+mod admission;
+mod message;
+mod samples;
+mod transaction;
+mod vectors;

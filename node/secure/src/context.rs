@@ -1,0 +1,30 @@
+//! What a signature is for.
+
+/// The purpose of a signature. It is signed with the message, so a signature made for one purpose fails for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// An author's signature of a transaction's id.
+    Transaction,
+    /// An origin's signature of a gossip message's digest.
+    Message,
+    /// A node key's signature of the TLS key that speaks for it.
+    TlsBinding,
+    /// A node key's proof in a certificate request.
+    Enrollment,
+    /// The operator's signature of a snapshot's digest.
+    Snapshot,
+}
+
+impl Context {
+    /// What is signed in front of the message: ends with a zero byte, which no name contains, so no context's prefix
+    /// begins another's.
+    pub(crate) const fn prefix(self) -> &'static [u8] {
+        match self {
+            Self::Transaction => b"peerwright/v1/transaction\0",
+            Self::Message => b"peerwright/v1/message\0",
+            Self::TlsBinding => b"peerwright/v1/tls-binding\0",
+            Self::Enrollment => b"peerwright/v1/enrollment\0",
+            Self::Snapshot => b"peerwright/v1/snapshot\0",
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a snapshot says.
+
+use peerwright_secure::PeerId;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the operator wants of a network's nodes. Maps and sets, so that one content has one encoding.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Whose authority vouches for the members.
+    pub trust_domain: String,
+    /// Peers that no node talks to. At most [`MAX_BANS`](crate::MAX_BANS).
+    pub bans: BTreeMap<PeerId, Ban>,
+    /// Registers that the nodes replicate. At most [`MAX_SUBSCRIPTIONS`](crate::MAX_SUBSCRIPTIONS).
+    pub subscriptions: BTreeSet<Subscription>,
+    /// Tuning.
+    pub settings: Settings,
+    /// Certificates (DER) that a member's leaf may chain to, newest first. At most [`MAX_TRUST`](crate::MAX_TRUST).
+    pub trust: Vec<Vec<u8>>,
+    /// Who may call the REST interface.
+    pub api: Api,
+}
+
+/// A ban of one peer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ban {
+    /// The first second in which the ban is over, unix time; never when absent.
+    pub expires_at: Option<u64>,
+}
+
+impl Ban {
+    /// Whether the ban holds at `now_unix_seconds`.
+    #[must_use]
+    pub fn is_in_force(self, now_unix_seconds: u64) -> bool {
+        self.expires_at.is_none_or(|end| now_unix_seconds < end)
+    }
+}
+
+/// A register that the nodes replicate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subscription {
+    /// The register's id.
+    pub register: [u8; 16],
+}
+
+/// Tuning that the operator hands to the nodes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Time between two state heartbeats.
+    pub heartbeat_interval_seconds: u32,
+    /// The longest transaction that a node accepts.
+    pub max_transaction_bytes: u32,
+    /// How long a transaction that a node signs for a client stays valid, unless the client says.
+    pub transaction_ttl_seconds: u32,
+}
+
+/// Who may call the REST interface.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Api {
+    /// Issuer (`iss`) of the tokens that are accepted.
+    pub issuer: String,
+    /// The issuer's public keys: a JSON Web Key Set. At most [`MAX_JWKS_BYTES`](crate::MAX_JWKS_BYTES).
+    pub jwks: Vec<u8>,
+    /// What a caller without a token may do.
+    pub anonymous_role: Role,
+    /// What the tokens' subjects (`sub`) may do; others nothing. At most [`MAX_ACCESS`](crate::MAX_ACCESS).
+    pub access: BTreeMap<String, Role>,
+}
+
+/// What a caller may do; each role may what the ones before it may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Nothing.
+    #[default]
+    None,
+    /// Read registers and the node's state.
+    Reader,
+    /// Hand in transactions.
+    Writer,
+    /// Ban peers on the node that is asked.
+    Moderator,
+    /// Everything.
+    Admin,
+}

@@ -1,0 +1,94 @@
+//! One snapshot, one encoding.
+
+use super::samples::{any_snapshot, largest, sample};
+use crate::{Ban, MAX_SNAPSHOT_BYTES, Snapshot, Subscription};
+use peerwright_encoding::DecodeError;
+use peerwright_secure::PeerId;
+use proptest::prelude::*;
+
+#[test]
+fn every_list_at_its_limit_fits_and_one_more_is_refused() {
+    let snapshot = largest();
+    let payload = snapshot.encode();
+    assert!(payload.len() < MAX_SNAPSHOT_BYTES - 20 * 1024, "{} bytes", payload.len());
+    assert_eq!(Snapshot::decode(&payload), Ok(snapshot.clone()));
+
+    let grow: [fn(&mut Snapshot); 7] = [
+        |snapshot| snapshot.network_uid.push('u'),
+        |snapshot| {
+            snapshot.content.bans.insert(PeerId::from_bytes([0xff; 32]), Ban::default());
+        },
+        |snapshot| {
+            snapshot.content.subscriptions.insert(Subscription { register: [0xff; 16] });
+        },
+        |snapshot| snapshot.content.trust.push(Vec::new()),
+        |snapshot| snapshot.content.trust[0].push(0),
+        |snapshot| snapshot.content.api.jwks.push(0),
+        |snapshot| {
+            snapshot.content.api.access.insert(String::new(), crate::Role::None);
+        },
+    ];
+    for (number, grow) in grow.into_iter().enumerate() {
+        let mut larger = snapshot.clone();
+        grow(&mut larger);
+        let refused = Snapshot::decode(&larger.encode()).unwrap_err();
+        assert!(matches!(refused, DecodeError::TooLong { .. }), "{number}: {refused}");
+    }
+}
+
+#[test]
+fn a_list_out_of_order_or_with_a_repetition_is_refused() {
+    let encoded = sample().encode();
+    let (first, second) = ([0x0b; 16], [0xa0; 16]);
+    let place = encoded.windows(32).position(|window| window == [first, second].concat()).unwrap();
+    for pair in [[second, first], [first, first]] {
+        let mut altered = encoded.clone();
+        altered[place..place + 32].copy_from_slice(&pair.concat());
+        let refused = Snapshot::decode(&altered).unwrap_err();
+        assert_eq!(refused, DecodeError::Invalid("a list in a snapshot is not in ascending order"));
+    }
+}
+
+#[test]
+fn another_format_version_is_refused() {
+    let mut encoded = sample().encode();
+    encoded[0] = 2;
+    assert_eq!(Snapshot::decode(&encoded), Err(DecodeError::Unknown { what: "snapshot format", value: 2 }));
+}
+
+#[test]
+fn the_content_digest_ignores_the_version_and_nothing_else() {
+    let snapshot = sample();
+    let mut later = snapshot.clone();
+    (later.epoch, later.revision) = (9, 9);
+    assert_eq!(later.content.digest(), snapshot.content.digest());
+    later.content.settings.heartbeat_interval_seconds += 1;
+    assert_ne!(later.content.digest(), snapshot.content.digest());
+}
+
+proptest! {
+    #[test]
+    fn a_snapshot_is_read_as_it_was_written(snapshot in any_snapshot()) {
+        prop_assert_eq!(Snapshot::decode(&snapshot.encode()), Ok(snapshot));
+    }
+
+    #[test]
+    fn what_is_accepted_encodes_to_the_same_bytes(
+        snapshot in any_snapshot(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let mut bytes = snapshot.encode();
+        for (place, value) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+        }
+        if let Ok(read) = Snapshot::decode(&bytes) {
+            prop_assert_eq!(read.encode(), bytes);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
+        prop_assert!(Snapshot::decode(&[&[1], bytes.as_slice()].concat()).is_err());
+    }
+}

@@ -1,0 +1,8 @@
+//! What the crate promises, by subject.
+
+mod authority;
+mod format;
+mod order;
+mod samples;
+mod signed;
+mod vector;

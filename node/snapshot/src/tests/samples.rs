@@ -1,0 +1,111 @@
+//! Snapshots to work with.
+
+use crate::{Api, Ban, Content, MAX_ACCESS, MAX_BANS, MAX_JWKS_BYTES, MAX_NETWORK_UID_BYTES, MAX_SUBSCRIPTIONS};
+use crate::{MAX_TEXT_BYTES, MAX_TRUST, MAX_TRUST_CERTIFICATE_BYTES, Role, Settings, Snapshot, Subscription};
+use peerwright_secure::PeerId;
+use proptest::prelude::*;
+
+pub(super) const NETWORK: &str = "6f1c9a1e-0a44-4f5e-9f0e-5a3a52a0c3d1";
+
+/// A snapshot with something in every place.
+pub(super) fn sample() -> Snapshot {
+    let content = Content {
+        trust_domain: "demo.default.peerwright.internal".into(),
+        bans: [
+            (PeerId::from_bytes([0x11; 32]), Ban { expires_at: None }),
+            (PeerId::from_bytes([0x22; 32]), Ban { expires_at: Some(1_800_000_000) }),
+        ]
+        .into(),
+        subscriptions: [Subscription { register: [0xa0; 16] }, Subscription { register: [0x0b; 16] }].into(),
+        settings: Settings {
+            heartbeat_interval_seconds: 30,
+            max_transaction_bytes: 10_485_760,
+            transaction_ttl_seconds: 3_600,
+        },
+        trust: vec![vec![0x30, 0x03, 0x02, 0x01, 0x05], vec![0x30, 0x00]],
+        api: Api {
+            issuer: "https://kubernetes.default.svc.cluster.local".into(),
+            jwks: br#"{"keys":[]}"#.to_vec(),
+            anonymous_role: Role::Reader,
+            access: [
+                ("system:serviceaccount:default:demo-client".to_owned(), Role::Writer),
+                ("admin@example.org".to_owned(), Role::Admin),
+            ]
+            .into(),
+        },
+    };
+    Snapshot { network_uid: NETWORK.into(), epoch: 1, revision: 42, content }
+}
+
+/// A snapshot with every list and text at its limit.
+pub(super) fn largest() -> Snapshot {
+    let number = |index: usize| u32::try_from(index).unwrap().to_be_bytes();
+    let mut snapshot = sample();
+    snapshot.network_uid = "u".repeat(MAX_NETWORK_UID_BYTES);
+    let content = &mut snapshot.content;
+    content.trust_domain = "d".repeat(MAX_TEXT_BYTES);
+    content.bans = (0..MAX_BANS)
+        .map(|index| {
+            let mut peer = [0; 32];
+            peer[..4].copy_from_slice(&number(index));
+            (PeerId::from_bytes(peer), Ban { expires_at: Some(u64::MAX) })
+        })
+        .collect();
+    content.subscriptions = (0..MAX_SUBSCRIPTIONS)
+        .map(|index| {
+            let mut register = [0; 16];
+            register[..4].copy_from_slice(&number(index));
+            Subscription { register }
+        })
+        .collect();
+    content.trust = vec![vec![0x30; MAX_TRUST_CERTIFICATE_BYTES]; MAX_TRUST];
+    content.api.issuer = "i".repeat(MAX_TEXT_BYTES);
+    content.api.jwks = vec![b'j'; MAX_JWKS_BYTES];
+    content.api.access = (0..MAX_ACCESS).map(|index| (format!("{index:0MAX_TEXT_BYTES$}"), Role::Reader)).collect();
+    snapshot
+}
+
+pub(super) fn any_snapshot() -> impl Strategy<Value = Snapshot> {
+    ("[a-f0-9-]{0,36}", any::<u64>(), any::<u64>(), any_content())
+        .prop_map(|(network_uid, epoch, revision, content)| Snapshot { network_uid, epoch, revision, content })
+}
+
+fn any_content() -> impl Strategy<Value = Content> {
+    let bans = prop::collection::btree_map(
+        any::<[u8; 32]>().prop_map(PeerId::from_bytes),
+        any::<Option<u64>>().prop_map(|expires_at| Ban { expires_at }),
+        0..6,
+    );
+    let subscriptions = prop::collection::btree_set(any::<[u8; 16]>(), 0..6)
+        .prop_map(|registers| registers.into_iter().map(|register| Subscription { register }).collect());
+    let settings = any::<[u32; 3]>().prop_map(|[heartbeat, bytes, ttl]| Settings {
+        heartbeat_interval_seconds: heartbeat,
+        max_transaction_bytes: bytes,
+        transaction_ttl_seconds: ttl,
+    });
+    let trust = prop::collection::vec(any::<Vec<u8>>(), 0..3);
+    (".{0,20}", bans, subscriptions, settings, trust, any_api()).prop_map(
+        |(trust_domain, bans, subscriptions, settings, trust, api)| Content {
+            trust_domain,
+            bans,
+            subscriptions,
+            settings,
+            trust,
+            api,
+        },
+    )
+}
+
+fn any_api() -> impl Strategy<Value = Api> {
+    let access = prop::collection::btree_map(".{0,20}", any_role(), 0..6);
+    (".{0,20}", any::<Vec<u8>>(), any_role(), access).prop_map(|(issuer, jwks, anonymous_role, access)| Api {
+        issuer,
+        jwks,
+        anonymous_role,
+        access,
+    })
+}
+
+fn any_role() -> impl Strategy<Value = Role> {
+    prop::sample::select(vec![Role::None, Role::Reader, Role::Writer, Role::Moderator, Role::Admin])
+}

@@ -1,0 +1,37 @@
+//! The version-1 bytes, which nodes in the field must be able to read for ever.
+
+use super::authority::{NOW, signer};
+use super::samples::{NETWORK, sample};
+use crate::{SignedSnapshot, Snapshot};
+
+const ROOT: &str = include_str!("../../vectors/install-root.hex");
+const SIGNER: &str = include_str!("../../vectors/signer.hex");
+const PAYLOAD: &str = include_str!("../../vectors/payload-v1.hex");
+const SIGNED: &str = include_str!("../../vectors/signed-v1.hex");
+
+fn bytes(hex: &str) -> Vec<u8> {
+    hex::decode(hex.trim()).unwrap()
+}
+
+#[test]
+fn the_sample_has_the_version_1_payload() {
+    assert_eq!(hex::encode(sample().encode()), PAYLOAD.trim());
+    assert_eq!(Snapshot::decode(&bytes(PAYLOAD)), Ok(sample()));
+    assert_eq!(
+        hex::encode(sample().content.digest()),
+        "84a11c290c9e95a3e97519bf620540a8584ad48c2f83825089caf659d3751311"
+    );
+}
+
+#[test]
+fn the_version_1_document_is_believed() {
+    let signed = SignedSnapshot::decode(&bytes(SIGNED)).unwrap();
+    assert_eq!(signed.verify(&bytes(ROOT), NETWORK, NOW), Ok(sample()));
+    assert_eq!(hex::encode(signed.digest()), "b29e5882f59f6d928bcaa10a0dc65636cd84e469b9393372e9fead928a9b9ce0");
+}
+
+#[test]
+fn signing_the_sample_again_gives_the_same_bytes() {
+    let signed = SignedSnapshot::sign(&sample(), &signer(), bytes(SIGNER)).unwrap();
+    assert_eq!(hex::encode(signed.encode()), SIGNED.trim());
+}
