@@ -1,1 +1,49 @@
-//! The protocol core: pure state machines, no I/O
+//! The protocol core of a node: pure state machines, no I/O.
+//!
+//! ```text
+//!   what happens            Engine::handle(now, input, out)               what is to be done
+//!  ──────────────   ┌──────────────────────────────────────────────┐   ─────────────────────
+//!   link up, down   │ links      one a peer, who stays, who is dead │   dial, close
+//!   frame      ────▶│ addresses  where peers may be, when to dial   │──▶ send a frame
+//!   timer           │ bans       who no link is kept with           │   arm the timer
+//!   policy          │ outbox     transactions become messages       │   verify
+//!   submission      │ gossip     which messages are new             │   append, read, store a body
+//!   verdict         │ bodies     large transactions, chunk by chunk │   accepted, refused
+//!   store's answer  │ holdings   what is held   sync  what is lacked│   event
+//!                   │ ready      whether this node may serve        │
+//!                   └──────────────────────────────────────────────┘
+//! ```
+//!
+//! [`Engine::handle`] takes in one [`Input`] and adds to [`Outputs`] what follows from it. Time and randomness are given
+//! from outside, storing and verifying are outputs that are answered later, and no order of a hash table reaches an
+//! output: the same inputs give the same outputs, in production and in a simulation. All that is kept is bounded, see
+//! the constants in `bounds.rs`; frames are bounded before anything is allocated for them.
+//!
+//! What the driver owes the engine: `now` never goes back; every question with a token gets one answer; a link's frames
+//! come in order and once, and only between its `LinkUp` and its end; [`Input::Timer`] comes soon after the armed time.
+
+mod addresses;
+mod appends;
+mod bans;
+mod bodies;
+pub mod bounds;
+mod clock;
+mod contract;
+mod engine;
+mod frame;
+mod gossip;
+mod holdings;
+mod links;
+mod outbox;
+mod random;
+mod ranges;
+mod ready;
+mod sync;
+mod timers;
+
+pub use contract::*;
+pub use engine::Engine;
+pub use frame::MAX_FRAME_BYTES;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! How much of anything there may be. Every queue, table and cache of the engine has its bound here, with what happens
+//! when it is full. Bounds that a network sets are in [`Config`](crate::Config) and [`PolicyLimits`](crate::PolicyLimits).
+
+use std::time::Duration;
+
+/// Addresses that are known at once. Full: further addresses of the list are left out, highest sockets first.
+pub const MAX_ADDRESSES: usize = 1_024;
+/// Dials on their way at once. Full: the next address waits until one is answered.
+pub const MAX_DIALS: usize = 10;
+
+/// Transactions that were submitted and are not durable yet. Full: refused as `overloaded`.
+pub const MAX_QUEUED_TRANSACTIONS: usize = 8_192;
+/// Bytes of such transactions. Full: refused as `overloaded`.
+pub const MAX_QUEUED_BYTES: usize = 32 * 1024 * 1024;
+
+/// Messages in one append. The rest waits for the next.
+pub const MAX_APPEND_MESSAGES: usize = 256;
+/// Bytes in one append. The rest waits for the next.
+pub const MAX_APPEND_BYTES: usize = 2 * 1024 * 1024;
+/// Received messages that wait to become durable. Full: dropped; sync brings them again.
+pub const MAX_RECEIVED_QUEUE: usize = 8_192;
+/// Bytes of such messages. Full: dropped; sync brings them again.
+pub const MAX_RECEIVED_BYTES: usize = 32 * 1024 * 1024;
+
+/// Messages with the verifier. Full: dropped; sync brings them again.
+pub const MAX_VERIFYING: usize = 2_048;
+/// Messages with the verifier that one link brought first. Full: dropped; sync brings them again.
+pub const MAX_VERIFYING_PER_LINK: usize = 1_024;
+/// Different bodies with one name (origin, incarnation, sequence) at the verifier. Full: dropped; sync brings it again.
+pub const MAX_CANDIDATES: usize = 3;
+
+/// Origins whose messages are told apart. Full: messages of further origins are not spread by gossip (`seen_full`)
+/// until one is quiet for its time to live; sync still brings them.
+pub const MAX_SEEN_ORIGINS: usize = 16_384;
+/// Newest incarnations of an origin that gossip follows. Older ones are left to sync.
+pub const MAX_INCARNATIONS: usize = 2;
+/// Ranges behind the first hole of an incarnation. Full: messages that would open another are not spread (`behind`)
+/// until a hole closes by arrival or by the origin's floor; sync still brings them.
+pub const MAX_SEEN_RANGES: usize = 256;
+
+/// Origins' lives in registers (register, origin, incarnation) of which it is known what is held. Full: messages of
+/// further ones are spread, but not stored (`streams_full`).
+pub const MAX_STREAMS: usize = 262_144;
+/// Ranges held of one of them. Full: messages that would open another are not stored (`ranges_full`).
+pub const MAX_STREAM_RANGES: usize = 4_096;
+
+/// Rows in one digest frame. More registers take more frames.
+pub const MAX_DIGEST_ROWS: usize = 512;
+/// Registers in one request for what is held. More take more requests.
+pub const MAX_ASKED_REGISTERS: usize = 512;
+/// Rows in one page of what is held. More take more pages, each asked for.
+pub const MAX_PAGE_ROWS: usize = 256;
+/// Ranges in one row of a page. More take more rows.
+pub const MAX_ROW_RANGES: usize = 256;
+/// Ranges in one page, over all rows.
+pub const MAX_PAGE_RANGES: usize = 2_048;
+/// Pages answered to one request. More: the rest comes with a later digest, so that a peer that makes streams up cannot
+/// keep another busy for ever.
+pub const MAX_PAGES: usize = 4_096;
+/// Origins' lives in registers wanted of one link. Full: the next page is asked for once fewer are wanted.
+pub const MAX_WANTED_STREAMS: usize = 4_096;
+/// Ranges wanted of one origin's life of one link. Full: the rest comes with a later digest.
+pub const MAX_WANTED_RANGES: usize = 4_096;
+
+/// Ranges in one pull. More take more pulls.
+pub const MAX_PULL_RANGES: usize = 64;
+/// Messages asked for in one pull, so that several links can share the work.
+pub const MAX_PULL_MESSAGES: u64 = 1_024;
+/// Bytes answered to one pull: the credit of a link, which has one pull under way.
+pub const MAX_PULL_BYTES: usize = 256 * 1024;
+/// Pulled messages of a link that may still be on their way to the store when the next pull is sent.
+pub const PULL_LOW_WATER: usize = 64;
+/// Holes noticed by gossip that wait for their message or for a pull. Full: left to the periodic digest.
+pub const MAX_GAPS: usize = 1_024;
+
+/// Bodies known to be needed. Full: the message is dropped; sync brings it again.
+pub const MAX_FETCHES: usize = 256;
+/// Bodies being fetched at once. The rest waits.
+pub const MAX_ACTIVE_FETCHES: usize = 4;
+/// Messages that wait for one body. Full: dropped; sync brings them again.
+pub const MAX_FETCH_MESSAGES: usize = 8;
+/// Links remembered as holders of one body. Full: further ones are not remembered.
+pub const MAX_FETCH_HOLDERS: usize = 8;
+/// How much of a body one frame carries.
+pub const CHUNK_BYTES: u32 = 64 * 1024;
+/// Chunks of one body asked for and not yet arrived.
+pub const CHUNK_WINDOW: u32 = 4;
+/// Chunks that one link may have asked for and not been sent yet. Full: answered as not held; the peer asks another.
+pub const MAX_SERVED_CHUNKS: usize = 16;
+
+/// A link up for so long, and heard lately, is not given up for another to the same peer, and its end starts the
+/// dialling anew from the shortest wait.
+pub const SETTLED: Duration = Duration::from_secs(10);
+/// An address whose peer is linked by another way is dialled again only after so long, to see whether somebody else
+/// lives there now.
+pub const REVERIFY_ADDRESS: Duration = Duration::from_secs(300);
+/// How long a hole may be a message that overtook another, before it is pulled.
+pub const GAP_PATIENCE: Duration = Duration::from_millis(200);
+/// How long a hole that nobody could fill is left alone.
+pub const GAP_RETRY: Duration = Duration::from_secs(30);
+/// How long after messages came by sync the other links are told what is held now.
+pub const OFFER_DELAY: Duration = Duration::from_millis(100);
+/// The longest that such an offer waits for catching up to end.
+pub const OFFER_LIMIT: Duration = Duration::from_secs(5);
+/// How far clocks may be apart.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
+/// The longest time to live that is believed of a message.
+pub const MAX_TIME_TO_LIVE: Duration = Duration::from_secs(86_400);
+/// How long an origin stands for its messages: its floor follows at this distance.
+pub const FLOOR_DISTANCE: Duration = Duration::from_secs(60);
+/// Wait before a failed operation of the store is tried again.
+pub const STORE_RETRY: Duration = Duration::from_secs(1);
+/// How often quiet origins, and messages whose verdict does not come, are looked for and forgotten.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+/// A verdict that has not come for so long never will.
+pub const VERIFY_LIMIT: Duration = Duration::from_secs(30);
+/// How far below a message that overtook others holes are pulled at once; deeper ones are left to the digest.
+pub const GAP_DEPTH: u64 = 4_096;
+/// A timer that runs out so late was held up by this process being paused: links are given time to be heard again.
+pub const PAUSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,61 @@
+//! What is set once, at start.
+
+use peerwright_secure::NodeKey;
+use std::time::Duration;
+
+/// How one node's engine behaves. [`Config::new`] gives the defaults of production; tests shorten them.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Signs this node's messages; its peer id is this node.
+    pub key: NodeKey,
+    /// The life of this process: larger than of any before it, and durable before the engine starts.
+    pub incarnation: u64,
+    /// Where the engine's choices come from. Two engines with one seed and one history of inputs do the same.
+    pub random_seed: u64,
+    /// A link on which nothing was sent for so long carries a keepalive.
+    pub keepalive: Duration,
+    /// A link on which nothing was heard for so long is closed as `unreachable`.
+    pub unreachable_after: Duration,
+    /// Wait before an address is dialled again after its first failure; doubles with each further one.
+    pub backoff_first: Duration,
+    /// The longest such wait.
+    pub backoff_limit: Duration,
+    /// A dial that the driver has not answered for so long has failed.
+    pub dial_timeout: Duration,
+    /// A node that reached nobody for so long is ready, alone.
+    pub ready_timeout: Duration,
+    /// How long a batch of transactions waits for company.
+    pub batch_window: Duration,
+    /// A pull or chunk that a peer has not answered for so long is asked of another.
+    pub answer_timeout: Duration,
+    /// How many links this node opens to peers.
+    pub outbound_links: usize,
+    /// How many links this node takes from peers. One that takes the place of another link to the same peer is taken
+    /// whatever the number, so it is the sum of both that is never exceeded.
+    pub inbound_links: usize,
+    /// How often a message of this node may be passed on.
+    pub hop_limit: u8,
+}
+
+impl Config {
+    /// The defaults.
+    #[must_use]
+    pub fn new(key: NodeKey, incarnation: u64, random_seed: u64) -> Self {
+        Self {
+            key,
+            incarnation,
+            random_seed,
+            keepalive: Duration::from_secs(1),
+            unreachable_after: Duration::from_secs(5),
+            backoff_first: Duration::from_secs(1),
+            backoff_limit: Duration::from_secs(60),
+            dial_timeout: Duration::from_secs(20),
+            ready_timeout: Duration::from_secs(15),
+            batch_window: Duration::from_millis(2),
+            answer_timeout: Duration::from_secs(5),
+            outbound_links: 30,
+            inbound_links: 20,
+            hop_limit: 16,
+        }
+    }
+}

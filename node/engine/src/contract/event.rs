@@ -1,0 +1,121 @@
+//! What happened, for logs, metrics and people.
+
+use crate::{BanRecord, CloseReason, DialFailure, DownReason, LinkId, Readiness};
+use peerwright_ledger::RegisterId;
+use peerwright_secure::{NodePublicKey, PeerId};
+use std::net::SocketAddr;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A link to a peer is in use.
+    PeerConnected {
+        /// The peer.
+        peer: PeerId,
+        /// The link.
+        link: LinkId,
+        /// Whether this node dialled.
+        outbound: bool,
+    },
+    /// This node closed or refused a link.
+    LinkClosed {
+        /// The peer.
+        peer: PeerId,
+        /// The link.
+        link: LinkId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// A link ended without this node's doing.
+    LinkLost {
+        /// The peer.
+        peer: PeerId,
+        /// The link.
+        link: LinkId,
+        /// Why.
+        reason: DownReason,
+    },
+    /// A dial came to nothing.
+    DialFailed {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        reason: DialFailure,
+        /// How often in a row.
+        failures: u32,
+    },
+    /// An address turned out to be this node's own.
+    OwnAddress {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A peer is banned from now on.
+    PeerBanned {
+        /// The ban.
+        ban: BanRecord,
+    },
+    /// No ban covers the peer any more.
+    PeerUnbanned {
+        /// The peer.
+        peer: PeerId,
+        /// Whether the last ban ended by its own expiry rather than by a change of policy.
+        expired: bool,
+    },
+    /// Another process with this node's key is alive, or one has published under this node's incarnation.
+    DuplicateIdentity {
+        /// The incarnation that is not ours.
+        incarnation: u64,
+    },
+    /// A peer passed on a message, or served a body, that does not verify; its link is closed.
+    BadSignature {
+        /// The peer that passed it on.
+        peer: PeerId,
+        /// Whose message it claimed to be, when it was a message.
+        origin: Option<NodePublicKey>,
+    },
+    /// A peer sent a frame of a known kind that cannot be read; its link is closed.
+    MalformedFrame {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// A peer sent a kind of frame that this version does not know. No violation.
+    UnsupportedFrame {
+        /// The peer.
+        peer: PeerId,
+        /// The frame's version byte.
+        version: u8,
+        /// The frame's kind byte.
+        kind: u8,
+    },
+    /// Something was dropped because its place is full or it came too late. Sync heals it where it matters.
+    Dropped {
+        /// The name of the bound or rule, a metric label.
+        what: &'static str,
+    },
+    /// A peer lacked nothing that it had advertised, or a pull gave all of it: this link has caught up.
+    CaughtUp {
+        /// The peer.
+        peer: PeerId,
+        /// How many messages came by sync on this link so far.
+        messages: u64,
+    },
+    /// The store failed to do what it was asked.
+    StoreFailed {
+        /// What it was asked: a metric label.
+        operation: &'static str,
+    },
+    /// This node now holds, or no longer holds, a register.
+    SubscriptionChanged {
+        /// The register.
+        register: RegisterId,
+        /// Whether it is held from now on.
+        subscribed: bool,
+    },
+    /// Readiness changed.
+    ReadinessChanged {
+        /// What it is now.
+        readiness: Readiness,
+    },
+    /// Draining is done: everything accepted is with the links, and they are closed.
+    Drained,
+}

@@ -1,0 +1,22 @@
+//! The contract with the driver: what goes in, what comes out, and how much of anything there may be.
+
+mod config;
+mod event;
+mod identifiers;
+mod input;
+mod micros;
+mod output;
+mod reason;
+mod view;
+
+pub use config::Config;
+pub use event::Event;
+pub use identifiers::{Address, BanRecord, Held, LinkId, MessageRange, Policy, PolicyLimits, Token};
+pub use input::{BodyRefused, Input, StoreFailed};
+pub use micros::Micros;
+pub use output::{Class, Output, Outputs};
+pub use reason::{CloseReason, DialFailure, DownReason, SubmitRefusal};
+pub use view::{
+    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, PeerView, Readiness, RegisterView, Statistics,
+    StoreStatistics, SubmitStatistics, SyncStatistics,
+};

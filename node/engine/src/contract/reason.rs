@@ -1,0 +1,110 @@
+//! Why something ended or was refused. Each reason has one label, which is also what a metric and the wire say.
+
+use std::fmt;
+
+macro_rules! labelled {
+    ($(#[$outer:meta])* pub enum $name:ident { $($(#[$inner:meta])* $variant:ident => $label:literal,)+ }) => {
+        $(#[$outer])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$inner])* $variant,)+ }
+
+        impl $name {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The reason in one word: metric label and text on the wire.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label,)+ }
+            }
+
+            /// The reason that has this label.
+            #[must_use]
+            pub fn from_label(label: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.label() == label)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(self.label())
+            }
+        }
+    };
+}
+
+labelled! {
+    /// Why the engine closes a link. The driver sends the label as Goodbye.
+    pub enum CloseReason {
+        /// The peer is banned, or this node is.
+        Banned => "banned",
+        /// A better link to the same peer lives.
+        Duplicate => "duplicate",
+        /// The link is to this node itself.
+        Own => "self",
+        /// A link of an older process of this peer.
+        Superseded => "superseded",
+        /// This node has as many links as it keeps.
+        Full => "full",
+        /// Nothing was heard for too long.
+        Unreachable => "unreachable",
+        /// The peer passed on a message, or served a body, that does not verify.
+        BadSignature => "bad_signature",
+        /// The peer sent a frame of a known kind that cannot be read.
+        Malformed => "malformed",
+        /// This node is shutting down.
+        Draining => "draining",
+        /// This node has no policy yet, so it does not know who is banned.
+        Starting => "starting",
+    }
+}
+
+labelled! {
+    /// Why a link ended, as the driver saw it.
+    pub enum DownReason {
+        /// The peer said Goodbye because one of the two is banned.
+        Banned => "banned",
+        /// The peer said Goodbye: it keeps another link to this node.
+        Duplicate => "duplicate",
+        /// The peer said Goodbye for another reason.
+        Goodbye => "goodbye",
+        /// The connection broke.
+        Broken => "broken",
+        /// The peer took what was sent too slowly and the link's queue overflowed.
+        Overload => "overload",
+    }
+}
+
+labelled! {
+    /// Why a dial came to nothing.
+    pub enum DialFailure {
+        /// Nobody answered there.
+        Unreachable => "unreachable",
+        /// The handshake failed: certificate, trust, versions.
+        Handshake => "handshake",
+        /// The peer there is banned, or bans this node.
+        Banned => "banned",
+        /// It took too long.
+        Timeout => "timeout",
+    }
+}
+
+labelled! {
+    /// Why a transaction was not taken.
+    pub enum SubmitRefusal {
+        /// Too much waits already; the client may try again later.
+        Overloaded => "overloaded",
+        /// This node is shutting down.
+        Draining => "draining",
+        /// This node is not a member yet: it does not know what it is to hold. Said by the shell, before there is an engine.
+        WaitingForOperator => "waiting_for_operator",
+        /// This node does not hold the register.
+        NotSubscribed => "not_subscribed",
+        /// The transaction is longer than the network accepts.
+        TooLarge => "too_large",
+        /// This node is banned.
+        Banned => "banned",
+        /// The store fails. What was submitted may still become accepted later.
+        Store => "store_failed",
+    }
+}

@@ -1,0 +1,240 @@
+//! What an engine shows of itself.
+
+use crate::{LinkId, Micros};
+use peerwright_ledger::RegisterId;
+use peerwright_secure::PeerId;
+use std::{net::SocketAddr, time::Duration};
+
+/// Whether a node may serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// It still lacks what its reachable peers advertised when their links came up.
+    Waiting {
+        /// How many messages are known to be missing; zero while it is not known yet.
+        missing: u64,
+    },
+    /// It may serve. Stays so.
+    Ready {
+        /// It became so because nobody was reachable, and has caught up with nobody since.
+        alone: bool,
+    },
+}
+
+impl Readiness {
+    /// Whether a node may serve.
+    #[must_use]
+    pub fn is_ready(self) -> bool {
+        matches!(self, Self::Ready { .. })
+    }
+}
+
+/// Who dialled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Direction {
+    /// This node.
+    Outbound,
+    /// The peer.
+    Inbound,
+}
+
+/// A peer with a live link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerView {
+    /// The peer.
+    pub peer: PeerId,
+    /// The link.
+    pub link: LinkId,
+    /// The life of its process.
+    pub incarnation: u64,
+    /// Who dialled.
+    pub direction: Direction,
+    /// The address dialled, or where the connection came from.
+    pub address: Option<SocketAddr>,
+    /// Since when the link is up.
+    pub since: Micros,
+    /// When something was last heard.
+    pub last_heard: Micros,
+    /// The latest measured round trip.
+    pub round_trip: Option<Duration>,
+    /// Whether the peer says that it is ready; `None` before it said anything.
+    pub ready: Option<bool>,
+    /// How many registers the peer says it holds.
+    pub registers: u32,
+    /// How many messages the peer says it holds in them.
+    pub messages: u64,
+    /// How many messages this node still wants from it.
+    pub missing: u64,
+    /// Bytes of frames sent on the link.
+    pub sent_bytes: u64,
+    /// Bytes of frames received on the link.
+    pub received_bytes: u64,
+}
+
+/// An address that this node dials or may dial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressView {
+    /// The name that was resolved.
+    pub host: String,
+    /// The address.
+    pub socket: SocketAddr,
+    /// Whether it is this node's own.
+    pub own: bool,
+    /// Who was last reached there.
+    pub peer: Option<PeerId>,
+    /// Failures in a row.
+    pub failures: u32,
+}
+
+/// A ban in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BanView {
+    /// The banned peer.
+    pub peer: PeerId,
+    /// When it ends by itself, Unix seconds: the latest of all that cover the peer. `None`: never.
+    pub expires_at: Option<u64>,
+    /// Whether the snapshot bans the peer.
+    pub by_policy: bool,
+    /// Whether this node alone bans the peer.
+    pub by_node: bool,
+}
+
+/// A register that this node holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegisterView {
+    /// The register.
+    pub register: RegisterId,
+    /// How many messages are held.
+    pub messages: u64,
+    /// Whether all that reachable peers advertised is held, as far as this node knows.
+    pub synced: bool,
+}
+
+/// Figures since start unless said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Statistics {
+    /// Links and dialling.
+    pub links: LinkStatistics,
+    /// Transactions handed in here.
+    pub submit: SubmitStatistics,
+    /// Messages spread by gossip.
+    pub gossip: GossipStatistics,
+    /// Catching up.
+    pub sync: SyncStatistics,
+    /// The store, as the engine sees it.
+    pub store: StoreStatistics,
+}
+
+/// Links and dialling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LinkStatistics {
+    /// Links to peers that this node dialled, now.
+    pub outbound: u64,
+    /// Links from peers that dialled this node, now.
+    pub inbound: u64,
+    /// Links on which nothing was heard for more than two keepalives, now.
+    pub silent: u64,
+    /// Known addresses other than this node's own, now.
+    pub addresses: u64,
+    /// Dials on their way, now.
+    pub dialling: u64,
+    /// Addresses whose last dial failed, now.
+    pub failing_addresses: u64,
+    /// Mean round trip over the links that have one, microseconds, now.
+    pub round_trip_micros: u64,
+    /// Bans in force, now.
+    pub bans: u64,
+    /// Links that came up and were kept.
+    pub established: u64,
+    /// Links closed or refused by this node.
+    pub closed: u64,
+    /// Links lost without this node's doing.
+    pub lost: u64,
+    /// Links and dials refused because of a ban.
+    pub refused_banned: u64,
+    /// Dials that came to nothing.
+    pub dial_failures: u64,
+    /// Links closed because nothing was heard.
+    pub unreachable: u64,
+    /// Frames sent.
+    pub frames_sent: u64,
+    /// Bytes of frames sent.
+    pub bytes_sent: u64,
+    /// Frames received.
+    pub frames_received: u64,
+    /// Bytes of frames received.
+    pub bytes_received: u64,
+    /// Frames of a kind that this version does not know.
+    pub frames_unsupported: u64,
+    /// Frames of a known kind that could not be read.
+    pub frames_malformed: u64,
+}
+
+/// Transactions handed in here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SubmitStatistics {
+    /// Transactions that wait to become durable, now.
+    pub queued: u64,
+    /// Their bytes, now.
+    pub queued_bytes: u64,
+    /// Transactions accepted.
+    pub accepted: u64,
+    /// Transactions refused.
+    pub refused: u64,
+    /// Messages that carried the accepted ones.
+    pub messages: u64,
+}
+
+/// Messages spread by gossip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GossipStatistics {
+    /// Origins whose messages are told apart, now.
+    pub origins: u64,
+    /// Messages that wait for the verifier, now.
+    pub verifying: u64,
+    /// Message frames received.
+    pub received: u64,
+    /// Of those, messages seen or held before.
+    pub duplicates: u64,
+    /// Of those, messages past their time to live.
+    pub expired: u64,
+    /// Messages, requests and answers dropped because a bound was reached or nobody had asked.
+    pub dropped: u64,
+    /// Of those, messages that verified for the first time.
+    pub delivered: u64,
+    /// Message frames sent, own and passed on.
+    pub sent: u64,
+    /// Messages that did not verify.
+    pub invalid: u64,
+}
+
+/// Catching up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SyncStatistics {
+    /// Messages known to be missing, now.
+    pub missing: u64,
+    /// Pulls sent.
+    pub pulls: u64,
+    /// Pulls that were not answered in time, or gave nothing.
+    pub pulls_failed: u64,
+    /// Messages stored that came by sync.
+    pub pulled: u64,
+    /// Messages sent to peers that pulled them.
+    pub served: u64,
+    /// Bodies being fetched, now.
+    pub fetching_bodies: u64,
+    /// Bodies fetched and stored.
+    pub bodies: u64,
+    /// Bodies given up.
+    pub bodies_failed: u64,
+}
+
+/// The store, as the engine sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoreStatistics {
+    /// Messages that wait to become durable, now.
+    pub queued: u64,
+    /// Messages made durable.
+    pub appended: u64,
+    /// Operations that failed.
+    pub failures: u64,
+}

@@ -1,0 +1,134 @@
+//! Bodies above 32 KiB: fetching and serving.
+
+use super::{Engine, Turn};
+use crate::{
+    BodyRefused, Class, CloseReason, Event, LinkId, Output, Token,
+    bodies::{ChunkTaken, ChunkWanted, Served},
+    frame::Frame,
+    gossip::Candidate,
+    timers::Timer,
+};
+use peerwright_ledger::{RegisterId, TransactionId};
+
+impl Engine {
+    /// A verified message needs a body before it can be stored.
+    pub(super) fn want_body(&mut self, turn: &mut Turn<'_>, id: TransactionId, size: u32, candidate: Candidate) {
+        let message = candidate.message.clone();
+        if !self.fetches.want(id, size, candidate) {
+            self.dropped(turn, "fetches_full");
+            return self.no_longer_incoming(turn, message.body());
+        }
+        self.start_fetches(turn);
+    }
+
+    /// Starts fetches that wait, and gives up those that nobody can serve.
+    pub(super) fn start_fetches(&mut self, turn: &mut Turn<'_>) {
+        let deadline = turn.now + self.config.answer_timeout;
+        let links = &self.links;
+        let (wanted, orphans) = self.fetches.start(deadline, |link| links.get(link).is_some());
+        self.ask_chunks(turn, &wanted);
+        for candidate in orphans {
+            self.counters.sync.bodies_failed += 1;
+            self.no_longer_incoming(turn, candidate.message.body());
+        }
+        self.await_chunks();
+    }
+
+    fn ask_chunks(&mut self, turn: &mut Turn<'_>, wanted: &[ChunkWanted]) {
+        for ChunkWanted { link, register, id, offset, length } in wanted.iter().copied() {
+            self.send(turn, link, &Frame::ChunkRequest { register, id, offset, length }, Class::Gossip);
+        }
+    }
+
+    pub(super) fn chunk(&mut self, turn: &mut Turn<'_>, link: LinkId, id: TransactionId, offset: u32, bytes: &[u8]) {
+        let deadline = turn.now + self.config.answer_timeout;
+        match self.fetches.chunk(link, id, offset, bytes, deadline) {
+            ChunkTaken::Unwanted => self.dropped(turn, "unrequested"),
+            ChunkTaken::More(wanted) => self.ask_chunks(turn, &wanted),
+            ChunkTaken::Whole { register, bytes } => {
+                let token = self.next_token();
+                self.fetches.storing(&id, token);
+                turn.out.push(Output::StoreBody { token, register, id, bytes });
+            }
+        }
+        self.await_chunks();
+    }
+
+    pub(super) fn chunk_gone(&mut self, turn: &mut Turn<'_>, link: LinkId, id: TransactionId) {
+        self.fetches.gone(link, &id);
+        self.start_fetches(turn);
+    }
+
+    pub(super) fn chunks_overdue(&mut self, turn: &mut Turn<'_>) {
+        self.fetches.leave_overdue(turn.now);
+        self.start_fetches(turn);
+    }
+
+    fn await_chunks(&mut self) {
+        match self.fetches.next_deadline() {
+            Some(at) => self.timers.set(Timer::Fetch, at),
+            None => self.timers.cancel(Timer::Fetch),
+        }
+    }
+
+    pub(super) fn body_stored(&mut self, turn: &mut Turn<'_>, token: Token, result: Result<(), BodyRefused>) {
+        if let Some(body) = self.own_bodies.remove(&token) {
+            return self.own_body_stored(turn, &body, result);
+        }
+        match result {
+            Ok(()) => {
+                let Some((messages, _)) = self.fetches.stored(token) else { return };
+                self.counters.sync.bodies += 1;
+                for candidate in messages {
+                    self.pass_on(turn, &candidate);
+                    self.queue(turn, &candidate);
+                }
+            }
+            Err(BodyRefused::Store) => {
+                let Some((messages, _)) = self.fetches.stored(token) else { return };
+                self.store_failed(turn, "put_body");
+                self.counters.sync.bodies_failed += 1;
+                for candidate in messages {
+                    self.no_longer_incoming(turn, candidate.message.body());
+                }
+            }
+            Err(BodyRefused::Invalid) => {
+                let Some(source) = self.fetches.retry(token) else { return };
+                if let Some(peer) = self.links.get(source).map(|link| link.peer) {
+                    turn.out.event(Event::BadSignature { peer, origin: None });
+                    self.close(turn, source, CloseReason::BadSignature);
+                }
+            }
+        }
+        self.start_fetches(turn);
+    }
+
+    /// Reads a piece of a body for a peer.
+    pub(super) fn serve_chunk(
+        &mut self,
+        turn: &mut Turn<'_>,
+        link: LinkId,
+        register: RegisterId,
+        id: TransactionId,
+        offset: u32,
+        length: u32,
+    ) {
+        let token = self.next_token();
+        let may_serve =
+            self.holdings.is_subscribed(&register) && self.serving.begin(token, Served { link, id, offset });
+        if may_serve {
+            turn.out.push(Output::ReadChunk { token, register, id, offset, length });
+        } else {
+            self.send(turn, link, &Frame::ChunkGone { id }, Class::Bulk);
+        }
+    }
+
+    pub(super) fn chunk_read(&mut self, turn: &mut Turn<'_>, token: Token, bytes: Option<&[u8]>) {
+        let Some(Served { link, id, offset }) = self.serving.end(token) else { return };
+        let frame = match bytes {
+            Some(bytes) => Frame::Chunk { id, offset, bytes },
+            None => Frame::ChunkGone { id },
+        };
+        self.send(turn, link, &frame, Class::Bulk);
+    }
+}

@@ -1,0 +1,132 @@
+//! Frames in and out.
+
+use super::{Engine, Turn};
+use crate::{
+    Class, CloseReason, Event, LinkId, Output,
+    frame::{Frame, FrameRefused},
+    links::PeerState,
+    timers::Timer,
+};
+use bytes::Bytes;
+use peerwright_encoding::DecodeError;
+use peerwright_ledger::{Message, MessageRefused};
+use std::time::Duration;
+
+impl Engine {
+    pub(super) fn frame(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &[u8]) {
+        let Some(state) = self.links.get_mut(link) else { return };
+        state.last_heard = turn.now;
+        state.received_bytes += bytes.len() as u64;
+        self.counters.links.frames_received += 1;
+        self.counters.links.bytes_received += bytes.len() as u64;
+        match Frame::decode(bytes) {
+            Ok(frame) => self.known_frame(turn, link, frame),
+            Err(FrameRefused::Unsupported { version, kind }) => self.unsupported(turn, link, version, kind),
+            Err(FrameRefused::Malformed(_)) => self.malformed(turn, link),
+        }
+    }
+
+    fn known_frame(&mut self, turn: &mut Turn<'_>, link: LinkId, frame: Frame<'_>) {
+        match frame {
+            Frame::Keepalive { sent } => self.send(turn, link, &Frame::Echo { sent }, Class::Control),
+            Frame::Echo { sent } => self.echoed(turn, link, sent),
+            Frame::State { ready, registers, messages } => {
+                if let Some(state) = self.links.get_mut(link) {
+                    state.state = Some(PeerState { ready, registers, messages });
+                }
+            }
+            Frame::Digest { reply, last, rows } => self.digest(turn, link, reply, last, &rows),
+            Frame::HeldRequest { registers, after } => self.serve_page(turn, link, &registers, after.as_ref()),
+            Frame::HeldPage { more, rows } => self.page(turn, link, more, &rows),
+            Frame::Message { hops, message } => {
+                self.counters.gossip.received += 1;
+                if let Some(message) = self.decode(turn, link, message) {
+                    self.gossiped(turn, link, hops, &message);
+                }
+            }
+            Frame::Pull { request, ranges } => self.serve_pull(turn, link, request, ranges),
+            Frame::Pulled { request, message } => {
+                if let Some(message) = self.decode(turn, link, message) {
+                    self.pulled(turn, link, request, &message);
+                }
+            }
+            Frame::PullEnd { request } => self.pull_ended(turn, link, request),
+            Frame::ChunkRequest { register, id, offset, length } => {
+                self.serve_chunk(turn, link, register, id, offset, length);
+            }
+            Frame::Chunk { id, offset, bytes } => self.chunk(turn, link, id, offset, bytes),
+            Frame::ChunkGone { id } => self.chunk_gone(turn, link, id),
+        }
+    }
+
+    /// Reads a message out of a frame. One in a format that is not known is unsupported, all else that cannot be read is
+    /// a violation: nobody passes on what cannot be read.
+    fn decode(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &[u8]) -> Option<Message> {
+        match Message::decode(Bytes::copy_from_slice(bytes)) {
+            Ok(message) => Some(message),
+            Err(MessageRefused::Malformed(DecodeError::Unknown { what: "message format", value })) => {
+                self.unsupported(turn, link, u8::try_from(value).unwrap_or(u8::MAX), crate::frame::kind::MESSAGE);
+                None
+            }
+            Err(_) => {
+                self.malformed(turn, link);
+                None
+            }
+        }
+    }
+
+    fn unsupported(&mut self, turn: &mut Turn<'_>, link: LinkId, version: u8, kind: u8) {
+        self.counters.links.frames_unsupported += 1;
+        if let Some(peer) = self.links.get(link).map(|link| link.peer) {
+            turn.out.event(Event::UnsupportedFrame { peer, version, kind });
+        }
+    }
+
+    fn malformed(&mut self, turn: &mut Turn<'_>, link: LinkId) {
+        self.counters.links.frames_malformed += 1;
+        if let Some(peer) = self.links.get(link).map(|link| link.peer) {
+            turn.out.event(Event::MalformedFrame { peer });
+        }
+        self.close(turn, link, CloseReason::Malformed);
+    }
+
+    /// The peer has answered a keepalive. An answer to one from the future, or from before the link, is not believed.
+    fn echoed(&mut self, turn: &mut Turn<'_>, link: LinkId, sent: u64) {
+        if let Some(state) = self.links.get_mut(link)
+            && (state.since.0..=turn.now.0).contains(&sent)
+        {
+            state.round_trip = Some(Duration::from_micros(turn.now.0 - sent));
+        }
+    }
+
+    /// Sends a frame on a live link.
+    pub(super) fn send(&mut self, turn: &mut Turn<'_>, link: LinkId, frame: &Frame<'_>, class: Class) {
+        self.send_encoded(turn, link, frame.encode(), class);
+    }
+
+    pub(super) fn send_encoded(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: Bytes, class: Class) {
+        let Some(state) = self.links.get_mut(link) else { return };
+        state.last_sent = turn.now;
+        state.sent_bytes += bytes.len() as u64;
+        self.counters.links.frames_sent += 1;
+        self.counters.links.bytes_sent += bytes.len() as u64;
+        turn.out.push(Output::Send { link, bytes, class });
+    }
+
+    /// The state heartbeat: what this node is like, what it holds in short, and when to say so again.
+    pub(super) fn beat(&mut self, turn: &mut Turn<'_>, link: LinkId) {
+        self.send_state(turn, link);
+        self.send_digest(turn, link, false);
+        let interval = self.limits.unwrap_or_default().heartbeat.max(self.config.keepalive);
+        self.timers.set(Timer::Heartbeat(link), turn.now + self.random.around(interval));
+    }
+
+    pub(super) fn send_state(&mut self, turn: &mut Turn<'_>, link: LinkId) {
+        let state = Frame::State {
+            ready: self.ready.is_ready(),
+            registers: u32::try_from(self.holdings.registers().count()).unwrap_or(u32::MAX),
+            messages: self.holdings.all_messages(),
+        };
+        self.send(turn, link, &state, Class::Control);
+    }
+}

@@ -1,0 +1,231 @@
+//! The engine: hands each input to the parts that it concerns, and lets one part's result reach the others.
+
+mod bodies;
+mod frames;
+mod gossip;
+mod peers;
+mod policy;
+mod publish;
+mod storage;
+mod sync;
+mod time;
+mod views;
+
+use crate::{
+    Config, Event, Input, LinkId, Micros, Output, Outputs, PolicyLimits, Readiness, Statistics, Token,
+    addresses::{AddressBook, Backoff},
+    appends::Appends,
+    bans::Bans,
+    bodies::{Fetches, Serving},
+    bounds::SWEEP_INTERVAL,
+    clock::Clock,
+    gossip::{Candidates, Seen},
+    holdings::Holdings,
+    links::{Links, Offer},
+    outbox::Outbox,
+    random::Random,
+    ready::{Ready, Situation},
+    sync::Sync,
+    timers::{Timer, Timers},
+};
+use peerwright_ledger::{RegisterId, TransactionId};
+use peerwright_secure::{NodePublicKey, PeerId};
+use std::{collections::BTreeMap, time::Duration};
+
+/// The shortest of the configured times that are waited for again and again.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// The protocol core of one node.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    own: PeerId,
+    own_key: NodePublicKey,
+    /// The latest `now`.
+    now: Micros,
+    clock: Clock,
+    random: Random,
+    timers: Timers,
+    /// What the driver's timer is set to.
+    armed: Option<Micros>,
+    last_token: u64,
+    /// Limits of the policy; `None` before the first one.
+    limits: Option<PolicyLimits>,
+    bans: Bans,
+    links: Links,
+    book: AddressBook,
+    outbox: Outbox,
+    /// Bodies of submitted transactions that are with the store.
+    own_bodies: BTreeMap<Token, OwnBody>,
+    appends: Appends,
+    candidates: Candidates,
+    seen: Seen,
+    fetches: Fetches,
+    serving: Serving,
+    holdings: Holdings,
+    /// The registers that the store is asked about.
+    loading: Option<(Token, Vec<RegisterId>)>,
+    sync: Sync,
+    ready: Ready,
+    draining: Draining,
+    /// What only rises; gauges are filled in when asked for.
+    counters: Statistics,
+}
+
+/// A large transaction that was submitted here, whose body is with the store.
+#[derive(Debug)]
+struct OwnBody {
+    submission: Token,
+    register: RegisterId,
+    id: TransactionId,
+    size: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Draining {
+    No,
+    Begun,
+    Done,
+}
+
+/// One call of `handle`.
+struct Turn<'o> {
+    now: Micros,
+    /// What the wall clock says.
+    wall: Micros,
+    out: &'o mut Outputs,
+}
+
+impl Engine {
+    /// An engine that knows no policy and no address yet.
+    #[must_use]
+    pub fn new(mut config: Config) -> Self {
+        // A timer that is due again at once would never let the others have their turn.
+        config.keepalive = config.keepalive.max(SHORTEST);
+        config.answer_timeout = config.answer_timeout.max(SHORTEST);
+        config.dial_timeout = config.dial_timeout.max(SHORTEST);
+        Self {
+            own: config.key.peer_id(),
+            own_key: config.key.public(),
+            now: Micros(0),
+            clock: Clock::default(),
+            random: Random::new(config.random_seed),
+            timers: Timers::default(),
+            armed: None,
+            last_token: 0,
+            limits: None,
+            bans: Bans::default(),
+            links: Links::default(),
+            book: AddressBook::new(Backoff::new(config.backoff_first, config.backoff_limit)),
+            outbox: Outbox::new(config.key.clone(), config.incarnation),
+            own_bodies: BTreeMap::new(),
+            appends: Appends::default(),
+            candidates: Candidates::default(),
+            seen: Seen::default(),
+            fetches: Fetches::default(),
+            serving: Serving::default(),
+            holdings: Holdings::default(),
+            loading: None,
+            sync: Sync::default(),
+            ready: Ready::new(config.ready_timeout),
+            draining: Draining::No,
+            counters: Statistics::default(),
+            config,
+        }
+    }
+
+    /// Takes in one thing that happened at `now` and adds to `out` what is to be done about it.
+    pub fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut Outputs) {
+        if self.now == Micros(0) {
+            self.timers.set(Timer::Sweep, now + SWEEP_INTERVAL);
+        }
+        self.now = self.now.max(now);
+        let turn = &mut Turn { now: self.now, wall: self.clock.wall(self.now), out };
+        match input {
+            Input::Addresses { addresses } => {
+                self.book.replace(turn.now, addresses);
+                self.redial(turn);
+            }
+            Input::LinkUp { link, peer, incarnation, outbound, address } => {
+                let direction = if outbound { crate::Direction::Outbound } else { crate::Direction::Inbound };
+                self.link_up(turn, link, &Offer { peer, incarnation, direction, address });
+            }
+            Input::LinkDown { link, reason } => self.link_down(turn, link, reason),
+            Input::DialFailed { address, reason } => self.dial_failed(turn, address, reason),
+            Input::Frame { link, bytes } => self.frame(turn, link, bytes),
+            Input::Policy(policy) => self.policy(turn, &policy),
+            Input::LocalBans(bans) => self.local_bans(turn, &bans),
+            Input::Submit { token, register, id, transaction } => self.submit(turn, token, register, id, transaction),
+            Input::Verified { token, valid } => self.verified(turn, token, valid),
+            Input::Appended { token, result } => self.appended(turn, token, result.is_ok()),
+            Input::Held { token, result } => self.held(turn, token, result.ok()),
+            Input::Read { token, result } => self.read(turn, token, result.ok()),
+            Input::BodyStored { token, result } => self.body_stored(turn, token, result),
+            Input::Chunk { token, bytes } => self.chunk_read(turn, token, bytes.as_deref()),
+            Input::Clock { wall } => self.clock_set(turn, wall),
+            Input::Drain => self.drain(turn),
+            Input::Timer => self.timer(turn),
+        }
+        self.settle(turn);
+    }
+
+    /// What may follow from any input.
+    fn settle(&mut self, turn: &mut Turn<'_>) {
+        self.start_append(turn);
+        self.finish_draining(turn);
+        self.look_ready(turn);
+        let next = self.timers.next();
+        if next != self.armed {
+            if let Some(at) = next {
+                turn.out.push(Output::ArmTimer { at });
+            }
+            self.armed = next;
+        }
+    }
+
+    fn look_ready(&mut self, turn: &mut Turn<'_>) {
+        if self.limits.is_none() || self.ready.readiness(|| 0) == (Readiness::Ready { alone: false }) {
+            return;
+        }
+        let (bans, links) = (&self.bans, &self.links);
+        let situation = Situation {
+            loaded: self.holdings.all_loaded(),
+            links: self.sync.links.len(),
+            links_caught_up: self.sync.links.values().filter(|link| link.caught_up).count(),
+            all_attempted: !self.ready.is_ready() && self.book.all_attempted(|peer| peers::standing(bans, links, peer)),
+        };
+        if self.ready.look(turn.now, situation) {
+            let readiness = self.readiness();
+            turn.out.event(Event::ReadinessChanged { readiness });
+            for link in self.links.ids() {
+                self.send_state(turn, link);
+            }
+        }
+        if let Some(at) = self.ready.next_look(turn.now) {
+            self.timers.set_no_later(Timer::Ready, at);
+        }
+    }
+
+    fn next_token(&mut self) -> Token {
+        self.last_token += 1;
+        Token(self.last_token)
+    }
+
+    fn is_own_life(&self, origin: NodePublicKey, incarnation: u64) -> bool {
+        origin == self.own_key && incarnation == self.config.incarnation
+    }
+
+    fn dropped(&mut self, turn: &mut Turn<'_>, what: &'static str) {
+        self.counters.gossip.dropped += 1;
+        turn.out.event(Event::Dropped { what });
+    }
+
+    fn store_failed(&mut self, turn: &mut Turn<'_>, operation: &'static str) {
+        self.counters.store.failures += 1;
+        turn.out.event(Event::StoreFailed { operation });
+    }
+
+    fn is_live(&self, link: LinkId) -> bool {
+        self.links.get(link).is_some()
+    }
+}

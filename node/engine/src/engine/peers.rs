@@ -1,0 +1,164 @@
+//! Links that come and go, and dialling.
+
+use super::{Draining, Engine, Turn};
+use crate::{
+    CloseReason, DialFailure, Direction, DownReason, Event, LinkId, Output,
+    addresses::Standing,
+    bans::Bans,
+    bounds::{MAX_DIALS, SETTLED},
+    links::{Admission, Link, Links, Offer},
+    sync::LinkSync,
+    timers::Timer,
+};
+use peerwright_secure::PeerId;
+use std::net::SocketAddr;
+
+/// What the address book needs to know of a peer.
+pub(super) fn standing(bans: &Bans, links: &Links, peer: &PeerId) -> Standing {
+    if bans.is_banned(peer) {
+        Standing::Banned
+    } else if links.of_peer(peer).is_some() {
+        Standing::Linked
+    } else {
+        Standing::Free
+    }
+}
+
+impl Engine {
+    pub(super) fn link_up(&mut self, turn: &mut Turn<'_>, link: LinkId, offer: &Offer) {
+        if self.is_live(link) {
+            return;
+        }
+        let verdict = if offer.peer == self.own {
+            if offer.incarnation != self.config.incarnation {
+                turn.out.event(Event::DuplicateIdentity { incarnation: offer.incarnation });
+            }
+            Admission::Refuse(CloseReason::Own)
+        } else if self.limits.is_none() {
+            Admission::Refuse(CloseReason::Starting)
+        } else if self.draining != Draining::No {
+            Admission::Refuse(CloseReason::Draining)
+        } else if self.bans.is_banned(&offer.peer) || self.bans.is_banned(&self.own) {
+            Admission::Refuse(CloseReason::Banned)
+        } else {
+            self.links.admit(turn.now, offer, &self.config)
+        };
+        match verdict {
+            Admission::Keep => self.keep(turn, link, offer),
+            Admission::Replace(existing, reason) => {
+                self.close(turn, existing, reason);
+                self.keep(turn, link, offer);
+            }
+            Admission::Refuse(reason) => self.refuse(turn, link, offer, reason),
+        }
+        self.redial(turn);
+    }
+
+    fn keep(&mut self, turn: &mut Turn<'_>, link: LinkId, offer: &Offer) {
+        self.links.insert(turn.now, link, offer);
+        self.counters.links.established += 1;
+        let outbound = offer.direction == Direction::Outbound;
+        if let Some(address) = offer.address.filter(|_| outbound) {
+            self.book.linked(turn.now, address, link, offer.peer);
+        }
+        turn.out.event(Event::PeerConnected { peer: offer.peer, link, outbound });
+        self.timers.set(Timer::Link(link), turn.now + self.config.keepalive);
+        self.sync.links.insert(link, LinkSync::new(turn.now + self.config.ready_timeout));
+        self.beat(turn, link);
+        self.pump(turn, link);
+    }
+
+    fn refuse(&mut self, turn: &mut Turn<'_>, link: LinkId, offer: &Offer, reason: CloseReason) {
+        self.counters.links.closed += 1;
+        turn.out.push(Output::Close { link, reason });
+        turn.out.event(Event::LinkClosed { peer: offer.peer, link, reason });
+        if reason == CloseReason::Banned {
+            self.counters.links.refused_banned += 1;
+        }
+        let Some(address) = offer.address.filter(|_| offer.direction == Direction::Outbound) else { return };
+        match reason {
+            CloseReason::Own => {
+                self.book.own(address);
+                turn.out.event(Event::OwnAddress { address });
+            }
+            CloseReason::Full | CloseReason::Starting => {
+                self.book.failed(turn.now, address, DialFailure::Unreachable, &mut self.random);
+            }
+            _ => self.book.reached(turn.now, address, offer.peer),
+        }
+    }
+
+    /// Ends a link from this side.
+    pub(super) fn close(&mut self, turn: &mut Turn<'_>, link: LinkId, reason: CloseReason) {
+        let Some(ended) = self.links.remove(link) else { return };
+        turn.out.push(Output::Close { link, reason });
+        turn.out.event(Event::LinkClosed { peer: ended.peer, link, reason });
+        self.counters.links.closed += 1;
+        if reason == CloseReason::Unreachable {
+            self.counters.links.unreachable += 1;
+        }
+        self.link_ended(turn, link, &ended, false);
+    }
+
+    pub(super) fn link_down(&mut self, turn: &mut Turn<'_>, link: LinkId, reason: DownReason) {
+        let Some(ended) = self.links.remove(link) else { return };
+        turn.out.event(Event::LinkLost { peer: ended.peer, link, reason });
+        self.counters.links.lost += 1;
+        self.link_ended(turn, link, &ended, reason == DownReason::Duplicate);
+    }
+
+    /// Takes a link that is not in the table any more out of everything else.
+    fn link_ended(&mut self, turn: &mut Turn<'_>, link: LinkId, ended: &Link, is_duplicate: bool) {
+        let settled = is_duplicate || turn.now.since(ended.since) >= SETTLED;
+        self.book.link_ended(turn.now, link, &ended.peer, settled, &mut self.random);
+        for timer in [Timer::Link(link), Timer::Heartbeat(link), Timer::Answer(link)] {
+            self.timers.cancel(timer);
+        }
+        self.sync.links.remove(&link);
+        self.fetches.link_ended(link);
+        self.start_fetches(turn);
+        self.pump_all(turn);
+        self.redial(turn);
+    }
+
+    pub(super) fn dial_failed(&mut self, turn: &mut Turn<'_>, address: SocketAddr, reason: DialFailure) {
+        self.note_failed_dial(turn, address, reason);
+        self.redial(turn);
+    }
+
+    fn note_failed_dial(&mut self, turn: &mut Turn<'_>, address: SocketAddr, reason: DialFailure) {
+        if let Some(failures) = self.book.failed(turn.now, address, reason, &mut self.random) {
+            self.counters.links.dial_failures += 1;
+            if reason == DialFailure::Banned {
+                self.counters.links.refused_banned += 1;
+            }
+            turn.out.event(Event::DialFailed { address, reason, failures });
+        }
+    }
+
+    /// Dials what is due, and sees when to look again.
+    pub(super) fn redial(&mut self, turn: &mut Turn<'_>) {
+        for address in self.book.overdue(turn.now, self.config.dial_timeout) {
+            self.note_failed_dial(turn, address, DialFailure::Timeout);
+        }
+        if self.limits.is_none() || self.draining != Draining::No || self.bans.is_banned(&self.own) {
+            self.timers.cancel(Timer::Dial);
+            return;
+        }
+        let dialling = self.book.dialling();
+        let room = MAX_DIALS
+            .saturating_sub(dialling)
+            .min(self.config.outbound_links.saturating_sub(self.links.count(Direction::Outbound) + dialling));
+        let (bans, links) = (&self.bans, &self.links);
+        let standing = |peer: &PeerId| standing(bans, links, peer);
+        for address in self.book.take_due(turn.now, room, standing) {
+            turn.out.push(Output::Dial { address });
+        }
+        match self.book.next_due(self.config.dial_timeout, standing) {
+            // What is due and has no room waits for a dial or a link to end, which comes back here.
+            Some(at) if at <= turn.now => self.timers.set(Timer::Dial, turn.now + self.config.dial_timeout),
+            Some(at) => self.timers.set(Timer::Dial, at),
+            None => self.timers.cancel(Timer::Dial),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Catching up, and letting others catch up.
+
+use super::{Engine, Turn};
+use crate::{
+    Class, Event, Held, LinkId, MessageRange, Output, Token,
+    bounds::{MAX_DIGEST_ROWS, MAX_PULL_BYTES, MAX_PULL_MESSAGES, OFFER_DELAY, OFFER_LIMIT, PULL_LOW_WATER},
+    frame::{Cursor, DigestRow, Frame},
+    gossip::Path,
+    holdings::Stream,
+    ranges::Ranges,
+    sync::Overdue,
+    timers::Timer,
+};
+use bytes::Bytes;
+use peerwright_ledger::{Message, MessageBody, RegisterId};
+
+impl Engine {
+    /// Tells a peer in short what is held; as soon as that is known, if it is not.
+    pub(super) fn send_digest(&mut self, turn: &mut Turn<'_>, link: LinkId, reply: bool) {
+        let Some(sync) = self.sync.links.get_mut(&link) else { return };
+        if !self.holdings.all_loaded() {
+            sync.owed_digest = Some(reply || sync.owed_digest == Some(true));
+            return;
+        }
+        let reply = reply || sync.owed_digest.take() == Some(true);
+        let registers: Vec<RegisterId> = self.holdings.registers().collect();
+        let rows: Vec<DigestRow> = registers.iter().filter_map(|register| self.holdings.digest(register)).collect();
+        // A digest without rows says that nothing is held: that is news, too.
+        let pages = rows.len().div_ceil(MAX_DIGEST_ROWS).max(1);
+        for page in 0..pages {
+            let rows = rows.iter().skip(page * MAX_DIGEST_ROWS).take(MAX_DIGEST_ROWS).copied().collect();
+            let last = page + 1 == pages;
+            self.send(turn, link, &Frame::Digest { reply: reply && last, last, rows }, Class::Gossip);
+        }
+    }
+
+    pub(super) fn digest(&mut self, turn: &mut Turn<'_>, link: LinkId, reply: bool, last: bool, rows: &[DigestRow]) {
+        for row in rows {
+            let is_equal = self.holdings.digest(&row.register).is_some_and(|own| own.hash == row.hash);
+            if self.holdings.is_subscribed(&row.register)
+                && !is_equal
+                && let Some(sync) = self.sync.links.get_mut(&link)
+            {
+                sync.differs(row.register);
+            }
+        }
+        if reply {
+            self.send_digest(turn, link, false);
+        }
+        if let Some(sync) = self.sync.links.get_mut(&link).filter(|_| last) {
+            sync.digest_ended();
+        }
+        self.pump(turn, link);
+    }
+
+    /// Tells one page of what is held exactly.
+    pub(super) fn serve_page(
+        &mut self,
+        turn: &mut Turn<'_>,
+        link: LinkId,
+        registers: &[RegisterId],
+        after: Option<&Cursor>,
+    ) {
+        let (rows, more) = self.holdings.page(registers, after);
+        self.send(turn, link, &Frame::HeldPage { more, rows }, Class::Bulk);
+    }
+
+    /// Wants what a peer holds and this node lacks.
+    pub(super) fn page(&mut self, turn: &mut Turn<'_>, link: LinkId, more: bool, rows: &[Held]) {
+        let Some(sync) = self.sync.links.get_mut(&link) else { return };
+        for row in rows {
+            let stream = Stream { register: row.register, origin: row.origin, incarnation: row.incarnation };
+            let is_own = row.origin == self.own_key && row.incarnation == self.config.incarnation;
+            if is_own || !sync.asks_for(&row.register) || !self.holdings.is_loaded(&row.register) {
+                continue;
+            }
+            let mut lacked = Ranges::from_unordered(&row.ranges);
+            if let Some(held) = self.holdings.ranges(&stream) {
+                lacked.subtract(held);
+            }
+            sync.wants.add(stream, &lacked);
+        }
+        if !sync.page_came(more, rows.last().map(Cursor::behind)) {
+            return self.dropped(turn, "unrequested");
+        }
+        self.pump(turn, link);
+    }
+
+    /// Reads for a peer what it pulls.
+    pub(super) fn serve_pull(&mut self, turn: &mut Turn<'_>, link: LinkId, request: u64, ranges: Vec<MessageRange>) {
+        let is_serving = self.sync.links.get(&link).is_none_or(|sync| sync.serving.is_some());
+        if is_serving {
+            return self.dropped(turn, "pull_overlap");
+        }
+        let ranges: Vec<MessageRange> =
+            ranges.into_iter().filter(|range| self.holdings.is_subscribed(&range.register)).collect();
+        if ranges.is_empty() {
+            return self.send(turn, link, &Frame::PullEnd { request }, Class::Bulk);
+        }
+        let token = self.next_token();
+        if let Some(sync) = self.sync.links.get_mut(&link) {
+            sync.serving = Some((token, request));
+        }
+        let max_messages = usize::try_from(MAX_PULL_MESSAGES).unwrap_or(usize::MAX);
+        turn.out.push(Output::ReadMessages { token, ranges, max_messages, max_bytes: MAX_PULL_BYTES });
+    }
+
+    /// Sends a peer what was read for it.
+    pub(super) fn read(&mut self, turn: &mut Turn<'_>, token: Token, messages: Option<Vec<Bytes>>) {
+        if messages.is_none() {
+            self.store_failed(turn, "read");
+        }
+        let serving = self.sync.links.iter_mut().find_map(|(link, sync)| {
+            let (_, request) = sync.serving.take_if(|(serving, _)| *serving == token)?;
+            Some((*link, request))
+        });
+        let Some((link, request)) = serving else { return };
+        for message in messages.unwrap_or_default() {
+            self.counters.sync.served += 1;
+            self.send(turn, link, &Frame::Pulled { request, message: &message }, Class::Bulk);
+        }
+        self.send(turn, link, &Frame::PullEnd { request }, Class::Bulk);
+    }
+
+    /// A message came that was pulled.
+    pub(super) fn pulled(&mut self, turn: &mut Turn<'_>, link: LinkId, request: u64, message: &Message) {
+        let body = message.body();
+        let deadline = turn.now + self.config.answer_timeout;
+        let Some(sync) = self.sync.links.get_mut(&link) else { return };
+        if !sync.pulled(request, body, deadline) {
+            return self.dropped(turn, "unrequested");
+        }
+        self.await_answers(link);
+        let (stream, number) = (Stream::of(body), body.register_sequence);
+        if self.holdings.contains(&stream, number) || self.is_own_life(body.origin, body.incarnation) {
+            return;
+        }
+        if self.is_judged(&stream, body) {
+            self.sync.incoming.pulled(stream, number, link);
+            if let Some((id, _)) = super::gossip::announced(body) {
+                self.fetches.add_holder(&id, link);
+            }
+            return;
+        }
+        self.offer(turn, link, message, Path::Sync);
+    }
+
+    pub(super) fn pull_ended(&mut self, turn: &mut Turn<'_>, link: LinkId, request: u64) {
+        let Some(sync) = self.sync.links.get_mut(&link) else { return };
+        match sync.pull_ended(request) {
+            Some(true) => {}
+            Some(false) => self.counters.sync.pulls_failed += 1,
+            None => return,
+        }
+        // What this link was asked for and did not give is free for others.
+        self.pump_all(turn);
+    }
+
+    /// A message is held now, or given up: pulls that waited for it may go on.
+    pub(super) fn no_longer_incoming(&mut self, turn: &mut Turn<'_>, body: &MessageBody) {
+        for link in self.sync.incoming.end(Stream::of(body), body.register_sequence) {
+            self.pump(turn, link);
+        }
+    }
+
+    pub(super) fn pump_all(&mut self, turn: &mut Turn<'_>) {
+        for link in self.links.ids() {
+            self.pump(turn, link);
+        }
+    }
+
+    /// Asks a peer for the next thing that is lacked, and sees whether this link has caught up.
+    pub(super) fn pump(&mut self, turn: &mut Turn<'_>, link: LinkId) {
+        let deadline = turn.now + self.config.answer_timeout;
+        let Some(sync) = self.sync.links.get_mut(&link) else { return };
+        if let Some((registers, after)) = sync.next_ask(deadline, |register| self.holdings.is_loaded(register)) {
+            self.send(turn, link, &Frame::HeldRequest { registers, after }, Class::Gossip);
+        }
+        let on_their_way = self.sync.incoming.of_link(link);
+        if on_their_way < PULL_LOW_WATER
+            && let Some((request, ranges)) = self.sync.next_pull(link, deadline)
+        {
+            self.counters.sync.pulls += 1;
+            self.send(turn, link, &Frame::Pull { request, ranges }, Class::Gossip);
+        }
+        self.await_answers(link);
+        let Some(sync) = self.sync.links.get_mut(&link) else { return };
+        let is_level = sync.is_level(turn.now, on_their_way);
+        if is_level && !sync.level {
+            sync.caught_up = true;
+            let messages = sync.stored;
+            if let Some(peer) = self.links.get(link).map(|link| link.peer) {
+                turn.out.event(Event::CaughtUp { peer, messages });
+            }
+        }
+        if let Some(sync) = self.sync.links.get_mut(&link) {
+            sync.level = is_level;
+        }
+    }
+
+    /// Gives up what a peer has not answered in time.
+    pub(super) fn answers_overdue(&mut self, turn: &mut Turn<'_>, link: LinkId) {
+        let Some(sync) = self.sync.links.get_mut(&link) else { return };
+        let overdue = sync.take_overdue(turn.now);
+        if overdue.contains(&Overdue::Pull) {
+            self.counters.sync.pulls_failed += 1;
+        }
+        self.pump_all(turn);
+    }
+
+    fn await_answers(&mut self, link: LinkId) {
+        match self.sync.links.get(&link).and_then(crate::sync::LinkSync::next_deadline) {
+            Some(at) => self.timers.set(Timer::Answer(link), at),
+            None => self.timers.cancel(Timer::Answer(link)),
+        }
+    }
+
+    /// Something came by sync: the links are told once catching up has ended, or has taken long.
+    pub(super) fn begin_offer(&mut self, turn: &mut Turn<'_>) {
+        self.sync.offer_since.get_or_insert(turn.now);
+        self.timers.set_no_later(Timer::Offer, turn.now + OFFER_DELAY);
+    }
+
+    pub(super) fn make_offer(&mut self, turn: &mut Turn<'_>) {
+        let Some(since) = self.sync.offer_since else { return };
+        let is_catching_up = self.sync.links.values().any(|link| !link.wants.is_empty());
+        if is_catching_up && turn.now.since(since) < OFFER_LIMIT {
+            self.timers.set(Timer::Offer, turn.now + OFFER_DELAY);
+            return;
+        }
+        self.sync.offer_since = None;
+        for link in self.links.ids() {
+            self.send_digest(turn, link, false);
+        }
+    }
+}

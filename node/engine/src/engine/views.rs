@@ -1,0 +1,91 @@
+//! What the engine shows of itself.
+
+use super::Engine;
+use crate::{
+    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, PeerView, Readiness, RegisterView, Statistics,
+    StoreStatistics, SubmitStatistics, SyncStatistics,
+};
+use std::time::Duration;
+
+impl Engine {
+    /// Figures for metrics and people.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let taken = self.outbox.taken();
+        Statistics {
+            links: self.link_statistics(),
+            submit: SubmitStatistics {
+                queued: taken.transactions as u64,
+                queued_bytes: taken.bytes as u64,
+                ..self.counters.submit
+            },
+            gossip: GossipStatistics {
+                origins: self.seen.origins() as u64,
+                verifying: self.candidates.count() as u64,
+                ..self.counters.gossip
+            },
+            sync: SyncStatistics {
+                missing: self.sync.missing(),
+                fetching_bodies: self.fetches.count() as u64,
+                ..self.counters.sync
+            },
+            store: StoreStatistics { queued: self.appends.queued() as u64, ..self.counters.store },
+        }
+    }
+
+    fn link_statistics(&self) -> LinkStatistics {
+        let (addresses, failing_addresses) = self.book.counts();
+        let round_trips: Vec<Duration> = self.links.iter().filter_map(|(_, link)| link.round_trip).collect();
+        let sum = round_trips.iter().sum::<Duration>().as_micros();
+        let mean = sum.checked_div(round_trips.len() as u128).unwrap_or(0);
+        LinkStatistics {
+            outbound: self.links.count(Direction::Outbound) as u64,
+            inbound: self.links.count(Direction::Inbound) as u64,
+            silent: self.links.iter().filter(|(_, link)| link.is_silent(self.now, &self.config)).count() as u64,
+            addresses: addresses as u64,
+            dialling: self.book.dialling() as u64,
+            failing_addresses: failing_addresses as u64,
+            round_trip_micros: u64::try_from(mean).unwrap_or(u64::MAX),
+            bans: self.bans.count() as u64,
+            ..self.counters.links
+        }
+    }
+
+    /// Peers with a live link, ordered by peer id.
+    #[must_use]
+    pub fn peers(&self) -> Vec<PeerView> {
+        let missing = |id| self.sync.links.get(&id).map_or(0, |sync| sync.wants.count());
+        self.links.by_peer().map(|(id, link)| link.view(id, missing(id))).collect()
+    }
+
+    /// Known addresses, ordered by socket.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<AddressView> {
+        self.book.views()
+    }
+
+    /// Registers that this node holds, ordered by id.
+    #[must_use]
+    pub fn registers(&self) -> Vec<RegisterView> {
+        let view = |register| RegisterView {
+            register,
+            messages: self.holdings.messages(&register),
+            synced: self.ready.is_ready()
+                && self.holdings.is_loaded(&register)
+                && !self.sync.links.values().any(|link| link.lacks(&register)),
+        };
+        self.holdings.registers().map(view).collect()
+    }
+
+    /// Bans in force, ordered by peer id.
+    #[must_use]
+    pub fn bans(&self) -> Vec<BanView> {
+        self.bans.views()
+    }
+
+    /// Whether this node may serve.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.ready.readiness(|| self.sync.missing())
+    }
+}

@@ -1,0 +1,150 @@
+//! Bytes as frames: everything here may be hostile.
+
+use super::{Cursor, DigestRow, Frame, FrameRefused, MAX_FRAME_BYTES, VERSION, kind};
+use crate::{
+    Held, MessageRange,
+    bounds::{
+        CHUNK_BYTES, MAX_ASKED_REGISTERS, MAX_DIGEST_ROWS, MAX_PAGE_RANGES, MAX_PAGE_ROWS, MAX_PULL_RANGES,
+        MAX_ROW_RANGES,
+    },
+};
+use peerwright_encoding::{DecodeError, Reader};
+use peerwright_ledger::{RegisterId, TransactionId, message::MAX_MESSAGE_BYTES};
+use peerwright_secure::NodePublicKey;
+
+impl<'a> Frame<'a> {
+    /// Reads a frame.
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, FrameRefused> {
+        let mut reader = Reader::new(bytes);
+        let version = reader.u8("frame version")?;
+        let kind = reader.u8("frame kind")?;
+        if bytes.len() > MAX_FRAME_BYTES {
+            let (length, limit) = (bytes.len() as u64, MAX_FRAME_BYTES as u64);
+            return Err(DecodeError::TooLong { what: "frame", length, limit }.into());
+        }
+        let unsupported = FrameRefused::Unsupported { version, kind };
+        let frame =
+            if version == VERSION { fields(&mut reader, kind)?.ok_or(unsupported)? } else { return Err(unsupported) };
+        reader.finish()?;
+        Ok(frame)
+    }
+}
+
+fn fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'a>>, DecodeError> {
+    let frame = match kind {
+        kind::KEEPALIVE => Frame::Keepalive { sent: reader.u64("time sent")? },
+        kind::ECHO => Frame::Echo { sent: reader.u64("time sent")? },
+        kind::STATE => Frame::State {
+            ready: reader.bool("readiness")?,
+            registers: reader.u32("registers held")?,
+            messages: reader.u64("messages held")?,
+        },
+        kind::DIGEST => Frame::Digest {
+            reply: reader.bool("reply wanted")?,
+            last: reader.bool("last digest")?,
+            rows: reader.list(MAX_DIGEST_ROWS, "digest rows", digest_row)?,
+        },
+        kind::HELD_REQUEST => Frame::HeldRequest {
+            registers: reader.list(MAX_ASKED_REGISTERS, "registers", register)?,
+            after: reader.option("cursor", cursor)?,
+        },
+        kind::HELD_PAGE => held_page(reader)?,
+        kind::MESSAGE => {
+            Frame::Message { hops: reader.u8("hops")?, message: reader.bytes(MAX_MESSAGE_BYTES, "message")? }
+        }
+        kind::PULL => Frame::Pull {
+            request: reader.u64("request")?,
+            ranges: reader.list(MAX_PULL_RANGES, "ranges", message_range)?,
+        },
+        kind::PULLED => {
+            Frame::Pulled { request: reader.u64("request")?, message: reader.bytes(MAX_MESSAGE_BYTES, "message")? }
+        }
+        kind::PULL_END => Frame::PullEnd { request: reader.u64("request")? },
+        kind::CHUNK_REQUEST => chunk_request(reader)?,
+        kind::CHUNK => Frame::Chunk {
+            id: transaction(reader)?,
+            offset: reader.u32("offset")?,
+            bytes: reader.bytes(CHUNK_BYTES as usize, "chunk")?,
+        },
+        kind::CHUNK_GONE => Frame::ChunkGone { id: transaction(reader)? },
+        _ => return Ok(None),
+    };
+    Ok(Some(frame))
+}
+
+fn chunk_request(reader: &mut Reader<'_>) -> Result<Frame<'static>, DecodeError> {
+    let (register, id) = (register(reader)?, transaction(reader)?);
+    let (offset, length) = (reader.u32("offset")?, reader.u32("length")?);
+    if !(1..=CHUNK_BYTES).contains(&length) {
+        return Err(DecodeError::Invalid("the length of a chunk is not between 1 byte and 64 KiB"));
+    }
+    Ok(Frame::ChunkRequest { register, id, offset, length })
+}
+
+fn held_page(reader: &mut Reader<'_>) -> Result<Frame<'static>, DecodeError> {
+    let more = reader.bool("more pages")?;
+    let rows = reader.list(MAX_PAGE_ROWS, "rows", held_row)?;
+    if rows.iter().map(|row| row.ranges.len()).sum::<usize>() > MAX_PAGE_RANGES {
+        return Err(DecodeError::Invalid("a page has too many ranges"));
+    }
+    Ok(Frame::HeldPage { more, rows })
+}
+
+fn held_row(reader: &mut Reader<'_>) -> Result<Held, DecodeError> {
+    let row = Held {
+        register: register(reader)?,
+        origin: origin(reader)?,
+        incarnation: reader.u64("incarnation")?,
+        ranges: reader.list(MAX_ROW_RANGES, "ranges", |reader| {
+            Ok((reader.u64("first of a range")?, reader.u64("last of a range")?))
+        })?,
+    };
+    let mut previous_end = None;
+    for (from, to) in &row.ranges {
+        let follows = previous_end.is_none_or(|end: u64| end.checked_add(1).is_some_and(|touching| *from > touching));
+        if *from == 0 || from > to || !follows {
+            return Err(DecodeError::Invalid("ranges are not ascending and apart"));
+        }
+        previous_end = Some(*to);
+    }
+    Ok(row)
+}
+
+fn message_range(reader: &mut Reader<'_>) -> Result<MessageRange, DecodeError> {
+    let range = MessageRange {
+        register: register(reader)?,
+        origin: origin(reader)?,
+        incarnation: reader.u64("incarnation")?,
+        from: reader.u64("first of a range")?,
+        to: reader.u64("last of a range")?,
+    };
+    if range.from == 0 || range.from > range.to {
+        return Err(DecodeError::Invalid("a range ends before it begins"));
+    }
+    Ok(range)
+}
+
+fn digest_row(reader: &mut Reader<'_>) -> Result<DigestRow, DecodeError> {
+    Ok(DigestRow { register: register(reader)?, messages: reader.u64("messages held")?, hash: reader.array("hash")? })
+}
+
+fn cursor(reader: &mut Reader<'_>) -> Result<Cursor, DecodeError> {
+    Ok(Cursor {
+        register: register(reader)?,
+        origin: origin(reader)?,
+        incarnation: reader.u64("incarnation")?,
+        register_sequence: reader.u64("register sequence")?,
+    })
+}
+
+fn register(reader: &mut Reader<'_>) -> Result<RegisterId, DecodeError> {
+    Ok(RegisterId::from_bytes(reader.array("register")?))
+}
+
+fn transaction(reader: &mut Reader<'_>) -> Result<TransactionId, DecodeError> {
+    Ok(TransactionId::from_bytes(reader.array("transaction")?))
+}
+
+fn origin(reader: &mut Reader<'_>) -> Result<NodePublicKey, DecodeError> {
+    Ok(NodePublicKey::from_bytes(reader.array("origin")?))
+}

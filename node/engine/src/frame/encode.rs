@@ -1,0 +1,61 @@
+//! Frames as bytes.
+
+use super::{Frame, VERSION, kind};
+use bytes::Bytes;
+use peerwright_encoding::Writer;
+
+impl Frame<'_> {
+    /// The frame's canonical bytes.
+    pub(crate) fn encode(&self) -> Bytes {
+        let mut writer = Writer::with_capacity(64 + self.long_field());
+        writer.u8(VERSION);
+        match self {
+            Self::Keepalive { sent } => writer.u8(kind::KEEPALIVE).u64(*sent),
+            Self::Echo { sent } => writer.u8(kind::ECHO).u64(*sent),
+            Self::State { ready, registers, messages } => {
+                writer.u8(kind::STATE).bool(*ready).u32(*registers).u64(*messages)
+            }
+            Self::Digest { reply, last, rows } => {
+                writer.u8(kind::DIGEST).bool(*reply).bool(*last).list(rows, |writer, row| {
+                    writer.raw(row.register.as_bytes()).u64(row.messages).raw(&row.hash);
+                })
+            }
+            Self::HeldRequest { registers, after } => {
+                writer.u8(kind::HELD_REQUEST).list(registers, |writer, register| {
+                    writer.raw(register.as_bytes());
+                });
+                writer.option(*after, |writer, after| {
+                    writer.raw(after.register.as_bytes()).raw(after.origin.as_bytes());
+                    writer.u64(after.incarnation).u64(after.register_sequence);
+                })
+            }
+            Self::HeldPage { more, rows } => writer.u8(kind::HELD_PAGE).bool(*more).list(rows, |writer, row| {
+                writer.raw(row.register.as_bytes()).raw(row.origin.as_bytes()).u64(row.incarnation);
+                writer.list(&row.ranges, |writer, (from, to)| {
+                    writer.u64(*from).u64(*to);
+                });
+            }),
+            Self::Message { hops, message } => writer.u8(kind::MESSAGE).u8(*hops).bytes(message),
+            Self::Pull { request, ranges } => writer.u8(kind::PULL).u64(*request).list(ranges, |writer, range| {
+                writer.raw(range.register.as_bytes()).raw(range.origin.as_bytes());
+                writer.u64(range.incarnation).u64(range.from).u64(range.to);
+            }),
+            Self::Pulled { request, message } => writer.u8(kind::PULLED).u64(*request).bytes(message),
+            Self::PullEnd { request } => writer.u8(kind::PULL_END).u64(*request),
+            Self::ChunkRequest { register, id, offset, length } => {
+                writer.u8(kind::CHUNK_REQUEST).raw(register.as_bytes()).raw(id.as_bytes()).u32(*offset).u32(*length)
+            }
+            Self::Chunk { id, offset, bytes } => writer.u8(kind::CHUNK).raw(id.as_bytes()).u32(*offset).bytes(bytes),
+            Self::ChunkGone { id } => writer.u8(kind::CHUNK_GONE).raw(id.as_bytes()),
+        };
+        writer.finish().into()
+    }
+
+    fn long_field(&self) -> usize {
+        match self {
+            Self::Message { message, .. } | Self::Pulled { message, .. } => message.len(),
+            Self::Chunk { bytes, .. } => bytes.len(),
+            _ => 0,
+        }
+    }
+}

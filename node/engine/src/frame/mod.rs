@@ -1,0 +1,151 @@
+//! What two engines say to each other over a link.
+//!
+//! ```text
+//! version u8 = 1 | kind u8 | fields, canonical encoding
+//!
+//!  1 Keepalive     2 Echo                        a link is alive, and how far away its peer is
+//!  3 State                                       the state heartbeat
+//!  4 Digest        5 HeldRequest   6 HeldPage    what is held: in short, asked for, in full
+//!  7 Message                                     gossip
+//!  8 Pull          9 Pulled       10 PullEnd     sync, one pull under way a link
+//! 11 ChunkRequest 12 Chunk        13 ChunkGone   bodies above 32 KiB
+//! ```
+//!
+//! A version or kind that is not known is `unsupported` and no violation: a newer peer may speak of things that this
+//! one does not know. A known kind that cannot be read is a violation. Nothing is allocated before its length has been
+//! compared with a bound and with what is left of the frame.
+
+mod decode;
+mod encode;
+#[cfg(test)]
+mod tests;
+
+use crate::{Held, MessageRange};
+use peerwright_encoding::DecodeError;
+use peerwright_ledger::{RegisterId, TransactionId, message::MAX_MESSAGE_BYTES};
+use peerwright_secure::NodePublicKey;
+use thiserror::Error;
+
+/// The longest frame that an engine sends or reads.
+pub const MAX_FRAME_BYTES: usize = 64 * 1024 + 256;
+
+const _: () = assert!(MAX_MESSAGE_BYTES + 64 <= MAX_FRAME_BYTES);
+
+pub(crate) const VERSION: u8 = 1;
+
+pub(crate) mod kind {
+    pub(crate) const KEEPALIVE: u8 = 1;
+    pub(crate) const ECHO: u8 = 2;
+    pub(crate) const STATE: u8 = 3;
+    pub(crate) const DIGEST: u8 = 4;
+    pub(crate) const HELD_REQUEST: u8 = 5;
+    pub(crate) const HELD_PAGE: u8 = 6;
+    pub(crate) const MESSAGE: u8 = 7;
+    pub(crate) const PULL: u8 = 8;
+    pub(crate) const PULLED: u8 = 9;
+    pub(crate) const PULL_END: u8 = 10;
+    pub(crate) const CHUNK_REQUEST: u8 = 11;
+    pub(crate) const CHUNK: u8 = 12;
+    pub(crate) const CHUNK_GONE: u8 = 13;
+}
+
+/// One frame; long fields stay in the bytes that it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Frame<'a> {
+    /// Something to hear on an idle link. Answered by `Echo` with the same number.
+    Keepalive {
+        /// The sender's own time.
+        sent: u64,
+    },
+    Echo {
+        sent: u64,
+    },
+    /// What the sender is like.
+    State {
+        ready: bool,
+        registers: u32,
+        messages: u64,
+    },
+    /// What the sender holds, a row a register. Registers that no frame up to `last` names, it does not hold.
+    Digest {
+        /// The sender wants the receiver's digest.
+        reply: bool,
+        last: bool,
+        rows: Vec<DigestRow>,
+    },
+    /// Asks what exactly is held of these registers, behind a place.
+    HeldRequest {
+        registers: Vec<RegisterId>,
+        after: Option<Cursor>,
+    },
+    HeldPage {
+        /// There is more behind the last row.
+        more: bool,
+        rows: Vec<Held>,
+    },
+    /// A message on its way.
+    Message {
+        /// How often it may be passed on.
+        hops: u8,
+        message: &'a [u8],
+    },
+    /// Asks for messages.
+    Pull {
+        request: u64,
+        ranges: Vec<MessageRange>,
+    },
+    Pulled {
+        request: u64,
+        message: &'a [u8],
+    },
+    /// Nothing more comes for this pull.
+    PullEnd {
+        request: u64,
+    },
+    /// Asks for a piece of a body.
+    ChunkRequest {
+        register: RegisterId,
+        id: TransactionId,
+        offset: u32,
+        length: u32,
+    },
+    Chunk {
+        id: TransactionId,
+        offset: u32,
+        bytes: &'a [u8],
+    },
+    /// The body that a piece was asked of is not held, or too much was asked for.
+    ChunkGone {
+        id: TransactionId,
+    },
+}
+
+/// What is held of one register, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DigestRow {
+    pub register: RegisterId,
+    /// How many messages.
+    pub messages: u64,
+    /// The first half of a SHA-256 over all that [`Held`] says of the register.
+    pub hash: [u8; 16],
+}
+
+/// A place in the order of what is held: behind this message of this origin's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    pub register: RegisterId,
+    pub origin: NodePublicKey,
+    pub incarnation: u64,
+    pub register_sequence: u64,
+}
+
+/// Why bytes are not taken as a frame.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum FrameRefused {
+    /// A version or kind that this node does not know.
+    #[error("frame of unknown version {version} or kind {kind}")]
+    Unsupported { version: u8, kind: u8 },
+    /// A known kind that cannot be read.
+    #[error("the frame cannot be read: {0}")]
+    Malformed(#[from] DecodeError),
+}

@@ -1,0 +1,130 @@
+use super::{Cursor, DigestRow, Frame, FrameRefused, MAX_FRAME_BYTES};
+use crate::{Held, MessageRange, bounds};
+use peerwright_ledger::{RegisterId, TransactionId};
+use peerwright_secure::NodePublicKey;
+use proptest::prelude::*;
+
+const REGISTER: RegisterId = RegisterId::from_bytes([1; 16]);
+const TRANSACTION: TransactionId = TransactionId::from_bytes([2; 32]);
+
+fn origin() -> NodePublicKey {
+    NodePublicKey::from_bytes([3; 32])
+}
+
+fn one_of_each() -> Vec<Frame<'static>> {
+    let cursor = Cursor { register: REGISTER, origin: origin(), incarnation: 4, register_sequence: 5 };
+    let held = Held { register: REGISTER, origin: origin(), incarnation: 4, ranges: vec![(1, 2), (4, u64::MAX)] };
+    let range = MessageRange { register: REGISTER, origin: origin(), incarnation: 4, from: 1, to: 9 };
+    vec![
+        Frame::Keepalive { sent: 7 },
+        Frame::Echo { sent: 7 },
+        Frame::State { ready: true, registers: 2, messages: 3 },
+        Frame::Digest {
+            reply: true,
+            last: false,
+            rows: vec![DigestRow { register: REGISTER, messages: 5, hash: [9; 16] }],
+        },
+        Frame::HeldRequest { registers: vec![REGISTER], after: Some(cursor) },
+        Frame::HeldRequest { registers: vec![], after: None },
+        Frame::HeldPage { more: true, rows: vec![held] },
+        Frame::Message { hops: 3, message: b"message" },
+        Frame::Pull { request: 1, ranges: vec![range] },
+        Frame::Pulled { request: 1, message: b"message" },
+        Frame::PullEnd { request: 1 },
+        Frame::ChunkRequest { register: REGISTER, id: TRANSACTION, offset: 65_536, length: 10 },
+        Frame::Chunk { id: TRANSACTION, offset: 65_536, bytes: b"chunk" },
+        Frame::ChunkGone { id: TRANSACTION },
+    ]
+}
+
+#[test]
+fn what_is_encoded_is_decoded() {
+    for frame in one_of_each() {
+        assert_eq!(Frame::decode(&frame.encode()), Ok(frame.clone()));
+    }
+}
+
+#[test]
+fn a_frame_has_one_encoding() {
+    for frame in one_of_each() {
+        let mut longer = frame.encode().to_vec();
+        longer.push(0);
+        assert!(matches!(Frame::decode(&longer), Err(FrameRefused::Malformed(_))), "{frame:?}");
+        let shorter = &longer[..longer.len() - 2];
+        assert!(matches!(Frame::decode(shorter), Err(FrameRefused::Malformed(_))), "{frame:?}");
+    }
+}
+
+#[test]
+fn a_keepalive_is_of_the_sixteen_byte_class() {
+    assert_eq!(*Frame::Keepalive { sent: 258 }.encode(), [1, 1, 0, 0, 0, 0, 0, 0, 1, 2]);
+}
+
+#[test]
+fn an_unknown_version_or_kind_is_unsupported_and_not_malformed() {
+    assert_eq!(Frame::decode(&[2, 1, 0]), Err(FrameRefused::Unsupported { version: 2, kind: 1 }));
+    assert_eq!(Frame::decode(&[1, 200, 0]), Err(FrameRefused::Unsupported { version: 1, kind: 200 }));
+    assert!(matches!(Frame::decode(&[1]), Err(FrameRefused::Malformed(_))));
+}
+
+#[test]
+fn lists_are_bounded() {
+    let row = DigestRow { register: REGISTER, messages: 5, hash: [9; 16] };
+    let fits = Frame::Digest { reply: false, last: true, rows: vec![row; bounds::MAX_DIGEST_ROWS] };
+    assert!(Frame::decode(&fits.encode()).is_ok());
+    let above = Frame::Digest { reply: false, last: true, rows: vec![row; bounds::MAX_DIGEST_ROWS + 1] };
+    assert!(matches!(Frame::decode(&above.encode()), Err(FrameRefused::Malformed(_))));
+}
+
+#[test]
+fn the_largest_of_each_list_fits_a_frame() {
+    let ranges: Vec<(u64, u64)> =
+        (1..=bounds::MAX_ROW_RANGES as u64).map(|number| (number * 3, number * 3 + 1)).collect();
+    let full = bounds::MAX_PAGE_RANGES / bounds::MAX_ROW_RANGES;
+    let row = |index| Held {
+        register: REGISTER,
+        origin: origin(),
+        incarnation: 1,
+        ranges: if index < full { ranges.clone() } else { Vec::new() },
+    };
+    let page = Frame::HeldPage { more: true, rows: (0..bounds::MAX_PAGE_ROWS).map(row).collect() };
+    let registers = vec![REGISTER; bounds::MAX_ASKED_REGISTERS];
+    let chunk = vec![0; bounds::CHUNK_BYTES as usize];
+    for frame in [
+        page,
+        Frame::HeldRequest { registers, after: None },
+        Frame::Chunk { id: TRANSACTION, offset: 0, bytes: &chunk },
+    ] {
+        let bytes = frame.encode();
+        assert!(bytes.len() <= MAX_FRAME_BYTES, "{}", bytes.len());
+        assert!(Frame::decode(&bytes).is_ok());
+    }
+}
+
+#[test]
+fn ranges_that_overlap_touch_or_end_before_they_begin_are_malformed() {
+    for ranges in [vec![(1, 2), (3, 4)], vec![(5, 6), (1, 2)], vec![(2, 1)], vec![(0, 1)], vec![(1, u64::MAX), (1, 2)]]
+    {
+        let row = Held { register: REGISTER, origin: origin(), incarnation: 1, ranges };
+        let bytes = Frame::HeldPage { more: false, rows: vec![row] }.encode();
+        assert!(matches!(Frame::decode(&bytes), Err(FrameRefused::Malformed(_))));
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        drop(Frame::decode(&bytes));
+    }
+
+    #[test]
+    fn no_fields_of_a_known_kind_make_the_decoder_panic(
+        kind in 0..16u8,
+        fields in prop::collection::vec(prop_oneof![Just(0u8), Just(1), Just(255), any::<u8>()], 0..200),
+    ) {
+        let bytes = [[1, kind].as_slice(), &fields].concat();
+        if let Ok(frame) = Frame::decode(&bytes) {
+            prop_assert_eq!(frame.encode(), bytes);
+        }
+    }
+}

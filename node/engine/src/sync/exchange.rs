@@ -1,0 +1,226 @@
+//! The sync of one link: what the peer was asked, what it is being served, and whether it is level.
+
+use super::Wants;
+use crate::{
+    MessageRange, Micros, Token,
+    bounds::{MAX_ASKED_REGISTERS, MAX_PAGES},
+    frame::Cursor,
+    holdings::Stream,
+};
+use peerwright_ledger::{MessageBody, RegisterId};
+use std::collections::BTreeSet;
+
+/// A request for what is held.
+#[derive(Debug)]
+struct Asking {
+    registers: Vec<RegisterId>,
+    after: Option<Cursor>,
+    pages: usize,
+    /// When the answer is overdue; `None` while the next page is not asked for yet.
+    deadline: Option<Micros>,
+}
+
+#[derive(Debug)]
+struct Pull {
+    request: u64,
+    ranges: Vec<MessageRange>,
+    received: u64,
+    deadline: Micros,
+}
+
+/// What a peer did not answer in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    Page,
+    Pull,
+}
+
+/// The sync of one link.
+#[derive(Debug)]
+pub(crate) struct LinkSync {
+    /// Until when the peer's first digest is waited for.
+    digest_deadline: Micros,
+    has_digest: bool,
+    to_ask: BTreeSet<RegisterId>,
+    asking: Option<Asking>,
+    pub wants: Wants,
+    pull: Option<Pull>,
+    last_request: u64,
+    /// The store's read that answers the peer's pull, with the pull's number.
+    pub serving: Option<(Token, u64)>,
+    /// Whether this node's digest is to be sent as soon as the store has told what is held; and wants a reply.
+    pub owed_digest: Option<bool>,
+    /// Whether nothing was lacked when last looked at.
+    pub level: bool,
+    /// Whether everything that the peer first advertised was got.
+    pub caught_up: bool,
+    /// Messages stored that came by sync on this link.
+    pub stored: u64,
+}
+
+impl LinkSync {
+    /// A link that came up; its peer's digest is waited for until `digest_deadline`.
+    pub(crate) fn new(digest_deadline: Micros) -> Self {
+        Self {
+            digest_deadline,
+            has_digest: false,
+            to_ask: BTreeSet::new(),
+            asking: None,
+            wants: Wants::default(),
+            pull: None,
+            last_request: 0,
+            serving: None,
+            owed_digest: None,
+            level: false,
+            caught_up: false,
+            stored: 0,
+        }
+    }
+
+    /// The peer's digest is whole.
+    pub(crate) fn digest_ended(&mut self) {
+        self.has_digest = true;
+    }
+
+    /// The peer holds something else of this register.
+    pub(crate) fn differs(&mut self, register: RegisterId) {
+        self.to_ask.insert(register);
+    }
+
+    /// Forgets about registers that `keep` does not name.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&RegisterId) -> bool) {
+        self.to_ask.retain(&keep);
+        self.wants.retain(&keep);
+    }
+
+    /// The next request for what is held, if one may be made. Only registers whose own content is known are asked for:
+    /// all others would seem to lack everything.
+    pub(crate) fn next_ask(
+        &mut self,
+        deadline: Micros,
+        is_loaded: impl Fn(&RegisterId) -> bool,
+    ) -> Option<(Vec<RegisterId>, Option<Cursor>)> {
+        if self.wants.is_full() {
+            return None;
+        }
+        if self.asking.is_none() {
+            let registers: Vec<RegisterId> =
+                self.to_ask.iter().filter(|register| is_loaded(register)).take(MAX_ASKED_REGISTERS).copied().collect();
+            if registers.is_empty() {
+                return None;
+            }
+            for register in &registers {
+                self.to_ask.remove(register);
+            }
+            self.asking = Some(Asking { registers, after: None, pages: 0, deadline: None });
+        }
+        let asking = self.asking.as_mut().filter(|asking| asking.deadline.is_none())?;
+        asking.deadline = Some(deadline);
+        Some((asking.registers.clone(), asking.after))
+    }
+
+    /// A page came. Says whether it was asked for. `end` is the place of its last row; the next page is asked for when
+    /// there is `more` and it lies behind this one.
+    pub(crate) fn page_came(&mut self, more: bool, end: Option<Cursor>) -> bool {
+        let Some(asking) = self.asking.as_mut().filter(|asking| asking.deadline.is_some()) else { return false };
+        let advances = end.as_ref().map(Cursor::place) > asking.after.as_ref().map(Cursor::place);
+        asking.pages += 1;
+        if more && advances && asking.pages < MAX_PAGES {
+            asking.after = end;
+            asking.deadline = None;
+        } else {
+            self.asking = None;
+        }
+        true
+    }
+
+    /// Whether a row of this register may come with the page that was asked for.
+    pub(crate) fn asks_for(&self, register: &RegisterId) -> bool {
+        self.asking.as_ref().is_some_and(|asking| asking.registers.contains(register))
+    }
+
+    pub(crate) fn may_pull(&self) -> bool {
+        self.pull.is_none() && !self.wants.is_empty()
+    }
+
+    /// Begins a pull and gives its number.
+    pub(crate) fn begin_pull(&mut self, ranges: Vec<MessageRange>, deadline: Micros) -> u64 {
+        self.last_request += 1;
+        self.pull = Some(Pull { request: self.last_request, ranges, received: 0, deadline });
+        self.last_request
+    }
+
+    /// What the peer is being asked for.
+    pub(crate) fn pulling(&self) -> &[MessageRange] {
+        self.pull.as_ref().map_or(&[], |pull| &pull.ranges)
+    }
+
+    /// A message came for a pull; says whether it was asked for.
+    pub(crate) fn pulled(&mut self, request: u64, message: &MessageBody, deadline: Micros) -> bool {
+        let (stream, number) = (Stream::of(message), message.register_sequence);
+        let Some(pull) = self.pull.as_mut().filter(|pull| pull.request == request) else { return false };
+        let is_asked_for = pull
+            .ranges
+            .iter()
+            .any(|range| Stream::of_range(range) == stream && (range.from..=range.to).contains(&number));
+        if is_asked_for {
+            pull.received += 1;
+            pull.deadline = deadline;
+        }
+        is_asked_for
+    }
+
+    /// The peer has sent all it would for a pull. One that gave nothing ends the wish for its streams: the peer does not
+    /// hold what it advertised. Says whether it gave something; `None` for a pull that is not under way.
+    pub(crate) fn pull_ended(&mut self, request: u64) -> Option<bool> {
+        let pull = self.pull.take_if(|pull| pull.request == request)?;
+        if pull.received == 0 {
+            self.give_up(&pull.ranges);
+        }
+        Some(pull.received > 0)
+    }
+
+    /// What the peer has not answered by `now`. It is not wanted from this link any more; the next digest asks again.
+    pub(crate) fn take_overdue(&mut self, now: Micros) -> Vec<Overdue> {
+        let mut overdue = Vec::new();
+        if self.asking.take_if(|asking| asking.deadline.is_some_and(|deadline| deadline <= now)).is_some() {
+            overdue.push(Overdue::Page);
+        }
+        if let Some(pull) = self.pull.take_if(|pull| pull.deadline <= now) {
+            self.give_up(&pull.ranges);
+            overdue.push(Overdue::Pull);
+        }
+        self.has_digest |= self.digest_deadline <= now;
+        overdue
+    }
+
+    /// When something will be overdue.
+    pub(crate) fn next_deadline(&self) -> Option<Micros> {
+        let page = self.asking.as_ref().and_then(|asking| asking.deadline);
+        let pull = self.pull.as_ref().map(|pull| pull.deadline);
+        let digest = (!self.has_digest).then_some(self.digest_deadline);
+        [page, pull, digest].into_iter().flatten().min()
+    }
+
+    /// Whether nothing that the peer is known to hold is lacked; `on_their_way` messages of its are not held yet. A peer
+    /// that says nothing in time counts as level.
+    pub(crate) fn is_level(&self, now: Micros, on_their_way: usize) -> bool {
+        let is_heard = self.has_digest || self.digest_deadline <= now;
+        is_heard && on_their_way == 0 && self.asking.is_none() && self.to_ask.is_empty() && !self.is_pulling()
+    }
+
+    fn is_pulling(&self) -> bool {
+        self.pull.is_some() || !self.wants.is_empty()
+    }
+
+    /// Whether something of this register is being asked for or wanted.
+    pub(crate) fn lacks(&self, register: &RegisterId) -> bool {
+        self.to_ask.contains(register) || self.asks_for(register) || self.wants.wants_register(register)
+    }
+
+    fn give_up(&mut self, ranges: &[MessageRange]) {
+        for range in ranges {
+            self.wants.remove_stream(&Stream::of_range(range));
+        }
+    }
+}

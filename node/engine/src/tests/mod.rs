@@ -1,0 +1,12 @@
+//! Whole engines against each other, on a virtual clock.
+
+mod bans;
+mod bodies;
+mod catching_up;
+mod chaos;
+mod draining;
+mod hostile;
+mod links;
+mod net;
+mod readiness;
+mod spreading;
