@@ -1,0 +1,70 @@
+//! The contract between a node and its store.
+
+use crate::{Appended, Counts, Held, ListedTransaction, MessageRange, Purged, StoreError, StoredTransaction};
+use bytes::Bytes;
+use peerwright_ledger::{Message, RegisterId, TransactionId};
+use std::{future::Future, pin::Pin};
+
+/// An answer of the store that is on its way.
+pub type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// How a store ends by itself.
+pub type Failure = Pin<Box<dyn Future<Output = StoreError> + Send>>;
+
+/// What a node needs of its volume; used as `Arc<dyn Store>`. A writing call is durable when it answers. Writing calls
+/// that are under way at once share one fsync, and are applied in the order in which they were made.
+pub trait Store: Send + Sync + 'static {
+    /// UID of the network whose data this is.
+    fn network_uid(&self) -> &str;
+
+    /// The incarnation for this start of the process: the larger of `now` (unix microseconds) and one more than any
+    /// that was given before.
+    fn next_incarnation(&self, now: u64) -> Pending<'_, u64>;
+
+    /// Stores messages, all or none, as of `now` (unix microseconds). Appending one again changes nothing; the answers
+    /// are in the order of `messages`. Signatures are not looked at: whoever appends has verified.
+    fn append(&self, messages: Vec<Message>, now: u64) -> Pending<'_, Vec<Appended>>;
+
+    /// Stores the body of a transaction that its message only announces. Put it before the message is appended, so
+    /// that what [`Store::held`] tells can be served. Putting it again changes nothing.
+    fn put_body(&self, register: RegisterId, id: TransactionId, bytes: Bytes) -> Pending<'_, ()>;
+
+    /// Keeps a small document of the node under a name of the caller's, in place of the one before.
+    fn put_document(&self, name: &'static str, bytes: Bytes) -> Pending<'_, ()>;
+
+    /// The document of this name; `None` when none was ever put.
+    fn document(&self, name: &'static str) -> Pending<'_, Option<Bytes>>;
+
+    /// Removes all that a register holds, and answers how much that was.
+    fn purge(&self, register: RegisterId) -> Pending<'_, Purged>;
+
+    /// What is held of these registers, ordered by register, origin and incarnation.
+    fn held(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>>;
+
+    /// Encoded messages in the order of the ranges and of their register sequences, holes left out, until a budget
+    /// ends; the first message is given even when it alone is above `max_bytes`.
+    fn read(&self, ranges: Vec<MessageRange>, max_messages: usize, max_bytes: usize) -> Pending<'_, Vec<Bytes>>;
+
+    /// A transaction of a register, whole; `None` when it or its body is not held.
+    fn transaction(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<StoredTransaction>>;
+
+    /// At most `limit` transactions of a register behind the position `after`, in the order of their positions.
+    fn list(&self, register: RegisterId, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedTransaction>>;
+
+    /// How much a register holds.
+    fn counts(&self, register: RegisterId) -> Pending<'_, Counts>;
+
+    /// At most `length` bytes of a body from `offset`; fewer, or none, at its end; `None` when it is not held.
+    fn body_chunk(&self, id: TransactionId, offset: u64, length: u32) -> Pending<'_, Option<Bytes>>;
+
+    /// How often something was made durable since the store was opened: how many writes one commit carries shows how
+    /// well they are grouped.
+    fn commits(&self) -> u64;
+
+    /// Resolves when writing has failed for good: every later write is refused, and only a new process can tell what the
+    /// volume holds. Otherwise it stays pending, also after [`Store::close`]. It does not keep the store open.
+    fn failed(&self) -> Failure;
+
+    /// Writes what is queued and ends. Later calls are refused with [`StoreError::Closed`].
+    fn close(&self) -> Pending<'_, ()>;
+}

@@ -1,0 +1,41 @@
+//! What an error of SQLite means to a node.
+
+use crate::StoreError;
+use sqlx::{Error, migrate::MigrateError};
+
+/// SQLite's primary result codes, <https://www.sqlite.org/rescode.html>.
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const CORRUPT: i32 = 11;
+const FULL: i32 = 13;
+const NOT_A_DATABASE: i32 = 26;
+
+impl From<Error> for StoreError {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::PoolClosed => Self::Closed,
+            Error::PoolTimedOut => Self::Busy,
+            Error::Decode(_) | Error::ColumnDecode { .. } => Self::Damaged(error.to_string()),
+            Error::Database(cause) => {
+                let extended = cause.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+                match extended & 0xff {
+                    FULL => Self::DiskFull,
+                    BUSY | LOCKED => Self::Busy,
+                    CORRUPT | NOT_A_DATABASE => Self::Damaged(cause.message().to_owned()),
+                    _ => Self::Failed(cause.to_string()),
+                }
+            }
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(version) => Self::Newer(version),
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+            other => Self::Damaged(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Opens the file: checks its place, locks it, brings its schema up to date, checks whose it is.
+
+use super::writer::Writer;
+use crate::{StoreError, filesystem};
+use sqlx::{
+    Connection, SqlSafeStr, SqliteConnection, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{
+    fs::{File, TryLockError},
+    path::Path,
+    time::Duration,
+};
+
+/// One writer; readers only wait while the schema changes or a checkpoint restarts the log.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Enough for concurrent REST reads beside replication; each costs a thread and up to 2 MiB of cache.
+const MAX_READERS: u32 = 4;
+const READER_IDLE: Duration = Duration::from_secs(60);
+const READER_WAIT: Duration = Duration::from_secs(10);
+
+/// An open store.
+pub(super) struct Opened {
+    pub(super) writer: Writer,
+    pub(super) readers: SqlitePool,
+    pub(super) lock: File,
+}
+
+pub(super) async fn open(options: SqliteConnectOptions, path: &Path, network_uid: &str) -> Result<Opened, StoreError> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    filesystem::require_local(directory)?;
+    let lock = lock(path)?;
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    migrations().run_direct(None, &mut connection, false).await?;
+    claim(&mut connection, network_uid).await?;
+    // SQLite syncs the directory for its log, not for the database itself.
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| unopened(directory, &error))?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(MAX_READERS)
+        .idle_timeout(READER_IDLE)
+        .acquire_timeout(READER_WAIT)
+        .connect_lazy_with(SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT));
+    Ok(Opened { writer: Writer::new(options, connection), readers, lock })
+}
+
+pub(super) fn writer_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        // One statement for each number of transactions in a message, and the rest.
+        .statement_cache_capacity(128)
+        // A burst may grow the log; it does not stay that long.
+        .pragma("journal_size_limit", "16777216")
+}
+
+/// A lock of the process, freed by its end however it ends.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let path = path.with_extension("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|error| unopened(&path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path)),
+        Err(TryLockError::Error(error)) => Err(unopened(&path, &error)),
+    }
+}
+
+fn unopened(path: &Path, error: &std::io::Error) -> StoreError {
+    StoreError::Unopened(format!("{}: {error}", path.display()))
+}
+
+/// Every schema that was ever released, in order; a released one never changes.
+fn migrations() -> Migrator {
+    let messages = include_str!("../../migrations/0001_messages.sql");
+    Migrator::with_migrations(vec![Migration::new(
+        1,
+        "messages".into(),
+        MigrationType::Simple,
+        messages.into_sql_str(),
+        false,
+    )])
+}
+
+/// Records the network in a new store, and refuses the store of another.
+async fn claim(connection: &mut SqliteConnection, network_uid: &str) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO records (name, value) VALUES ('network_uid', ?) ON CONFLICT DO NOTHING")
+        .bind(network_uid)
+        .execute(&mut *connection)
+        .await?;
+    let recorded: String =
+        sqlx::query_scalar("SELECT value FROM records WHERE name = 'network_uid'").fetch_one(connection).await?;
+    if recorded == network_uid {
+        Ok(())
+    } else {
+        Err(StoreError::ForeignNetwork { recorded, expected: network_uid.to_owned() })
+    }
+}

@@ -1,0 +1,130 @@
+//! The bounded queue in front of the writer.
+
+use crate::{Appended, Purged, StoreError, message::IndexedMessage};
+use bytes::Bytes;
+use peerwright_ledger::{RegisterId, TransactionId};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+
+/// Jobs that wait at most; the next is refused with [`StoreError::Busy`].
+const MAX_JOBS: usize = 4096;
+/// Kibibytes that wait at most; what does not fit is refused with [`StoreError::Busy`].
+const MAX_KIBIBYTES: u32 = 64 * 1024;
+
+/// What the writer is asked for.
+pub(super) enum Operation {
+    NextIncarnation { now: u64, slot: Slot<u64> },
+    Append { messages: Vec<IndexedMessage>, now: u64, slot: Slot<Vec<Appended>> },
+    PutBody { register: RegisterId, id: TransactionId, bytes: Bytes, slot: Slot<()> },
+    PutDocument { name: &'static str, bytes: Bytes, slot: Slot<()> },
+    Purge { register: RegisterId, slot: Slot<Purged> },
+}
+
+impl Operation {
+    /// Answers, once it is known whether the transaction that held this operation was committed.
+    pub(super) fn finish(self, committed: &Result<(), StoreError>) {
+        match self {
+            Self::NextIncarnation { slot, .. } => slot.finish(committed),
+            Self::Append { slot, .. } => slot.finish(committed),
+            Self::PutBody { slot, .. } => slot.finish(committed),
+            Self::PutDocument { slot, .. } => slot.finish(committed),
+            Self::Purge { slot, .. } => slot.finish(committed),
+        }
+    }
+}
+
+/// Keeps the answer of an applied operation until it is durable.
+pub(super) struct Slot<T> {
+    value: Option<T>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T> Slot<T> {
+    pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+        let (answer, receiver) = oneshot::channel();
+        (Self { value: None, answer }, receiver)
+    }
+
+    pub(super) fn fill(&mut self, value: T) {
+        self.value = Some(value);
+    }
+
+    fn finish(self, committed: &Result<(), StoreError>) {
+        let answer = committed.clone().and_then(|()| self.value.ok_or(StoreError::Closed));
+        // Whoever asked may have gone; the write stands.
+        drop(self.answer.send(answer));
+    }
+}
+
+/// An operation with the room that it takes in the queue until it is answered.
+pub(super) struct Job {
+    pub(super) operation: Operation,
+    pub(super) bytes: usize,
+    _room: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    jobs: Mutex<Option<mpsc::Sender<Job>>>,
+    room: Arc<Semaphore>,
+}
+
+impl Queue {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Job>) {
+        let (sender, receiver) = mpsc::channel(MAX_JOBS);
+        let room = Arc::new(Semaphore::new(MAX_KIBIBYTES as usize));
+        (Self { jobs: Mutex::new(Some(sender)), room }, receiver)
+    }
+
+    pub(super) fn push(&self, bytes: usize, operation: Operation) -> Result<(), StoreError> {
+        let kibibytes = u32::try_from(bytes / 1024 + 1).unwrap_or(MAX_KIBIBYTES).min(MAX_KIBIBYTES);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(kibibytes).map_err(|_| StoreError::Busy)?;
+        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = jobs.as_ref().ok_or(StoreError::Closed)?;
+        sender.try_send(Job { operation, bytes, _room: room }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy,
+            mpsc::error::TrySendError::Closed(_) => StoreError::Closed,
+        })
+    }
+
+    /// Takes nothing more; the writer ends when it has written what waits.
+    pub(super) fn close(&self) {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incarnation() -> Operation {
+        Operation::NextIncarnation { now: 0, slot: Slot::new().0 }
+    }
+
+    #[test]
+    fn a_full_queue_says_so_and_recovers_when_it_is_drained() {
+        let (queue, mut jobs) = Queue::new();
+        for _ in 0..MAX_JOBS {
+            queue.push(0, incarnation()).unwrap();
+        }
+        assert_eq!(queue.push(0, incarnation()), Err(StoreError::Busy));
+        drop(jobs.try_recv().unwrap());
+        assert_eq!(queue.push(0, incarnation()), Ok(()));
+    }
+
+    #[test]
+    fn bytes_that_wait_are_bounded_too() {
+        let (queue, mut jobs) = Queue::new();
+        queue.push(60 << 20, incarnation()).unwrap();
+        assert_eq!(queue.push(10 << 20, incarnation()), Err(StoreError::Busy));
+        drop(jobs.try_recv().unwrap());
+        assert_eq!(queue.push(10 << 20, incarnation()), Ok(()));
+    }
+
+    #[test]
+    fn a_closed_queue_refuses() {
+        let (queue, _jobs) = Queue::new();
+        queue.close();
+        assert_eq!(queue.push(0, incarnation()), Err(StoreError::Closed));
+    }
+}

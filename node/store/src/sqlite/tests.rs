@@ -1,0 +1,158 @@
+//! What only a file can do.
+
+use super::{Sqlite, open};
+use crate::{
+    Appended, Store, StoreError,
+    tests::fixtures::{NETWORK, NOW, Place, large_transaction, message, register, transaction},
+};
+use futures::FutureExt;
+use peerwright_ledger::Message;
+use sqlx::{Connection, SqliteConnection};
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+fn place() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.sqlite");
+    (directory, path)
+}
+
+fn nth(sequence: u64) -> Message {
+    let number = u32::try_from(sequence).unwrap();
+    message(Place::nth(sequence), &[transaction(register(1), number)])
+}
+
+#[tokio::test]
+async fn the_store_of_another_network_is_refused_in_one_line() {
+    let (_directory, path) = place();
+    Sqlite::open(&path, NETWORK).await.unwrap().close().await.unwrap();
+    let refused = Sqlite::open(&path, "other").await.unwrap_err();
+    assert_eq!(refused, StoreError::ForeignNetwork { recorded: NETWORK.to_owned(), expected: "other".to_owned() });
+    assert_eq!(refused.to_string().lines().count(), 1);
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused_until_the_first_has_gone() {
+    let (_directory, path) = place();
+    let first = Sqlite::open(&path, NETWORK).await.unwrap();
+    assert!(matches!(Sqlite::open(&path, NETWORK).await, Err(StoreError::InUse(_))));
+    first.close().await.unwrap();
+    drop(first);
+    Sqlite::open(&path, NETWORK).await.unwrap().close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_of_a_later_version_is_refused() {
+    let (_directory, path) = place();
+    Sqlite::open(&path, NETWORK).await.unwrap().close().await.unwrap();
+    let mut connection = SqliteConnection::connect_with(&open::writer_options(&path)).await.unwrap();
+    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (999, 'later', TRUE, x'00', 0)";
+    sqlx::query(later).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    assert_eq!(Sqlite::open(&path, NETWORK).await.unwrap_err(), StoreError::Newer(999));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_store_is_refused() {
+    let (_directory, path) = place();
+    std::fs::write(&path, "not a database, and long enough to have a header of one".repeat(40)).unwrap();
+    assert!(matches!(Sqlite::open(&path, NETWORK).await, Err(StoreError::Damaged(_))));
+}
+
+#[tokio::test]
+async fn a_missing_directory_is_named() {
+    let (directory, _) = place();
+    let refused = Sqlite::open(&directory.path().join("absent/store.sqlite"), NETWORK).await.unwrap_err();
+    assert!(refused.to_string().contains("absent"), "{refused}");
+}
+
+#[tokio::test]
+async fn appends_under_way_at_once_share_commits() {
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path, NETWORK).await.unwrap();
+    let before = store.commits();
+    let appends = (1..=200).map(|sequence| store.append(vec![nth(sequence)], NOW));
+    for outcome in futures::future::join_all(appends).await {
+        assert_eq!(outcome, Ok(vec![Appended::Stored { transactions: 1 }]));
+    }
+    let commits = store.commits() - before;
+    assert!((1..=20).contains(&commits), "200 appends took {commits} commits");
+    assert_eq!(store.held(vec![register(1)]).await.unwrap()[0].ranges, [(1, 200)]);
+}
+
+#[tokio::test]
+async fn what_was_queued_before_close_is_written_and_what_comes_after_is_refused() {
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path, NETWORK).await.unwrap();
+    let queued = store.append(vec![nth(1)], NOW);
+    store.close().await.unwrap();
+    assert_eq!(queued.await, Ok(vec![Appended::Stored { transactions: 1 }]));
+    assert_eq!(store.append(vec![nth(2)], NOW).await, Err(StoreError::Closed));
+    assert_eq!(store.counts(register(1)).await, Err(StoreError::Closed));
+}
+
+#[tokio::test]
+async fn a_message_whose_transactions_cannot_be_read_is_refused() {
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path, NETWORK).await.unwrap();
+    let foreign = message(Place::nth(1), &[transaction(register(2), 1)]);
+    assert!(matches!(store.append(vec![foreign], NOW).await, Err(StoreError::Unreadable(_))));
+    assert_eq!(store.held(vec![register(1)]).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_failed_volume_refuses_every_later_write_and_says_so_once_for_all() {
+    let (_directory, path) = place();
+    let store = Sqlite::open_with(open::writer_options(&path), &path, NETWORK).await.unwrap();
+    let mut failed = store.failed();
+    assert!((&mut failed).now_or_never().is_none());
+    let mut connection = SqliteConnection::connect_with(&open::writer_options(&path)).await.unwrap();
+    let broken = "CREATE TRIGGER broken BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'broken'); END";
+    sqlx::query(broken).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    let refused = store.append(vec![nth(1)], NOW).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Failed(_)), "{refused}");
+    assert_eq!(failed.await, refused);
+    assert_eq!(store.put_document("word", "bytes".into()).await.unwrap_err(), refused);
+    store.close().await.unwrap();
+    assert_eq!(store.failed().await, refused);
+}
+
+#[tokio::test]
+async fn a_store_that_is_closed_has_not_failed() {
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path, NETWORK).await.unwrap();
+    let failed = store.failed();
+    store.close().await.unwrap();
+    drop(store);
+    assert!(failed.now_or_never().is_none());
+}
+
+/// SQLite reports a file at its page limit exactly as it reports ENOSPC.
+#[tokio::test]
+async fn a_full_volume_refuses_writes_keeps_what_it_acknowledged_and_takes_writes_again_when_there_is_room() {
+    let (_directory, path) = place();
+    let options = open::writer_options(&path).pragma("max_page_count", "120");
+    let store = Sqlite::open_with(options, &path, NETWORK).await.unwrap();
+    let mut stored = 0;
+    let refused = loop {
+        match store.append(vec![nth(stored + 1)], NOW).await {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused, StoreError::DiskFull);
+    assert!(store.failed().now_or_never().is_none());
+    assert!(stored > 10);
+    assert_eq!(store.held(vec![register(1)]).await.unwrap()[0].ranges, [(1, stored)]);
+    assert_eq!(store.counts(register(1)).await.unwrap().messages, stored);
+    let other = large_transaction(register(2), 1);
+    let body = store.put_body(register(2), other.id(), other.encoded().clone());
+    assert_eq!(body.await, Err(StoreError::DiskFull));
+    assert_eq!(store.body_chunk(other.id(), 0, 1).await, Ok(None));
+
+    store.purge(register(1)).await.unwrap();
+    assert_eq!(store.append(vec![nth(1)], NOW).await, Ok(vec![Appended::Stored { transactions: 1 }]));
+}

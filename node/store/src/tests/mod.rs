@@ -1,0 +1,5 @@
+//! The SQLite store behaves as the model does, and keeps what it has acknowledged.
+
+pub(crate) mod fixtures;
+mod kill;
+mod model;

@@ -1,0 +1,189 @@
+//! Random operations on both stores: every answer and everything that can be read is the same, also after the file is
+//! closed and opened again.
+
+use super::fixtures::{self, NETWORK, NOW, Place, announcement, large_transaction, message, transaction};
+use crate::{BODY_CHUNK_BYTES, ListedTransaction, Memory, MessageRange, Sqlite, Store};
+use peerwright_ledger::{Message, RegisterId, Transaction};
+use proptest::prelude::*;
+use std::path::Path;
+
+const REGISTERS: std::ops::Range<u8> = 0..3;
+const ORIGINS: std::ops::Range<u8> = 1..3;
+const INCARNATIONS: [u64; 2] = [7, u64::MAX];
+const NUMBERS: std::ops::Range<u32> = 0..12;
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Append(Vec<(Place, Contents)>),
+    PutBody { register: u8, number: u32 },
+    Purge(u8),
+    NextIncarnation(u64),
+    PutDocument(Vec<u8>),
+    Reopen,
+}
+
+#[derive(Debug, Clone)]
+enum Contents {
+    Inline(Vec<u32>),
+    Announced(u32),
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let contents = prop_oneof![
+        5 => prop::collection::vec(NUMBERS, 1..4).prop_map(Contents::Inline),
+        1 => NUMBERS.prop_map(Contents::Announced),
+    ];
+    let append = prop::collection::vec((place(), contents), 1..8).prop_map(Operation::Append);
+    prop_oneof![
+        8 => append,
+        2 => (REGISTERS, NUMBERS).prop_map(|(register, number)| Operation::PutBody { register, number }),
+        1 => REGISTERS.prop_map(Operation::Purge),
+        1 => any::<u64>().prop_map(|now| Operation::NextIncarnation(now / 2)),
+        1 => prop::collection::vec(any::<u8>(), 0..9).prop_map(Operation::PutDocument),
+        1 => Just(Operation::Reopen),
+    ]
+}
+
+/// Few places, so that they collide; register sequences mostly follow the sequences, so that ranges grow and join.
+fn place() -> impl Strategy<Value = Place> {
+    let incarnation = prop::sample::select(INCARNATIONS.to_vec());
+    let sequence = prop_oneof![9 => 1u64..14, 1 => Just(u64::MAX)];
+    (ORIGINS, incarnation, REGISTERS, sequence, 0u64..20).prop_map(
+        |(origin, incarnation, register, sequence, distance)| {
+            let register_sequence = sequence.saturating_sub(if distance < 3 { distance } else { 0 }).max(1);
+            Place { origin, incarnation, register, sequence, register_sequence }
+        },
+    )
+}
+
+fn stored((place, contents): &(Place, Contents)) -> Message {
+    let register = fixtures::register(place.register);
+    match contents {
+        Contents::Inline(numbers) => {
+            let transactions: Vec<Transaction> = numbers.iter().map(|number| transaction(register, *number)).collect();
+            message(*place, &transactions)
+        }
+        Contents::Announced(number) => announcement(*place, &large_transaction(register, *number)),
+    }
+}
+
+async fn run(operations: Vec<Operation>, path: &Path) -> Result<(), TestCaseError> {
+    let model = Memory::new(NETWORK);
+    let mut store = Sqlite::open(path, NETWORK).await.unwrap();
+    for operation in operations {
+        match operation {
+            Operation::Append(messages) => {
+                let messages: Vec<Message> = messages.iter().map(stored).collect();
+                prop_assert_eq!(store.append(messages.clone(), NOW).await, model.append(messages, NOW).await);
+            }
+            Operation::PutBody { register, number } => {
+                let register = fixtures::register(register);
+                let body = large_transaction(register, number);
+                let (id, bytes) = (body.id(), body.encoded().clone());
+                prop_assert_eq!(
+                    store.put_body(register, id, bytes.clone()).await,
+                    model.put_body(register, id, bytes).await
+                );
+            }
+            Operation::Purge(register) => {
+                let register = fixtures::register(register);
+                prop_assert_eq!(store.purge(register).await, model.purge(register).await);
+            }
+            Operation::NextIncarnation(now) => {
+                prop_assert_eq!(store.next_incarnation(now).await, model.next_incarnation(now).await);
+            }
+            Operation::PutDocument(bytes) => {
+                prop_assert_eq!(store.document("note").await, model.document("note").await);
+                prop_assert_eq!(
+                    store.put_document("note", bytes.clone().into()).await,
+                    model.put_document("note", bytes.into()).await
+                );
+            }
+            Operation::Reopen => {
+                store.close().await.unwrap();
+                drop(store);
+                store = Sqlite::open(path, NETWORK).await.unwrap();
+            }
+        }
+    }
+    compare(&store, &model).await?;
+    store.close().await.unwrap();
+    Ok(())
+}
+
+async fn compare(store: &dyn Store, model: &dyn Store) -> Result<(), TestCaseError> {
+    prop_assert_eq!(store.document("note").await, model.document("note").await);
+    let registers: Vec<RegisterId> = REGISTERS.map(fixtures::register).collect();
+    for asked in [&registers[..], &registers[..1], &[]] {
+        prop_assert_eq!(store.held(asked.to_vec()).await, model.held(asked.to_vec()).await);
+    }
+    for (max_messages, max_bytes) in [(usize::MAX, usize::MAX), (3, usize::MAX), (usize::MAX, 1_500), (9, 1), (0, 9)] {
+        for ranges in [everything(1, u64::MAX), everything(3, 9), everything(9, 3)] {
+            prop_assert_eq!(
+                store.read(ranges.clone(), max_messages, max_bytes).await,
+                model.read(ranges, max_messages, max_bytes).await
+            );
+        }
+    }
+    for register in registers {
+        prop_assert_eq!(store.counts(register).await, model.counts(register).await);
+        for page in [1, 4, 1_000] {
+            prop_assert_eq!(listed(store, register, page).await, listed(model, register, page).await);
+        }
+        for number in NUMBERS {
+            compare_transactions(store, model, register, number).await?;
+        }
+    }
+    Ok(())
+}
+
+fn everything(from: u64, to: u64) -> Vec<MessageRange> {
+    let places = REGISTERS.flat_map(|register| ORIGINS.map(move |origin| (register, origin)));
+    let lives = places.flat_map(|place| INCARNATIONS.map(|incarnation| (place, incarnation)));
+    lives
+        .map(|((register, origin), incarnation)| {
+            Place { origin, incarnation, register, sequence: 1, register_sequence: 1 }.range(from, to)
+        })
+        .collect()
+}
+
+/// All of a register, page by page. Positions are a store's own; the order is not.
+async fn listed(store: &dyn Store, register: RegisterId, page: usize) -> Vec<ListedTransaction> {
+    let mut all: Vec<ListedTransaction> = Vec::new();
+    loop {
+        let next = store.list(register, all.last().map(|last| last.position), page).await.unwrap();
+        if next.is_empty() {
+            break;
+        }
+        all.extend(next);
+    }
+    all.into_iter().map(|row| ListedTransaction { position: 0, ..row }).collect()
+}
+
+async fn compare_transactions(
+    store: &dyn Store,
+    model: &dyn Store,
+    register: RegisterId,
+    number: u32,
+) -> Result<(), TestCaseError> {
+    for id in [transaction(register, number).id(), large_transaction(register, number).id()] {
+        prop_assert_eq!(store.transaction(register, id).await, model.transaction(register, id).await);
+        let chunk = BODY_CHUNK_BYTES as u64;
+        for (offset, length) in
+            [(0, 10), (chunk - 1, 2), (chunk, u32::MAX), (2 * chunk + 3_999, 1 << 16), (u64::MAX, 1)]
+        {
+            prop_assert_eq!(store.body_chunk(id, offset, length).await, model.body_chunk(id, offset, length).await);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn sqlite_is_the_model(operations in prop::collection::vec(operation(), 1..24)) {
+        let directory = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run(operations, &directory.path().join("store.sqlite")))?;
+    }
+}

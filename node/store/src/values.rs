@@ -1,0 +1,70 @@
+//! What the store answers with.
+
+use bytes::Bytes;
+use peerwright_ledger::TransactionId;
+use peerwright_secure::NodePublicKey;
+
+/// What became of one appended message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// It is new and is stored.
+    Stored {
+        /// How many of its transactions the register did not hold before.
+        transactions: u32,
+    },
+    /// The same bytes were stored before.
+    Duplicate,
+    /// Other bytes are stored under the same (origin, incarnation, sequence) or the same place of the register; they
+    /// stay. The origin has signed two messages for one place.
+    Conflicting,
+}
+
+/// A transaction with where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTransaction {
+    /// Its id.
+    pub id: TransactionId,
+    /// The encoded transaction.
+    pub bytes: Bytes,
+    /// The node that accepted it first, as far as this store knows.
+    pub origin: NodePublicKey,
+    /// The life of that node's process.
+    pub incarnation: u64,
+    /// When this node stored it, unix microseconds.
+    pub stored_at: u64,
+}
+
+/// A row of a register's list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListedTransaction {
+    /// Its place in the order in which this node stored transactions: rises, with holes. A cursor.
+    pub position: u64,
+    /// Its id.
+    pub id: TransactionId,
+    /// Length of the encoded transaction in bytes.
+    pub size: u32,
+    /// The node that accepted it first, as far as this store knows.
+    pub origin: NodePublicKey,
+    /// When this node stored it, unix microseconds.
+    pub stored_at: u64,
+}
+
+/// How much a register holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Messages.
+    pub messages: u64,
+    /// Transactions, each id once.
+    pub transactions: u64,
+}
+
+/// What a purge removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purged {
+    /// Messages.
+    pub messages: u64,
+    /// Transactions, each id once.
+    pub transactions: u64,
+    /// Bodies of large transactions.
+    pub bodies: u64,
+}
