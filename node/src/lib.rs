@@ -1,1 +1,38 @@
-//! The peer node: sockets, clocks, disks, REST, telemetry, configuration
+//! The peer node: sockets, clocks, disks, REST, telemetry, configuration.
+//!
+//! ```text
+//!              5000 members        8443 applications      8080 probes
+//!                   │                    │                    │
+//!               transport ── TLS: who, and not banned ──      │
+//!                   │                    │                    │
+//!     discovery    link ◀──┐            api                probes
+//!          │        │      │             │
+//!          └──▶  driver ───┴── engine (pure)        member ◀── operator
+//!                   │                                  │
+//!                 store ◀───────── volume ─────────────┘
+//! ```
+//!
+//! [`RunningNode`] starts and ends one node; the program runs one, `dev` and tests several in one process.
+
+pub mod api;
+pub mod config;
+pub mod dev;
+pub mod discovery;
+pub mod driver;
+mod handle;
+pub mod identity;
+pub mod link;
+pub mod member;
+mod members;
+pub mod operator;
+pub mod probes;
+mod readiness;
+pub mod run;
+pub mod telemetry;
+#[cfg(test)]
+mod testing;
+pub mod tls;
+pub mod transport;
+
+pub use handle::NodeHandle;
+pub use run::RunningNode;

@@ -1,0 +1,153 @@
+//! What every call passes before its handler: token, role, sizes; and what is counted of it.
+
+use super::{
+    Access, ApiState,
+    error::ApiError,
+    linger::{SharedBody, linger},
+    sizes::{self, BodyLimit, MaxBody},
+};
+use axum::{
+    body::Body,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use peerwright_snapshot::{Role, Snapshot};
+use std::time::Instant;
+
+/// The gate of one route.
+#[derive(Clone)]
+pub(super) struct Gate {
+    pub(super) state: ApiState,
+    /// The role that a method needs.
+    pub(super) required: fn(&Method) -> Role,
+    pub(super) body: BodyLimit,
+}
+
+/// Who calls, for the handlers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// The token's subject; `None` for callers without one.
+    pub(super) subject: Option<String>,
+    /// Whether the caller showed no token although tokens are asked for.
+    pub(super) anonymous: bool,
+    role: Role,
+}
+
+/// Lets a call through to its handler, or refuses it.
+pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = method_label(request.method());
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let version = request.version();
+    let (head, body) = request.into_parts();
+    let body = SharedBody::new(body);
+    let request = Request::from_parts(head, Body::new(body.clone()));
+    let response = enter(&gate, request, next).await.unwrap_or_else(IntoResponse::into_response);
+    let route = route.as_ref().map_or("other", MatchedPath::as_str);
+    gate.state.telemetry.rest(method, route, response.status().as_u16(), started.elapsed());
+    linger(version, body, response)
+}
+
+async fn enter(gate: &Gate, mut request: Request, next: Next) -> Result<Response, ApiError> {
+    let snapshot = gate.state.node.snapshot();
+    let caller = identify(&gate.state, snapshot.as_deref(), request.headers())?;
+    require(&gate.state, &caller, (gate.required)(request.method()))?;
+    let max_body = gate.body.bytes(snapshot.as_deref());
+    let expected = sizes::check(&request, max_body)?;
+    let takes_body = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
+    let room = if takes_body { Some(gate.state.bodies.take(expected)?) } else { None };
+    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(MaxBody(max_body));
+    let response = next.run(request).await;
+    drop(room);
+    Ok(response)
+}
+
+fn identify(state: &ApiState, snapshot: Option<&Snapshot>, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    if state.access == Access::Open {
+        return Ok(Caller { subject: None, anonymous: false, role: Role::Admin });
+    }
+    let snapshot = snapshot.ok_or_else(|| {
+        ApiError::unavailable("waiting_for_operator", "this node has not heard from the operator yet who may call it")
+    })?;
+    let api = &snapshot.content.api;
+    let Some(authorization) = headers.get(header::AUTHORIZATION) else {
+        return Ok(Caller { subject: None, anonymous: true, role: api.anonymous_role });
+    };
+    let token = authorization.to_str().ok().and_then(bearer_token);
+    let verified = match token {
+        Some(token) => state.tokens.verify(token, snapshot).map_err(|refused| refused.to_string()),
+        None => Err("the Authorization header is not «Bearer» and a token".to_owned()),
+    };
+    let subject = verified.map_err(|why| token_invalid(state, &why))?;
+    let granted = api.access.get(&subject).copied().unwrap_or_default();
+    Ok(Caller { subject: Some(subject), anonymous: false, role: granted.max(api.anonymous_role) })
+}
+
+fn bearer_token(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+fn require(state: &ApiState, caller: &Caller, required: Role) -> Result<(), ApiError> {
+    if caller.role >= required {
+        return Ok(());
+    }
+    let needed = role_name(required);
+    match &caller.subject {
+        None => {
+            let message = format!(
+                "this call needs a bearer token for the audience {} whose subject has the role {needed}",
+                state.node.identity().trust_domain
+            );
+            Err(unauthorized(state, "token_required", &message, ""))
+        }
+        Some(subject) => {
+            let message = format!(
+                "this call needs the role {needed}; {subject} has {}: spec.api.access of the PeerNetwork gives roles",
+                role_name(caller.role)
+            );
+            Err(ApiError::new(StatusCode::FORBIDDEN, "role_required", message))
+        }
+    }
+}
+
+fn token_invalid(state: &ApiState, why: &str) -> ApiError {
+    let audience = &state.node.identity().trust_domain;
+    let message = format!("the token is refused: {why}; needed is a bearer token for the audience {audience}");
+    unauthorized(state, "token_invalid", &message, ", error=\"invalid_token\"")
+}
+
+fn unauthorized(state: &ApiState, code: &'static str, message: &str, parameters: &str) -> ApiError {
+    let realm = &state.node.identity().trust_domain;
+    let challenge = HeaderValue::try_from(format!("Bearer realm=\"{realm}\"{parameters}"));
+    let challenge = challenge.unwrap_or(HeaderValue::from_static("Bearer"));
+    ApiError::new(StatusCode::UNAUTHORIZED, code, message).with_header(header::WWW_AUTHENTICATE, challenge)
+}
+
+/// As `spec.api` writes it.
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::None => "None",
+        Role::Reader => "Reader",
+        Role::Writer => "Writer",
+        Role::Moderator => "Moderator",
+        Role::Admin => "Admin",
+    }
+}
+
+/// Methods are the caller's choice; labels are ours.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

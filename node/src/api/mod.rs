@@ -1,0 +1,103 @@
+//! Port 8443: REST for applications and people. The TLS in front of it is the shell's.
+//!
+//! ```text
+//! request ─▶ token ─▶ role ─▶ sizes ─▶ handler ─▶ Node (engine, store)
+//!            401      403     413 414 431
+//! ```
+//!
+//! A refused call creates no state, and its `code` in the answer is the metric label of refused transactions. Every
+//! answer is JSON; an error is `{"error": "what to do", "code": "one_word"}`.
+
+mod about;
+mod bans;
+mod error;
+mod gate;
+mod json;
+mod linger;
+mod node;
+mod peers;
+mod registers;
+mod sizes;
+mod submit;
+mod time;
+mod tokens;
+mod transactions;
+
+pub use bans::{BanError, LocalBan, LocalBans};
+pub use node::{Gone, Identity, Node, SubmitRefused, View};
+pub use sizes::BodyBudget;
+
+use crate::telemetry::Telemetry;
+use axum::{
+    Router,
+    http::Method,
+    routing::{MethodRouter, get, post},
+};
+use error::ApiError;
+use gate::Gate;
+use peerwright_snapshot::Role;
+use sizes::BodyLimit;
+use std::sync::Arc;
+use tokens::Tokens;
+
+/// Whether callers must show who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// By a token; the snapshot says who may what.
+    ByToken,
+    /// Everybody may everything: for `dev` on loopback.
+    Open,
+}
+
+/// What the routes work with.
+#[derive(Clone)]
+pub struct ApiState {
+    node: Arc<dyn Node>,
+    telemetry: Arc<Telemetry>,
+    bans: Arc<LocalBans>,
+    bodies: BodyBudget,
+    tokens: Arc<Tokens>,
+    access: Access,
+}
+
+impl ApiState {
+    /// Routes over this node.
+    #[must_use]
+    pub fn new(node: Arc<dyn Node>, telemetry: Arc<Telemetry>, bans: Arc<LocalBans>, access: Access) -> Self {
+        let bodies = BodyBudget::default();
+        Self { node, telemetry, bans, bodies, tokens: Arc::default(), access }
+    }
+}
+
+/// The routes, with everything in front of them but TLS.
+pub fn router(state: ApiState) -> Router {
+    let guard = |required: fn(&Method) -> Role, body: BodyLimit, routes: MethodRouter<ApiState>| {
+        let gate = Gate { state: state.clone(), required, body };
+        routes.layer(axum::middleware::from_fn_with_state(gate, gate::pass))
+    };
+    let only = |routes: MethodRouter<ApiState>| routes.fallback(error::method_not_allowed);
+    let read = |routes| guard(|_| Role::Reader, BodyLimit::Small, only(routes));
+    let moderate = |routes| guard(|_| Role::Moderator, BodyLimit::Small, only(routes));
+    let submit = |routes| {
+        let required = |method: &Method| if method == Method::POST { Role::Writer } else { Role::Reader };
+        guard(required, BodyLimit::Transactions, only(routes))
+    };
+    let nothing = MethodRouter::new().fallback(async || ApiError::no_route());
+    Router::new()
+        .route("/", read(get(about::service)))
+        .route("/api/health", read(get(about::health)))
+        .route("/api/peers", read(get(peers::list)))
+        .route("/api/peers/stats", read(get(peers::statistics)))
+        .route("/api/peers/health", read(get(peers::health)))
+        .route("/api/peers/connected", read(get(peers::connected)))
+        .route("/api/peers/{id}", read(get(peers::one)))
+        .route("/api/peers/{id}/ban", moderate(post(peers::ban).delete(peers::unban)))
+        .route("/api/registers/subscriptions", read(get(registers::subscriptions)))
+        .route("/api/registers/{id}/transactions", submit(get(transactions::list).post(submit::submit)))
+        .route("/api/registers/{id}/transactions/{transaction}", read(get(transactions::one)))
+        .fallback_service(guard(|_| Role::Reader, BodyLimit::Small, nothing).with_state(state.clone()))
+        .with_state(state)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,105 @@
+//! What the REST interface, the probes and the metrics ask of the running node.
+
+use crate::probes::Readiness;
+use futures::future::BoxFuture;
+use peerwright_engine::{AddressView, BanRecord, BanView, Micros, PeerView, RegisterView, Statistics, SubmitRefusal};
+use peerwright_ledger::{Refusal, Transaction, TransactionBody};
+use peerwright_secure::{NodePublicKey, PeerId};
+use peerwright_snapshot::Snapshot;
+use peerwright_store::Store;
+use std::sync::Arc;
+use thiserror::Error;
+
+/// The running node. The shell implements it over the driver; tests over maps.
+pub trait Node: Send + Sync + 'static {
+    /// Who this node is.
+    fn identity(&self) -> &Identity;
+
+    /// The snapshot in force; `None` before the first one was verified. In `dev` mode: one made up by the node.
+    fn snapshot(&self) -> Option<Arc<Snapshot>>;
+
+    /// Whether this node may serve, as its probe says it.
+    fn readiness(&self) -> Readiness;
+
+    /// The store that the node writes to.
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// The engine's own view of itself, of one moment.
+    fn view(&self) -> BoxFuture<'_, Result<View, Gone>>;
+
+    /// Signs as this node; the body's author must be this node's key.
+    fn sign(&self, body: TransactionBody) -> Result<Transaction, Refusal>;
+
+    /// Checks a transaction with the ledger against the snapshot's limits, gives it to the engine, and answers when it
+    /// is durable here or refused.
+    fn submit(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), SubmitRefused>>;
+
+    /// Bans these peers on this node alone, from now on and in place of those before: gives them to the engine and to
+    /// the handshake.
+    fn apply_local_bans(&self, bans: Vec<BanRecord>) -> BoxFuture<'_, Result<(), Gone>>;
+}
+
+/// Who a node is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Name of the PeerNetwork.
+    pub network: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// The node's name.
+    pub node: String,
+    /// Trust domain: the audience of tokens for this node.
+    pub trust_domain: String,
+    /// The node's key.
+    pub public_key: NodePublicKey,
+    /// The node's peer id.
+    pub peer_id: PeerId,
+    /// The life of this process.
+    pub incarnation: u64,
+    /// When this process started, unix microseconds.
+    pub started_at: u64,
+}
+
+/// What the engine shows of itself.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// The engine's clock, in which the times of peers are.
+    pub now: Micros,
+    /// Peers with a live link.
+    pub peers: Vec<PeerView>,
+    /// Known addresses.
+    pub addresses: Vec<AddressView>,
+    /// Bans in force.
+    pub bans: Vec<BanView>,
+    /// Registers held.
+    pub registers: Vec<RegisterView>,
+    /// Figures.
+    pub statistics: Statistics,
+}
+
+/// Why a submitted transaction was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SubmitRefused {
+    /// The transaction itself is at fault.
+    #[error(transparent)]
+    Transaction(#[from] Refusal),
+    /// The node cannot take it, or not now.
+    #[error("the node did not take the transaction: {0}")]
+    Node(SubmitRefusal),
+}
+
+impl SubmitRefused {
+    /// As a metric label and on the wire.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Transaction(refusal) => refusal.code(),
+            Self::Node(refusal) => refusal.label(),
+        }
+    }
+}
+
+/// The node has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the node is stopping")]
+pub struct Gone;

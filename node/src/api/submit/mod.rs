@@ -1,0 +1,164 @@
+//! Handing in transactions: described in JSON and signed by this node for the caller, or signed by the caller.
+
+mod body;
+
+use super::{ApiState, Node, error::ApiError, gate::Caller, json, registers, time};
+use axum::{
+    Extension, Json,
+    extract::{Path, Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use body::Submission;
+use futures::future::join_all;
+use peerwright_ledger::{Kind, RegisterId, Transaction};
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+
+const MAX_BATCH: usize = 64;
+/// A commit takes milliseconds; who waits for this long is better told that the outcome is open.
+const SUBMIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Accepted {
+    transaction_id: String,
+    register: String,
+    /// Checked and durable on this node.
+    accepted: bool,
+    /// Peer id of this node.
+    node: String,
+    valid_until: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Refused {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<String>,
+    accepted: bool,
+    error: String,
+    code: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Outcome {
+    Accepted(Accepted),
+    Refused(Refused),
+}
+
+#[derive(Serialize)]
+struct Batch {
+    results: Vec<Outcome>,
+}
+
+/// `POST /api/registers/{id}/transactions`: 202 when all are durable here. In a batch each is answered on its own, and
+/// the status is 207 when not all were accepted.
+pub(super) async fn submit(
+    State(state): State<ApiState>,
+    Extension(caller): Extension<Caller>,
+    Path(register): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let register = registers::subscribed(&state, &register)?;
+    let body = json::read_body(request).await?;
+    let is_batch = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    if !is_batch {
+        let submission: Submission = json::parse(&body)?;
+        drop(body);
+        let accepted = accept(&state, &caller, register, submission).await.map_err(|(_, error)| error)?;
+        return Ok((StatusCode::ACCEPTED, Json(accepted)).into_response());
+    }
+    let submissions: Vec<Submission> = json::parse(&body)?;
+    drop(body);
+    if submissions.is_empty() || submissions.len() > MAX_BATCH {
+        let message = format!("a batch has 1 to {MAX_BATCH} transactions, this one has {}", submissions.len());
+        return Err(ApiError::bad_request("batch_size", message));
+    }
+    // All at once: they share messages and commits.
+    let outcomes = join_all(submissions.into_iter().map(|submission| accept(&state, &caller, register, submission)));
+    let results: Vec<Outcome> = outcomes.await.into_iter().map(outcome).collect();
+    let all_accepted = results.iter().all(|outcome| matches!(outcome, Outcome::Accepted(_)));
+    let status = if all_accepted { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
+    Ok((status, Json(Batch { results })).into_response())
+}
+
+type Failure = (Option<String>, ApiError);
+
+fn outcome(outcome: Result<Accepted, Failure>) -> Outcome {
+    match outcome {
+        Ok(accepted) => Outcome::Accepted(accepted),
+        Err((transaction_id, ApiError { code, message, .. })) => {
+            Outcome::Refused(Refused { transaction_id, accepted: false, error: message, code })
+        }
+    }
+}
+
+async fn accept(
+    state: &ApiState,
+    caller: &Caller,
+    register: RegisterId,
+    submission: Submission,
+) -> Result<Accepted, Failure> {
+    let subject = caller.subject.clone();
+    let transaction = match sign(&state.node, subject, register, submission).await {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            state.telemetry.transaction_refused(error.code);
+            return Err((None, error));
+        }
+    };
+    let id = transaction.id();
+    let valid_until = time::rfc3339(transaction.body().valid_until_micros);
+    match hand_in(state, register, transaction).await {
+        Ok(()) => Ok(Accepted {
+            transaction_id: id.to_string(),
+            register: register.to_string(),
+            accepted: true,
+            node: state.node.identity().peer_id.to_string(),
+            valid_until,
+        }),
+        Err(error) => {
+            state.telemetry.transaction_refused(error.code);
+            Err((Some(id.to_string()), error))
+        }
+    }
+}
+
+/// Hashing and signing ten megabytes takes long enough to keep off the threads that serve everybody.
+async fn sign(
+    node: &Arc<dyn Node>,
+    subject: Option<String>,
+    register: RegisterId,
+    submission: Submission,
+) -> Result<Transaction, ApiError> {
+    let node = Arc::clone(node);
+    let signing = tokio::task::spawn_blocking(move || submission.into_transaction(node.as_ref(), subject, register));
+    signing.await.map_err(|_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "signing failed"))?
+}
+
+async fn hand_in(state: &ApiState, register: RegisterId, transaction: Transaction) -> Result<(), ApiError> {
+    let body = transaction.body();
+    if body.register != register {
+        let message = format!("the transaction is for register {}, the path names {register}", body.register);
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "other_register", message));
+    }
+    if matches!(body.kind, Kind::Control | Kind::Docket) {
+        let message = "clients hand in Action and Participant transactions; the others are kept for the network itself";
+        return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "type_reserved", message));
+    }
+    // Who hands in a signed transaction again gets the same answer again, as long as it is held.
+    if body.author != state.node.identity().public_key
+        && state.node.store().transaction(register, transaction.id()).await?.is_some()
+    {
+        return Ok(());
+    }
+    match tokio::time::timeout(SUBMIT_TIMEOUT, state.node.submit(transaction)).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => {
+            let message = "the transaction is not durable after 30 s; it may still be accepted, look it up by its id";
+            Err(ApiError::new(StatusCode::GATEWAY_TIMEOUT, "timeout", message))
+        }
+    }
+}

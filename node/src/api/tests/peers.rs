@@ -1,0 +1,107 @@
+//! The peers as REST shows them.
+
+use super::Api;
+use peerwright_engine::{AddressView, BanView, Direction, LinkId, Micros, PeerView};
+use peerwright_secure::PeerId;
+use peerwright_snapshot::Role;
+use serde_json::json;
+use std::time::Duration;
+
+fn peer(number: u8) -> PeerId {
+    PeerId::from_bytes([number; 32])
+}
+
+/// Peer 1 is linked, peer 2 was reached and is gone, peer 3 is banned by the network; an address is this node's own.
+async fn with_peers() -> Api {
+    let api = Api::new().await;
+    let mut view = api.node.view.lock().unwrap();
+    view.peers = vec![PeerView {
+        peer: peer(1),
+        link: LinkId(1),
+        incarnation: 9,
+        direction: Direction::Outbound,
+        address: Some("10.0.0.1:5000".parse().unwrap()),
+        since: Micros(view.now.0 - 60_000_000),
+        last_heard: view.now,
+        round_trip: Some(Duration::from_micros(1_500)),
+        ready: Some(true),
+        registers: 1,
+        messages: 10,
+        missing: 0,
+        sent_bytes: 5,
+        received_bytes: 6,
+    }];
+    let address = |last: u8, peer, own, failures| AddressView {
+        host: "demo-peers".to_owned(),
+        socket: format!("10.0.0.{last}:5000").parse().unwrap(),
+        own,
+        peer,
+        failures,
+    };
+    let own = api.node.key.peer_id();
+    view.addresses =
+        vec![address(1, Some(peer(1)), false, 0), address(2, Some(peer(2)), false, 4), address(9, Some(own), true, 0)];
+    view.bans = vec![BanView { peer: peer(3), expires_at: Some(1_900_000_000), by_policy: true, by_node: false }];
+    view.statistics.links.round_trip_micros = 1_500;
+    view.statistics.links.dial_failures = 4;
+    view.statistics.submit.queued = 2;
+    drop(view);
+    api
+}
+
+#[tokio::test]
+async fn linked_reached_and_banned_peers_are_listed_and_the_node_itself_is_not() {
+    let api = with_peers().await;
+    let list = api.get("/api/peers").await;
+    let rows = list.assert_ok().as_array().unwrap();
+    assert_eq!(rows.len(), 3);
+    let linked = &rows[0];
+    assert_eq!(linked["id"], json!(peer(1).to_string()));
+    assert_eq!((&linked["address"], &linked["port"]), (&json!("10.0.0.1"), &json!(5000)));
+    assert_eq!((&linked["connected"], &linked["link"]["direction"]), (&json!(true), &json!("outbound")));
+    assert_eq!(linked["link"]["latencyMillis"], json!(1.5));
+    let at = |field: &str| linked["link"][field].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert_eq!(at("lastSeen").duration_since(at("since")).as_secs(), 60);
+    assert_eq!((&rows[1]["connected"], &rows[1]["failures"]), (&json!(false), &json!(4)));
+    assert_eq!((&rows[2]["banned"], &rows[2]["ban"]["byNetwork"]), (&json!(true), &json!(true)));
+    assert_eq!(rows[2]["ban"]["expiresAt"], json!("2030-03-17T17:46:40Z"));
+}
+
+#[tokio::test]
+async fn one_peer_is_found_by_its_id() {
+    let api = with_peers().await;
+    assert_eq!(api.get(&format!("/api/peers/{}", peer(2))).await.assert_ok()["failures"], json!(4));
+    api.get(&format!("/api/peers/{}", peer(8))).await.assert_refused(404, "peer_unknown");
+    api.get("/api/peers/demo-peer-2").await.assert_refused(400, "peer_invalid");
+}
+
+#[tokio::test]
+async fn statistics_and_health_count_the_same_peers() {
+    let api = with_peers().await;
+    let statistics = api.get("/api/peers/stats").await;
+    assert_eq!(
+        statistics.assert_ok()["peers"],
+        json!({"total": 3, "healthy": 1, "unhealthy": 2, "averageLatencyMillis": 1.5, "totalFailures": 4})
+    );
+    assert_eq!(statistics.body["queue"], json!({"size": 2, "empty": false}));
+    assert_eq!(
+        *api.get("/api/peers/health").await.assert_ok(),
+        json!({"total": 3, "healthy": 1, "unhealthy": 2, "healthPercent": 33, "healthyPeers": [peer(1).to_string()]})
+    );
+}
+
+#[tokio::test]
+async fn a_node_without_peers_has_no_health() {
+    let api = Api::new().await;
+    assert_eq!(api.get("/api/peers/health").await.assert_ok()["healthPercent"], json!(0));
+}
+
+#[tokio::test]
+async fn who_is_connected_is_for_callers_with_a_token_how_many_for_all_who_may_read() {
+    let api = with_peers().await;
+    api.node.change_snapshot(|content| content.api.anonymous_role = Role::Reader);
+    let named = api.get("/api/peers/connected").await;
+    assert_eq!(named.assert_ok()["peers"][0]["id"], json!(peer(1).to_string()));
+    let request = axum::http::Request::get("/api/peers/connected").body(axum::body::Body::empty()).unwrap();
+    assert_eq!(*api.call(request).await.assert_ok(), json!({"count": 1}));
+}

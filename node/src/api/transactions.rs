@@ -1,0 +1,196 @@
+//! Reading transactions back.
+
+use super::{ApiState, error::ApiError, registers, time};
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::Uri,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use peerwright_ledger::{Kind, Metadata, Payload, Transaction, TransactionId};
+use peerwright_secure::PeerId;
+use peerwright_store::ListedTransaction;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 1000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Page {
+    transactions: Vec<Row>,
+    /// To be given as `after` for the rest; `null` at the end.
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    transaction_id: String,
+    size: u32,
+    /// Peer id of the node that accepted it.
+    origin: String,
+    stored_at: Option<String>,
+}
+
+/// `GET /api/registers/{id}/transactions?after=&limit=`: in the order in which this node stored them.
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    Path(register): Path<String>,
+    uri: Uri,
+) -> Result<Json<Page>, ApiError> {
+    let register = registers::subscribed(&state, &register)?;
+    let query = Query::<ListQuery>::try_from_uri(&uri)
+        .map_err(|rejection| ApiError::bad_request("query_invalid", rejection.body_text()))?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        let message = format!("limit is {limit}: accepted is 1 to {MAX_LIMIT}");
+        return Err(ApiError::bad_request("query_invalid", message));
+    }
+    // One more than asked for tells whether there is a rest.
+    let mut listed = state.node.store().list(register, query.after, limit + 1).await?;
+    let more = listed.len() > limit;
+    listed.truncate(limit);
+    let next = listed.last().filter(|_| more).map(|last| last.position.to_string());
+    Ok(Json(Page { transactions: listed.into_iter().map(row).collect(), next }))
+}
+
+fn row(listed: ListedTransaction) -> Row {
+    Row {
+        transaction_id: listed.id.to_string(),
+        size: listed.size,
+        origin: PeerId::of(&listed.origin).to_string(),
+        stored_at: time::rfc3339(listed.stored_at),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TransactionView {
+    transaction_id: String,
+    register: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    previous: Option<String>,
+    /// The key that signed it, 64 hex digits.
+    author: String,
+    /// Whom the author signed for.
+    subject: Option<String>,
+    recipients: BTreeSet<String>,
+    created_at: Option<String>,
+    valid_until: Option<String>,
+    metadata: MetadataView,
+    payloads: Vec<PayloadView>,
+    /// base64
+    signature: String,
+    size: usize,
+    /// Peer id of the node that accepted it.
+    origin: String,
+    stored_at: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MetadataView {
+    blueprint: Option<String>,
+    instance: Option<String>,
+    action: Option<String>,
+    next_action: Option<String>,
+    tracking: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PayloadView {
+    /// SHA-256 of the data, hex.
+    hash: String,
+    size: usize,
+    content_type: String,
+    content_encoding: String,
+    access: BTreeSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<String>,
+    /// base64
+    data: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    json: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+/// `GET /api/registers/{id}/transactions/{transaction}`
+pub(super) async fn one(
+    State(state): State<ApiState>,
+    Path((register, transaction)): Path<(String, String)>,
+) -> Result<Json<TransactionView>, ApiError> {
+    let register = registers::subscribed(&state, &register)?;
+    let id: TransactionId =
+        transaction.parse().map_err(|error| ApiError::bad_request("transaction_invalid", format!("{error}")))?;
+    let Some(stored) = state.node.store().transaction(register, id).await? else {
+        let message = format!("this node holds no transaction {id} in register {register}");
+        return Err(ApiError::not_found("transaction_unknown", message));
+    };
+    let transaction = Transaction::decode(stored.bytes)?;
+    Ok(Json(view(&transaction, PeerId::of(&stored.origin), stored.stored_at)))
+}
+
+fn view(transaction: &Transaction, origin: PeerId, stored_at: u64) -> TransactionView {
+    let body = transaction.body();
+    TransactionView {
+        transaction_id: transaction.id().to_string(),
+        register: body.register.to_string(),
+        kind: kind_name(body.kind),
+        previous: body.previous.map(|previous| previous.to_string()),
+        author: peerwright_encoding::to_lower_hex(body.author.as_bytes()),
+        subject: body.subject.clone(),
+        recipients: body.recipients.clone(),
+        created_at: time::rfc3339(body.created_at_micros),
+        valid_until: time::rfc3339(body.valid_until_micros),
+        metadata: metadata_view(&body.metadata),
+        payloads: body.payloads.iter().map(payload_view).collect(),
+        signature: STANDARD.encode(transaction.signature().as_bytes()),
+        size: transaction.encoded().len(),
+        origin: origin.to_string(),
+        stored_at: time::rfc3339(stored_at),
+    }
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Control => "Control",
+        Kind::Action => "Action",
+        Kind::Docket => "Docket",
+        Kind::Participant => "Participant",
+    }
+}
+
+fn metadata_view(metadata: &Metadata) -> MetadataView {
+    let Metadata { blueprint, instance, action, next_action, tracking } = metadata.clone();
+    MetadataView { blueprint, instance, action, next_action, tracking }
+}
+
+fn payload_view(payload: &Payload) -> PayloadView {
+    let media_type = payload.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let plain = payload.content_encoding.is_empty();
+    let is_json = plain && (media_type == "application/json" || media_type.ends_with("+json"));
+    let is_text = plain && media_type.starts_with("text/");
+    PayloadView {
+        hash: peerwright_encoding::to_lower_hex(payload.hash()),
+        size: payload.data().len(),
+        content_type: payload.content_type.clone(),
+        content_encoding: payload.content_encoding.clone(),
+        access: payload.access.clone(),
+        challenge: payload.challenge.as_ref().map(|challenge| STANDARD.encode(challenge)),
+        data: STANDARD.encode(payload.data()),
+        json: if is_json { serde_json::from_slice(payload.data()).ok() } else { None },
+        text: if is_text { String::from_utf8(payload.data().to_vec()).ok() } else { None },
+    }
+}

@@ -1,0 +1,212 @@
+//! Configuration: flags, `PEERWRIGHT_*` environment variables and a YAML file, in this order of precedence.
+//!
+//! Every option exists in all three under one name: `--drain-seconds`, `PEERWRIGHT_DRAIN_SECONDS`, `drainSeconds`.
+//! Whatever is wrong ends in one line: what, where it stands, what is accepted.
+
+mod command;
+mod endpoint;
+mod file;
+mod settings;
+mod values;
+
+pub use endpoint::Endpoint;
+
+use command::Request;
+use file::FileValues;
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+use thiserror::Error;
+use values::Values;
+
+/// What the program was asked to do.
+#[derive(Debug)]
+pub enum Invocation {
+    /// One node of a network on Kubernetes.
+    Run(Box<Configuration>, Logging),
+    /// A small network in this process.
+    Dev(DevConfiguration, Logging),
+    /// Help or version: print it and end.
+    Print(String),
+}
+
+/// What the log shows and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logging {
+    /// A tracing filter.
+    pub filter: String,
+    /// The look of a line.
+    pub format: LogFormat,
+}
+
+/// The look of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// All that one node needs to know before it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configuration {
+    /// Name of the PeerNetwork.
+    pub network: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its UID.
+    pub network_uid: String,
+    /// This node's name: its pod's.
+    pub node_name: String,
+    /// Trust domain of the network.
+    pub trust_domain: String,
+    /// Where the operator answers.
+    pub operator: Endpoint,
+    /// SHA-256 of the install root's file.
+    pub install_root_sha256: [u8; 32],
+    /// Where other nodes are found.
+    pub seeds: Vec<Endpoint>,
+    /// Keys, certificate, snapshot and registers.
+    pub data_dir: PathBuf,
+    /// Certificate of the install root, PEM.
+    pub install_root: PathBuf,
+    /// Service-account token for the operator.
+    pub token_file: PathBuf,
+    /// Snapshot from the network's ConfigMap; may be absent.
+    pub snapshot_file: PathBuf,
+    /// Where other nodes connect.
+    pub listen_peer: SocketAddr,
+    /// Where applications connect.
+    pub listen_api: SocketAddr,
+    /// Where probes and metrics are read.
+    pub listen_probe: SocketAddr,
+    /// How long a stopping node finishes what it has begun.
+    pub drain: Duration,
+}
+
+/// What `dev` needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DevConfiguration {
+    /// How many nodes.
+    pub nodes: u16,
+    /// Where the network is kept; `None` keeps it in memory.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Why a configuration is refused. Shown as one line.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// The command line itself.
+    #[error("{0}; peerwright-node --help and peerwright-node run --help say what is accepted")]
+    CommandLine(String),
+    /// An option without a value.
+    #[error("{name} is missing: give {places}")]
+    Missing {
+        /// The option.
+        name: String,
+        /// Where it may stand.
+        places: String,
+    },
+    /// A value that means nothing.
+    #[error("{name} is {value:?} ({place}): accepted is {accepted}")]
+    Value {
+        /// The option.
+        name: String,
+        /// Its value.
+        value: String,
+        /// Where it stands.
+        place: String,
+        /// What would be right.
+        accepted: &'static str,
+    },
+    /// The file as a whole, or a key of it.
+    #[error("configuration file {path}: {reason}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Reads command line, environment and file.
+pub fn load(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, ConfigError> {
+    match command::parse(arguments)? {
+        Request::Print(text) => Ok(Invocation::Print(text)),
+        Request::Run(matches) => {
+            let file = match matches.get_one::<String>("config") {
+                Some(path) => FileValues::read(path.as_ref(), settings::RUN)?,
+                None => FileValues::default(),
+            };
+            let values = Values { settings: settings::RUN, matches: &matches, file };
+            Ok(Invocation::Run(Box::new(configuration(&values)?), logging(&values)?))
+        }
+        Request::Dev(matches) => {
+            let values = Values { settings: settings::DEV, matches: &matches, file: FileValues::default() };
+            let nodes = values.read("nodes", "a number from 1 to 16", |text| whole(text, 1, 16))?;
+            let data_dir = values.read("data-dir", "a directory", |text| Some(text.to_owned()))?;
+            let data_dir = (!data_dir.is_empty()).then(|| PathBuf::from(data_dir));
+            Ok(Invocation::Dev(DevConfiguration { nodes, data_dir }, logging(&values)?))
+        }
+    }
+}
+
+fn configuration(values: &Values<'_>) -> Result<Configuration, ConfigError> {
+    let label = "a DNS label: a-z, 0-9 and -, at most 63";
+    let domain = "a DNS name: labels of a-z, 0-9 and - joined by dots, at most 253";
+    let name = |option| values.read(option, label, |text| endpoint::is_label(text).then(|| text.to_owned()));
+    let path = |option| values.read(option, "a path", |text| (!text.is_empty()).then(|| PathBuf::from(text)));
+    let listen =
+        |option| values.read(option, "ADDRESS:PORT, such as 0.0.0.0:5000 or [::]:5000", |text| text.parse().ok());
+    let endpoint = "HOST:PORT, such as demo-peers.default.svc.cluster.local:5000";
+    Ok(Configuration {
+        network: name("network")?,
+        namespace: name("namespace")?,
+        network_uid: values.read("network-uid", "the UID of the PeerNetwork", uid)?,
+        node_name: values.read("node-name", domain, |text| endpoint::is_name(text).then(|| text.to_owned()))?,
+        trust_domain: values.read("trust-domain", domain, |text| endpoint::is_name(text).then(|| text.to_owned()))?,
+        operator: values.read("operator", endpoint, |text| text.parse().ok())?,
+        install_root_sha256: values.read("install-root-sha256", "64 hex digits", digest)?,
+        seeds: values.read_list("seeds", endpoint, |text| text.parse().ok())?,
+        data_dir: path("data-dir")?,
+        install_root: path("install-root")?,
+        token_file: path("token-file")?,
+        snapshot_file: path("snapshot-file")?,
+        listen_peer: listen("listen-peer")?,
+        listen_api: listen("listen-api")?,
+        listen_probe: listen("listen-probe")?,
+        drain: values
+            .read("drain-seconds", "whole seconds from 1 to 300", |text| whole(text, 1, 300))
+            .map(|seconds| Duration::from_secs(seconds.into()))?,
+    })
+}
+
+fn logging(values: &Values<'_>) -> Result<Logging, ConfigError> {
+    let filter = values.read("log", "a level (error, warn, info, debug, trace) or a tracing filter", |text| {
+        let valid = !text.is_empty() && tracing_subscriber::EnvFilter::try_new(text).is_ok();
+        valid.then(|| text.to_owned())
+    })?;
+    let format = values.read("log-format", "text or json", |text| match text {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    })?;
+    Ok(Logging { filter, format })
+}
+
+fn whole(text: &str, lowest: u16, highest: u16) -> Option<u16> {
+    text.parse().ok().filter(|number| (lowest..=highest).contains(number))
+}
+
+fn uid(text: &str) -> Option<String> {
+    let shaped =
+        (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    shaped.then(|| text.to_owned())
+}
+
+fn digest(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(text, &mut digest).ok().map(|()| digest)
+}
+
+#[cfg(test)]
+mod tests;

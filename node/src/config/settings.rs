@@ -1,0 +1,142 @@
+//! The table of options: from one row come the flag, the environment variable, the file key and the help text.
+
+/// One option of the node.
+pub(super) struct Setting {
+    /// Spelled as the flag, without the dashes in front.
+    pub(super) name: &'static str,
+    /// The environment variable: `PEERWRIGHT_` and the name, upper case.
+    pub(super) environment: &'static str,
+    /// The key in the file: the name in camel case.
+    pub(super) key: &'static str,
+    /// What the value is called in the help.
+    pub(super) value: &'static str,
+    /// Used when nobody says otherwise; `None` asks for a value.
+    pub(super) default: Option<&'static str>,
+    /// May be given several times, or separated by commas, or as a list in the file.
+    pub(super) list: bool,
+    /// One sentence.
+    pub(super) help: &'static str,
+}
+
+/// Flag, environment variable, file key.
+type Names = (&'static str, &'static str, &'static str);
+
+const fn required(names: Names, value: &'static str, help: &'static str) -> Setting {
+    Setting { name: names.0, environment: names.1, key: names.2, value, default: None, list: false, help }
+}
+
+const fn defaulted(names: Names, value: &'static str, default: &'static str, help: &'static str) -> Setting {
+    Setting { default: Some(default), ..required(names, value, help) }
+}
+
+pub(super) const LOG: Setting = defaulted(
+    ("log", "PEERWRIGHT_LOG", "log"),
+    "FILTER",
+    "info",
+    "What is logged: a level, or a tracing filter such as info,peerwright_node=debug",
+);
+pub(super) const LOG_FORMAT: Setting = defaulted(
+    ("log-format", "PEERWRIGHT_LOG_FORMAT", "logFormat"),
+    "FORMAT",
+    "text",
+    "How log lines look: text or json",
+);
+
+/// The options of `run`, in the order in which the help lists them.
+pub(super) const RUN: &[Setting] = &[
+    required(("network", "PEERWRIGHT_NETWORK", "network"), "NAME", "Name of the PeerNetwork that this node belongs to"),
+    required(("namespace", "PEERWRIGHT_NAMESPACE", "namespace"), "NAME", "Kubernetes namespace of the network"),
+    required(
+        ("network-uid", "PEERWRIGHT_NETWORK_UID", "networkUid"),
+        "UID",
+        "UID of the PeerNetwork; the volume records it and serves no other network",
+    ),
+    required(("node-name", "PEERWRIGHT_NODE_NAME", "nodeName"), "NAME", "Name of this node: the name of its pod"),
+    required(
+        ("trust-domain", "PEERWRIGHT_TRUST_DOMAIN", "trustDomain"),
+        "DOMAIN",
+        "Trust domain of the network, such as demo.default.peerwright.internal",
+    ),
+    required(
+        ("operator", "PEERWRIGHT_OPERATOR", "operator"),
+        "HOST:PORT",
+        "Where the operator answers: its Service name and port",
+    ),
+    required(
+        ("install-root-sha256", "PEERWRIGHT_INSTALL_ROOT_SHA256", "installRootSha256"),
+        "HEX",
+        "SHA-256 of the install root's file; another file is refused",
+    ),
+    Setting {
+        list: true,
+        ..defaulted(
+            ("seeds", "PEERWRIGHT_SEEDS", "seeds"),
+            "HOST:PORT",
+            "",
+            "Where other nodes are found: names that resolve to nodes, separated by commas",
+        )
+    },
+    defaulted(
+        ("data-dir", "PEERWRIGHT_DATA_DIR", "dataDir"),
+        "DIRECTORY",
+        "/var/lib/peerwright",
+        "Where keys, certificate, snapshot and registers are kept",
+    ),
+    defaulted(
+        ("install-root", "PEERWRIGHT_INSTALL_ROOT", "installRoot"),
+        "FILE",
+        "/etc/peerwright/trust/install-root.pem",
+        "Certificate of the operator's install root, PEM",
+    ),
+    defaulted(
+        ("token-file", "PEERWRIGHT_TOKEN_FILE", "tokenFile"),
+        "FILE",
+        "/var/run/secrets/peerwright/token",
+        "Service-account token that the operator exchanges for a certificate; read anew each time",
+    ),
+    defaulted(
+        ("snapshot-file", "PEERWRIGHT_SNAPSHOT_FILE", "snapshotFile"),
+        "FILE",
+        "/etc/peerwright/snapshot/snapshot.bin",
+        "Signed snapshot from the network's ConfigMap, for starts without the operator; may be absent",
+    ),
+    defaulted(
+        ("listen-peer", "PEERWRIGHT_LISTEN_PEER", "listenPeer"),
+        "ADDRESS:PORT",
+        "0.0.0.0:5000",
+        "Where other nodes connect, mutual TLS",
+    ),
+    defaulted(
+        ("listen-api", "PEERWRIGHT_LISTEN_API", "listenApi"),
+        "ADDRESS:PORT",
+        "0.0.0.0:8443",
+        "Where applications connect, REST over TLS",
+    ),
+    defaulted(
+        ("listen-probe", "PEERWRIGHT_LISTEN_PROBE", "listenProbe"),
+        "ADDRESS:PORT",
+        "0.0.0.0:8080",
+        "Where probes and metrics are read, plain HTTP",
+    ),
+    defaulted(
+        ("drain-seconds", "PEERWRIGHT_DRAIN_SECONDS", "drainSeconds"),
+        "SECONDS",
+        "30",
+        "How long a stopping node finishes what it has begun, 1 to 300",
+    ),
+    LOG,
+    LOG_FORMAT,
+];
+
+/// The options of `dev`.
+pub(super) const DEV: &[Setting] = &[
+    defaulted(("nodes", "PEERWRIGHT_NODES", "nodes"), "COUNT", "3", "How many nodes the network has, 1 to 16"),
+    defaulted(
+        ("data-dir", "PEERWRIGHT_DATA_DIR", "dataDir"),
+        "DIRECTORY",
+        "",
+        "Keep the network in this directory; without it everything is gone when the program ends",
+    ),
+    LOG,
+    LOG_FORMAT,
+];

@@ -1,0 +1,103 @@
+//! What the rest of the node asks of the driver.
+
+use crate::api::{Gone, View};
+use bytes::Bytes;
+use peerwright_engine::{BanRecord, Engine, Micros, SubmitRefusal};
+use peerwright_ledger::{RegisterId, TransactionId};
+use tokio::sync::{mpsc, oneshot};
+
+/// How many commands wait for the driver. Full: submissions are refused as `overloaded`, everything else waits.
+const WAITING: usize = 1_024;
+
+/// One thing asked of the driver.
+#[derive(Debug)]
+pub enum Command {
+    /// Publish a transaction that was checked with the ledger.
+    Submit {
+        /// Its register.
+        register: RegisterId,
+        /// Its id.
+        id: TransactionId,
+        /// Its encoding.
+        transaction: Bytes,
+        /// Answered when it is durable here, or refused.
+        reply: oneshot::Sender<Result<(), SubmitRefusal>>,
+    },
+    /// The bans of this node alone, the whole list.
+    LocalBans {
+        /// The list.
+        bans: Vec<BanRecord>,
+        /// Answered when the engine has closed the links.
+        done: oneshot::Sender<()>,
+    },
+    /// Show the engine's view of itself.
+    View {
+        /// Takes the view.
+        reply: oneshot::Sender<View>,
+    },
+    /// Finish.
+    Drain {
+        /// Answered when everything accepted is with the links, and they are closed.
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// Sends commands.
+#[derive(Debug, Clone)]
+pub struct Commands(mpsc::Sender<Command>);
+
+impl Commands {
+    /// A sender and what the driver receives from.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Receiver<Command>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        (Self(sender), receiver)
+    }
+
+    /// Hands a transaction to the engine.
+    pub async fn submit(
+        &self,
+        register: RegisterId,
+        id: TransactionId,
+        transaction: Bytes,
+    ) -> Result<(), SubmitRefusal> {
+        let (reply, answer) = oneshot::channel();
+        self.0.try_send(Command::Submit { register, id, transaction, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => SubmitRefusal::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => SubmitRefusal::Draining,
+        })?;
+        answer.await.unwrap_or(Err(SubmitRefusal::Draining))
+    }
+
+    /// Gives the engine the bans of this node alone.
+    pub async fn apply_local_bans(&self, bans: Vec<BanRecord>) -> Result<(), Gone> {
+        self.ask(|done| Command::LocalBans { bans, done }).await
+    }
+
+    /// The engine's view of itself.
+    pub async fn view(&self) -> Result<View, Gone> {
+        self.ask(|reply| Command::View { reply }).await
+    }
+
+    /// Returns when everything accepted is with the links, and they are closed.
+    pub async fn drain(&self) -> Result<(), Gone> {
+        self.ask(|done| Command::Drain { done }).await
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send(command(reply)).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+}
+
+pub(super) fn view(engine: &Engine, now: Micros) -> View {
+    View {
+        now,
+        peers: engine.peers(),
+        addresses: engine.addresses(),
+        bans: engine.bans(),
+        registers: engine.registers(),
+        statistics: engine.statistics(),
+    }
+}

@@ -1,0 +1,34 @@
+//! What the engine reports, in the log.
+
+use peerwright_engine::Event;
+
+/// Writes an event to the log, as loud as it deserves.
+pub(super) fn log(event: &Event) {
+    match event {
+        Event::PeerConnected { peer, link, outbound } => tracing::info!(%peer, link = link.0, outbound, "a link is up"),
+        Event::LinkClosed { peer, link, reason } => tracing::info!(%peer, link = link.0, %reason, "closed a link"),
+        Event::LinkLost { peer, link, reason } => tracing::info!(%peer, link = link.0, %reason, "lost a link"),
+        Event::DialFailed { address, reason, failures } => {
+            tracing::debug!(%address, %reason, failures, "a dial came to nothing");
+        }
+        Event::OwnAddress { address } => tracing::debug!(%address, "an address is this node's own"),
+        Event::PeerBanned { ban } => tracing::info!(peer = %ban.peer, expires_at = ban.expires_at, "a peer is banned"),
+        Event::PeerUnbanned { peer, expired } => tracing::info!(%peer, expired, "a peer is no longer banned"),
+        Event::DuplicateIdentity { incarnation } => {
+            tracing::error!(incarnation, "another process uses this node's key; two nodes must not share a volume");
+        }
+        Event::BadSignature { peer, .. } => tracing::warn!(%peer, "a peer passed on what does not verify"),
+        Event::MalformedFrame { peer } => tracing::warn!(%peer, "a peer sent a frame that cannot be read"),
+        Event::UnsupportedFrame { peer, version, kind } => {
+            tracing::debug!(%peer, version, kind, "a peer sent a frame that this version does not know");
+        }
+        Event::Dropped { what } => tracing::debug!(what, "dropped, sync will bring it again where it matters"),
+        Event::CaughtUp { peer, messages } => tracing::debug!(%peer, messages, "caught up with a peer"),
+        Event::StoreFailed { operation } => tracing::warn!(operation, "the engine heard of a failure of the store"),
+        Event::SubscriptionChanged { register, subscribed } => {
+            tracing::info!(%register, subscribed, "a subscription changed");
+        }
+        Event::ReadinessChanged { readiness } => tracing::info!(?readiness, "the engine's readiness changed"),
+        Event::Drained => tracing::info!("everything accepted is with the peers"),
+    }
+}

@@ -1,0 +1,362 @@
+//! Drives the engine: one task turns what happens into inputs and carries out what comes back.
+//!
+//! ```text
+//!   links ────────┐                            ┌──▶ links: dial, send, close
+//!   discovery ────┤                            ├──▶ storage ──▶ store ──┐
+//!   snapshot ─────┼──▶ Engine::handle(now) ────┼──▶ verifier ───────────┤ answers
+//!   submissions ──┤             ▲              ├──▶ timer               │
+//!   timer ────────┘             └──────────────┼────────────────────────┘
+//!                                              └──▶ replies, events
+//! ```
+//!
+//! The task never waits for those who wait for it: links are given frames without waiting, storage and verifier have
+//! queues in front that are as long as the engine's own bounds allow.
+
+mod clock;
+mod command;
+mod events;
+mod perform;
+mod storage;
+mod verifier;
+
+pub use clock::Clock;
+pub use command::{Command, Commands};
+
+use crate::{
+    link::{LinkDialler, LinkEvent, Queue},
+    member::{InForce, Membership, Standing},
+    telemetry::{PEER_PORT, Telemetry},
+    tls::Direction,
+};
+use peerwright_engine::{
+    Address, BanRecord, Config, DialFailure, Engine, Input, LinkId, Micros, Outputs, Policy, PolicyLimits, Readiness,
+    SubmitRefusal, Token,
+};
+use peerwright_ledger::RegisterId;
+use peerwright_store::Store;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+use storage::Storage;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use verifier::Verifier;
+
+/// How many link events wait for the driver. Full: links read no further, and TCP holds the peers back.
+pub const LINK_EVENTS: usize = 512;
+/// The engine hears the wall clock so often.
+const WALL_CLOCK: Duration = Duration::from_secs(60);
+
+/// What the driver needs.
+pub struct DriverParts {
+    /// The engine's settings.
+    pub config: Config,
+    /// Certificate, snapshot, bans.
+    pub membership: Arc<Membership>,
+    /// Where messages are kept.
+    pub store: Arc<dyn Store>,
+    /// Opens links.
+    pub dialler: LinkDialler,
+    /// Owns the tasks that the driver starts.
+    pub tasks: TaskTracker,
+    /// What REST, gRPC and the operator client ask.
+    pub commands: mpsc::Receiver<Command>,
+    /// What links say.
+    pub link_events: mpsc::Receiver<LinkEvent>,
+    /// What discovery found.
+    pub addresses: mpsc::Receiver<Vec<Address>>,
+    /// How many links are up.
+    pub links: watch::Sender<usize>,
+    /// What the engine says of readiness; `None` before it runs.
+    pub readiness: watch::Sender<Option<Readiness>>,
+    /// Counts.
+    pub telemetry: Arc<Telemetry>,
+    /// Ends the driver at once.
+    pub end: CancellationToken,
+}
+
+/// The running driver.
+pub struct Driver {
+    engine: Engine,
+    outputs: Outputs,
+    clock: Clock,
+    dialler: LinkDialler,
+    tasks: TaskTracker,
+    links: BTreeMap<LinkId, Arc<Queue>>,
+    link_count: watch::Sender<usize>,
+    readiness: watch::Sender<Option<Readiness>>,
+    telemetry: Arc<Telemetry>,
+    storage: Storage,
+    verifier: Verifier,
+    replies: BTreeMap<Token, oneshot::Sender<Result<(), SubmitRefusal>>>,
+    next_token: u64,
+    armed: Option<Micros>,
+    /// Links that could not take a frame: the engine is told when the outputs are done.
+    overloaded: VecDeque<LinkId>,
+    drained: Vec<oneshot::Sender<()>>,
+    is_drained: bool,
+}
+
+impl Driver {
+    /// Waits until this node is a member, then drives the engine until `end`.
+    pub async fn run(mut parts: DriverParts) {
+        let end = parts.end.clone();
+        let driving = async {
+            if let Some(before) = wait_for_membership(&mut parts).await {
+                Self::drive(parts, before).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = end.cancelled() => {}
+            () = driving => {}
+        }
+    }
+
+    async fn drive(parts: DriverParts, before: Before) {
+        let DriverParts {
+            config, membership, store, dialler, tasks, mut commands, mut link_events, mut addresses, ..
+        } = parts;
+        let (storage, mut stored) = Storage::start(store, parts.telemetry.clone(), &tasks);
+        let mut snapshots = membership.watch_snapshot();
+        let mut driver = Self {
+            engine: Engine::new(config),
+            outputs: Outputs::new(),
+            clock: Clock::start(),
+            dialler,
+            tasks,
+            links: BTreeMap::new(),
+            link_count: parts.links,
+            readiness: parts.readiness,
+            telemetry: parts.telemetry,
+            storage,
+            verifier: Verifier::new(),
+            replies: BTreeMap::new(),
+            next_token: 0,
+            armed: None,
+            overloaded: VecDeque::new(),
+            drained: Vec::new(),
+            is_drained: false,
+        };
+        driver.take_policy(snapshots.borrow_and_update().clone());
+        driver.take(Input::LocalBans(before.local_bans));
+        driver.take(Input::Addresses { addresses: &before.addresses });
+        let mut wall_clock = interval(WALL_CLOCK);
+        wall_clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let timer = driver.clock.sleep_until(driver.armed);
+            tokio::select! {
+                // What is done comes before what is new, so that nothing new overtakes its own cause.
+                biased;
+                changed = snapshots.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let current = snapshots.borrow_and_update().clone();
+                    driver.take_policy(current);
+                }
+                () = timer => {
+                    driver.armed = None;
+                    driver.take(Input::Timer);
+                }
+                Some(verdicts) = driver.verifier.next() => {
+                    for (token, valid) in verdicts {
+                        driver.take(Input::Verified { token, valid });
+                    }
+                }
+                answer = stored.recv() => match answer {
+                    Some(answer) => driver.take(answer.into_input()),
+                    None => return,
+                },
+                _ = wall_clock.tick() => driver.take(Input::Clock { wall: Clock::wall() }),
+                Some(found) = addresses.recv() => driver.take(Input::Addresses { addresses: &found }),
+                // Applications and peers share what is left, by lot.
+                something = next_request(&mut commands, &mut link_events) => match something {
+                    Some(Request::Command(command)) => driver.take_command(command),
+                    Some(Request::Link(event)) => driver.take_link_event(event),
+                    None => return,
+                },
+                () = driver.storage.has_room(), if driver.storage.is_waiting() => driver.storage.flush(),
+            }
+        }
+    }
+
+    /// One turn of the engine, with everything that follows from it.
+    fn take(&mut self, input: Input<'_>) {
+        let now = self.clock.now();
+        self.engine.handle(now, input, &mut self.outputs);
+        self.perform();
+        while let Some(link) = self.overloaded.pop_front() {
+            let reason = peerwright_engine::DownReason::Overload;
+            self.engine.handle(now, Input::LinkDown { link, reason }, &mut self.outputs);
+            self.perform();
+        }
+    }
+
+    fn take_policy(&mut self, current: Option<Arc<InForce>>) {
+        if let Some(current) = current {
+            self.take(Input::Policy(policy(&current)));
+            let readiness = self.engine.readiness();
+            self.readiness.send_if_modified(|known| known.replace(readiness) != Some(readiness));
+        }
+    }
+
+    fn take_link_event(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Up { link, queue, peer, node, incarnation, outbound, address } => {
+                tracing::debug!(%peer, node, link = link.0, outbound, "Hello was answered");
+                self.links.insert(link, queue);
+                self.link_count.send_replace(self.links.len());
+                self.take(Input::LinkUp { link, peer, incarnation, outbound, address: Some(address) });
+            }
+            LinkEvent::Frame { link, payload } => {
+                // A frame that was on its way when the engine closed the link.
+                if self.links.contains_key(&link) {
+                    self.take(Input::Frame { link, bytes: &payload });
+                }
+            }
+            LinkEvent::Down { link, reason } => {
+                if self.forget_link(link).is_some() {
+                    self.take(Input::LinkDown { link, reason });
+                }
+            }
+            LinkEvent::DialFailed { address, reason, code } => {
+                if !matches!(reason, DialFailure::Unreachable | DialFailure::Timeout) {
+                    self.telemetry.handshake_refused(PEER_PORT, Direction::Outbound.label(), code);
+                }
+                self.take(Input::DialFailed { address, reason });
+            }
+        }
+    }
+
+    fn take_command(&mut self, command: Command) {
+        match command {
+            Command::Submit { register, id, transaction, reply } => {
+                let token = Token(self.next_token);
+                self.next_token += 1;
+                self.replies.insert(token, reply);
+                self.take(Input::Submit { token, register, id, transaction });
+            }
+            Command::LocalBans { bans, done } => {
+                self.take(Input::LocalBans(bans));
+                // Whoever asked may have left.
+                let _ = done.send(());
+            }
+            Command::View { reply } => drop(reply.send(command::view(&self.engine, self.clock.now()))),
+            Command::Drain { done } => {
+                self.drained.push(done);
+                self.take(Input::Drain);
+                self.tell_drained();
+            }
+        }
+    }
+
+    fn forget_link(&mut self, link: LinkId) -> Option<Arc<Queue>> {
+        let queue = self.links.remove(&link);
+        self.link_count.send_replace(self.links.len());
+        queue
+    }
+
+    fn tell_drained(&mut self) {
+        if self.is_drained {
+            for done in self.drained.drain(..) {
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+enum Request {
+    Command(Command),
+    Link(LinkEvent),
+}
+
+/// By lot, so that neither a busy application nor a busy peer silences the other.
+async fn next_request(
+    commands: &mut mpsc::Receiver<Command>,
+    link_events: &mut mpsc::Receiver<LinkEvent>,
+) -> Option<Request> {
+    tokio::select! {
+        command = commands.recv() => command.map(Request::Command),
+        event = link_events.recv() => event.map(Request::Link),
+    }
+}
+
+/// What was said before there was an engine.
+#[derive(Default)]
+struct Before {
+    local_bans: Vec<BanRecord>,
+    addresses: Vec<Address>,
+}
+
+/// Answers what can be answered without an engine, until this node is a member; `None` when there is nothing left to
+/// drive.
+async fn wait_for_membership(parts: &mut DriverParts) -> Option<Before> {
+    let mut before = Before::default();
+    let mut snapshots = parts.membership.watch_snapshot();
+    let mut certificates = parts.membership.watch_certificate();
+    loop {
+        // A banned node has what it needs as well: it keeps what it holds and finds nobody who talks to it.
+        if parts.membership.snapshot().is_some() && parts.membership.standing() != Standing::Waiting {
+            return Some(before);
+        }
+        tokio::select! {
+            biased;
+            command = parts.commands.recv() => match command? {
+                // Whoever asked may have left.
+                Command::Submit { reply, .. } => {
+                    let _ = reply.send(Err(match parts.membership.standing() {
+                        Standing::Banned => SubmitRefusal::Banned,
+                        Standing::Waiting | Standing::Member => SubmitRefusal::WaitingForOperator,
+                    }));
+                }
+                Command::LocalBans { bans, done } => {
+                    before.local_bans = bans;
+                    let _ = done.send(());
+                }
+                Command::View { reply } => {
+                    drop(reply.send(command::view(&Engine::new(parts.config.clone()), Clock::wall())));
+                }
+                Command::Drain { done } => {
+                    let _ = done.send(());
+                }
+            },
+            changed = snapshots.changed() => changed.ok()?,
+            changed = certificates.changed() => changed.ok()?,
+            Some(found) = parts.addresses.recv() => before.addresses = found,
+            // Without a leaf no peer gets in.
+            Some(_) = parts.link_events.recv() => {}
+        }
+    }
+}
+
+/// What the snapshot means to the engine.
+fn policy(current: &InForce) -> Policy {
+    let content = &current.snapshot.content;
+    let settings = content.settings;
+    let defaults = PolicyLimits::default();
+    let seconds = |value: u32, default: Duration| match value {
+        0 => default,
+        value => Duration::from_secs(value.into()),
+    };
+    Policy {
+        bans: content.bans.iter().map(|(peer, ban)| BanRecord { peer: *peer, expires_at: ban.expires_at }).collect(),
+        registers: content.subscriptions.iter().map(|row| RegisterId::from_bytes(row.register)).collect(),
+        limits: PolicyLimits {
+            transaction_bytes: match settings.max_transaction_bytes {
+                0 => defaults.transaction_bytes,
+                bytes => bytes,
+            },
+            time_to_live: seconds(settings.transaction_ttl_seconds, defaults.time_to_live),
+            heartbeat: seconds(settings.heartbeat_interval_seconds, defaults.heartbeat),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Carries out what the engine asks.
+
+use super::{Driver, events::log, storage::Job};
+use peerwright_engine::{Class, CloseReason, Event, LinkId, Output};
+
+impl Driver {
+    /// Does everything that the engine has put out, in order.
+    pub(super) fn perform(&mut self) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        for output in outputs.drain() {
+            self.do_one(output);
+        }
+        // The emptied list keeps its room for the next turn.
+        self.outputs = outputs;
+        self.storage.flush();
+        self.verifier.start_batch();
+    }
+
+    fn do_one(&mut self, output: Output) {
+        match output {
+            Output::Dial { address } => {
+                self.tasks.spawn(self.dialler.clone().run(address));
+            }
+            Output::Close { link, reason } => self.close(link, reason),
+            Output::Send { link, bytes, class } => self.send(link, bytes, class),
+            Output::ArmTimer { at } => self.armed = Some(at),
+            Output::Verify { token, message } => self.verifier.push(token, message),
+            Output::Append { token, messages } => self.storage.push(Job::Append { token, messages }),
+            Output::ReadHeld { token, registers } => self.storage.push(Job::ReadHeld { token, registers }),
+            Output::ReadMessages { token, ranges, max_messages, max_bytes } => {
+                self.storage.push(Job::ReadMessages { token, ranges, max_messages, max_bytes });
+            }
+            Output::StoreBody { token, register, id, bytes } => {
+                self.storage.push(Job::StoreBody { token, register, id, bytes });
+            }
+            Output::ReadChunk { token, id, offset, length, .. } => {
+                self.storage.push(Job::ReadChunk { token, id, offset, length });
+            }
+            Output::Accepted { token } => self.reply(token, Ok(())),
+            Output::Refused { token, reason } => self.reply(token, Err(reason)),
+            Output::Event(event) => self.note(&event),
+        }
+    }
+
+    fn close(&mut self, link: LinkId, reason: CloseReason) {
+        if let Some(queue) = self.forget_link(link) {
+            let at_once = matches!(reason, CloseReason::Banned | CloseReason::BadSignature | CloseReason::Malformed);
+            queue.close(reason.label(), at_once);
+        }
+    }
+
+    fn send(&mut self, link: LinkId, bytes: bytes::Bytes, class: Class) {
+        let Some(queue) = self.links.get(&link) else { return };
+        if queue.push(class, bytes).is_err()
+            && let Some(queue) = self.forget_link(link)
+        {
+            queue.close("overload", true);
+            self.overloaded.push_back(link);
+        }
+    }
+
+    fn reply(&mut self, token: peerwright_engine::Token, result: Result<(), peerwright_engine::SubmitRefusal>) {
+        if let Some(reply) = self.replies.remove(&token) {
+            // Whoever asked may have left; the transaction stays accepted.
+            let _ = reply.send(result);
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::ReadinessChanged { readiness } => {
+                self.readiness.send_replace(Some(*readiness));
+            }
+            Event::Drained => {
+                self.is_drained = true;
+                self.tell_drained();
+            }
+            _ => {}
+        }
+        log(event);
+        self.telemetry.event(event);
+    }
+}

@@ -1,0 +1,183 @@
+//! Carries the engine's wishes to the store, in order, and its answers back.
+
+use crate::telemetry::Telemetry;
+use bytes::Bytes;
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use peerwright_engine::{BodyRefused, Held, Input, MessageRange, StoreFailed, Token};
+use peerwright_ledger::{Message, RegisterId, Transaction, TransactionId};
+use peerwright_store::{Appended, Store, StoreError};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+/// Jobs handed to the storage task and not begun. Full: the rest waits in front, as the engine's bounds allow.
+const HANDED: usize = 256;
+/// Jobs under way. Full: the next waits.
+const UNDER_WAY: usize = 256;
+
+/// One wish.
+pub(super) enum Job {
+    Append { token: Token, messages: Vec<Message> },
+    ReadHeld { token: Token, registers: Vec<RegisterId> },
+    ReadMessages { token: Token, ranges: Vec<MessageRange>, max_messages: usize, max_bytes: usize },
+    StoreBody { token: Token, register: RegisterId, id: TransactionId, bytes: Bytes },
+    ReadChunk { token: Token, id: TransactionId, offset: u32, length: u32 },
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Appended { token: Token, result: Result<(), StoreFailed> },
+    Held { token: Token, result: Result<Vec<Held>, StoreFailed> },
+    Read { token: Token, result: Result<Vec<Bytes>, StoreFailed> },
+    BodyStored { token: Token, result: Result<(), BodyRefused> },
+    Chunk { token: Token, bytes: Option<Bytes> },
+}
+
+impl Answer {
+    pub(super) fn into_input(self) -> Input<'static> {
+        match self {
+            Self::Appended { token, result } => Input::Appended { token, result },
+            Self::Held { token, result } => Input::Held { token, result },
+            Self::Read { token, result } => Input::Read { token, result },
+            Self::BodyStored { token, result } => Input::BodyStored { token, result },
+            Self::Chunk { token, bytes } => Input::Chunk { token, bytes },
+        }
+    }
+}
+
+/// The driver's end.
+pub(super) struct Storage {
+    waiting: VecDeque<Job>,
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Storage {
+    /// Starts the storage task; it ends when this is dropped.
+    pub(super) fn start(
+        store: Arc<dyn Store>,
+        telemetry: Arc<Telemetry>,
+        tasks: &TaskTracker,
+    ) -> (Self, mpsc::Receiver<Answer>) {
+        let (jobs, received) = mpsc::channel(HANDED);
+        let (answers, answered) = mpsc::channel(HANDED);
+        tasks.spawn(run(store, telemetry, received, answers));
+        (Self { waiting: VecDeque::new(), jobs }, answered)
+    }
+
+    pub(super) fn push(&mut self, job: Job) {
+        self.waiting.push_back(job);
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Hands over as much as there is room for.
+    pub(super) fn flush(&mut self) {
+        while !self.waiting.is_empty() {
+            let Ok(permit) = self.jobs.try_reserve() else { return };
+            if let Some(job) = self.waiting.pop_front() {
+                permit.send(job);
+            }
+        }
+    }
+
+    pub(super) async fn has_room(&self) {
+        // An error means that the storage task is gone; the driver hears that from its answers.
+        drop(self.jobs.reserve().await);
+    }
+}
+
+async fn run(
+    store: Arc<dyn Store>,
+    telemetry: Arc<Telemetry>,
+    mut jobs: mpsc::Receiver<Job>,
+    answers: mpsc::Sender<Answer>,
+) {
+    let (store, telemetry): (&dyn Store, &Telemetry) = (&*store, &telemetry);
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(answer) = under_way.next(), if !under_way.is_empty() => {
+                if answers.send(answer).await.is_err() {
+                    return;
+                }
+            }
+            job = jobs.recv(), if under_way.len() < UNDER_WAY => match job {
+                Some(job) => under_way.push(begin(store, telemetry, job)),
+                None => return,
+            },
+        }
+    }
+}
+
+/// Calls the store before it returns, so that the order of jobs is the order of writes.
+fn begin<'a>(store: &'a dyn Store, telemetry: &'a Telemetry, job: Job) -> BoxFuture<'a, Answer> {
+    match job {
+        Job::Append { token, messages } => {
+            let begun = Instant::now();
+            let appending = store.append(messages, super::Clock::wall().0);
+            Box::pin(async move {
+                let answer = appending.await;
+                telemetry.appended(begun.elapsed(), &answer);
+                let result = answer.map(|appended| {
+                    if appended.contains(&Appended::Conflicting) {
+                        tracing::warn!("an origin has signed two messages for one place; the first stays");
+                    }
+                });
+                Answer::Appended { token, result: result.map_err(|error| failed("append", &error)) }
+            })
+        }
+        Job::ReadHeld { token, registers } => {
+            let reading = store.held(registers);
+            Box::pin(
+                async move { Answer::Held { token, result: reading.await.map_err(|error| failed("held", &error)) } },
+            )
+        }
+        Job::ReadMessages { token, ranges, max_messages, max_bytes } => {
+            let reading = store.read(ranges, max_messages, max_bytes);
+            Box::pin(
+                async move { Answer::Read { token, result: reading.await.map_err(|error| failed("read", &error)) } },
+            )
+        }
+        Job::StoreBody { token, register, id, bytes } => Box::pin(async move {
+            Answer::BodyStored { token, result: store_body(store, telemetry, register, id, bytes).await }
+        }),
+        Job::ReadChunk { token, id, offset, length } => {
+            let reading = store.body_chunk(id, offset.into(), length);
+            Box::pin(async move {
+                let bytes = reading.await.map_err(|error| failed("chunk", &error));
+                Answer::Chunk { token, bytes: bytes.ok().flatten() }
+            })
+        }
+    }
+}
+
+/// Hashing ten megabytes takes long enough to be done elsewhere.
+pub(super) async fn store_body(
+    store: &dyn Store,
+    telemetry: &Telemetry,
+    register: RegisterId,
+    id: TransactionId,
+    bytes: Bytes,
+) -> Result<(), BodyRefused> {
+    let body = bytes.clone();
+    let checking = tokio::task::spawn_blocking(move || {
+        let transaction = Transaction::decode(body).ok()?;
+        let is_announced = transaction.id() == id && transaction.body().register == register;
+        (is_announced && transaction.verify_signature().is_ok()).then_some(())
+    });
+    checking.await.ok().flatten().ok_or(BodyRefused::Invalid)?;
+    store.put_body(register, id, bytes).await.map_err(|error| {
+        telemetry.store_failed(&error);
+        failed("put_body", &error);
+        BodyRefused::Store
+    })
+}
+
+fn failed(operation: &'static str, error: &StoreError) -> StoreFailed {
+    tracing::warn!(operation, %error, "the store did not do what it was asked");
+    StoreFailed
+}

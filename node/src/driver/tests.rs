@@ -1,0 +1,118 @@
+//! What the driver decides by itself: verdicts, bodies, what a snapshot means.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::{storage::store_body, *};
+use crate::{
+    telemetry::Telemetry,
+    testing::{self, REGISTER},
+};
+use bytes::Bytes;
+use peerwright_engine::BodyRefused;
+use peerwright_ledger::{Entry, Kind, Message, MessageBody, Metadata, Payload, Transaction, TransactionBody};
+use peerwright_secure::NodeKey;
+use peerwright_snapshot::{Settings, Snapshot};
+use peerwright_store::Memory;
+
+fn transaction(key: &NodeKey, text: &str) -> Transaction {
+    let body = TransactionBody {
+        register: REGISTER,
+        previous: None,
+        author: key.public(),
+        subject: None,
+        recipients: std::collections::BTreeSet::new(),
+        created_at_micros: 1,
+        valid_until_micros: 2,
+        kind: Kind::Action,
+        metadata: Metadata::default(),
+        payloads: vec![Payload::new(text.as_bytes().to_vec())],
+    };
+    body.sign(key).unwrap()
+}
+
+fn message(key: &NodeKey, transaction: Bytes) -> Message {
+    let body = MessageBody {
+        origin: key.public(),
+        incarnation: 1,
+        sequence: 1,
+        floor: 1,
+        previous: [0; 32],
+        register: REGISTER,
+        register_sequence: 1,
+        created_at_micros: 1,
+        expires_at_micros: 2,
+        entries: vec![Entry::Inline(transaction)],
+    };
+    body.sign(key).unwrap()
+}
+
+/// A message that holds.
+pub(super) fn signed_message() -> Message {
+    let key = NodeKey::from_seed([1; 32]);
+    message(&key, transaction(&key, "text").encoded().clone())
+}
+
+/// The last byte belongs to a signature, in messages and in transactions.
+fn with_another_signature(encoded: &Bytes) -> Bytes {
+    let mut bytes = encoded.to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    bytes.into()
+}
+
+#[tokio::test]
+async fn a_message_holds_when_origin_and_authors_have_signed() {
+    let (origin, author) = (NodeKey::from_seed([1; 32]), NodeKey::from_seed([2; 32]));
+    let signed = transaction(&author, "text");
+    let good = message(&origin, signed.encoded().clone());
+    let forged = Message::decode(with_another_signature(good.encoded())).unwrap();
+    let carrying_forged = message(&origin, with_another_signature(signed.encoded()));
+    let carrying_rubbish = message(&origin, Bytes::from_static(b"rubbish"));
+    let mut verifier = Verifier::new();
+    for (token, message) in [good, forged, carrying_forged, carrying_rubbish].into_iter().enumerate() {
+        verifier.push(Token(token as u64), message);
+    }
+    verifier.start_batch();
+    let verdicts = verifier.next().await.unwrap();
+    assert_eq!(verdicts, [(Token(0), true), (Token(1), false), (Token(2), false), (Token(3), false)]);
+    assert!(verifier.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_body_is_stored_only_when_it_is_the_announced_transaction() {
+    let author = NodeKey::from_seed([2; 32]);
+    let (wanted, other) = (transaction(&author, &"x".repeat(40_000)), transaction(&author, &"y".repeat(40_000)));
+    let (store, telemetry) = (Memory::new(testing::NETWORK_UID), Telemetry::new());
+    let forged = with_another_signature(wanted.encoded());
+    for body in [other.encoded().clone(), forged, Bytes::from_static(b"rubbish")] {
+        let stored = store_body(&store, &telemetry, REGISTER, wanted.id(), body).await;
+        assert_eq!(stored, Err(BodyRefused::Invalid));
+    }
+    let foreign = RegisterId::from_bytes([8; 16]);
+    let stored = store_body(&store, &telemetry, foreign, wanted.id(), wanted.encoded().clone()).await;
+    assert_eq!(stored, Err(BodyRefused::Invalid));
+    assert_eq!(store.body_chunk(wanted.id(), 0, 1).await.unwrap(), None);
+    store_body(&store, &telemetry, REGISTER, wanted.id(), wanted.encoded().clone()).await.unwrap();
+    assert!(store.body_chunk(wanted.id(), 0, 1).await.unwrap().is_some());
+}
+
+#[test]
+fn what_a_snapshot_leaves_open_has_the_engine_s_defaults() {
+    let in_force = |settings| {
+        let content = peerwright_snapshot::Content { settings, ..testing::content() };
+        let snapshot = Snapshot { network_uid: testing::NETWORK_UID.to_owned(), epoch: 1, revision: 1, content };
+        InForce { snapshot: Arc::new(snapshot), digest: [0; 32] }
+    };
+    let open = policy(&in_force(Settings::default()));
+    assert_eq!((open.limits, open.registers), (PolicyLimits::default(), vec![REGISTER]));
+    let said = Settings { heartbeat_interval_seconds: 11, max_transaction_bytes: 5_000, transaction_ttl_seconds: 600 };
+    let limits = policy(&in_force(said)).limits;
+    assert_eq!((limits.heartbeat.as_secs(), limits.transaction_bytes, limits.time_to_live.as_secs()), (11, 5_000, 600));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_counts_on_from_where_it_started() {
+    let clock = Clock::start();
+    let begun = clock.now();
+    clock.sleep_until(Some(begun + Duration::from_millis(1_500))).await;
+    let passed = clock.now().since(begun);
+    assert!(passed >= Duration::from_millis(1_500) && passed < Duration::from_millis(1_510), "{passed:?}");
+}

@@ -1,0 +1,132 @@
+//! The running node as REST, gRPC and the operator client see it.
+
+use crate::{
+    api::{Gone, Identity, Node, SubmitRefused, View},
+    driver::{Clock, Commands},
+    member::Membership,
+    operator::DigestSource,
+    probes::Readiness,
+};
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use peerwright_engine::BanRecord;
+use peerwright_ledger::{Limits, Refusal, RegisterId, Transaction, TransactionBody};
+use peerwright_proto::v1::{HeartbeatDigest, RegisterDigest};
+use peerwright_snapshot::{Ban, Snapshot};
+use peerwright_store::Store;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A running node.
+pub struct NodeHandle {
+    /// Who it is.
+    pub identity: Identity,
+    /// Certificate, snapshot, bans.
+    pub membership: Arc<Membership>,
+    /// Where its registers are.
+    pub store: Arc<dyn Store>,
+    /// To its driver.
+    pub commands: Commands,
+    /// Whether it may serve.
+    pub readiness: watch::Receiver<Readiness>,
+}
+
+impl NodeHandle {
+    fn limits(&self) -> Limits {
+        let defaults = Limits::default();
+        let configured =
+            self.membership.snapshot().map(|current| current.snapshot.content.settings.max_transaction_bytes);
+        match configured {
+            Some(bytes) if bytes > 0 => {
+                Limits { max_transaction_bytes: bytes.min(defaults.max_transaction_bytes), ..defaults }
+            }
+            _ => defaults,
+        }
+    }
+
+    async fn count(&self, register: RegisterId) -> u64 {
+        match self.store.counts(register).await {
+            Ok(counts) => counts.transactions,
+            Err(error) => {
+                tracing::debug!(%register, %error, "the register could not be counted");
+                0
+            }
+        }
+    }
+
+    async fn outline(&self) -> (HeartbeatDigest, Vec<RegisterId>) {
+        let view = self.view().await.ok();
+        let registers = view.as_ref().map(|view| view.registers.clone()).unwrap_or_default();
+        let readiness = *self.readiness.borrow();
+        let rows = registers.iter().map(|row| RegisterDigest {
+            register_id: Bytes::copy_from_slice(row.register.as_bytes()),
+            transactions: 0,
+            synced: row.synced,
+        });
+        let digest = HeartbeatDigest {
+            links: view.map_or(0, |view| u32::try_from(view.peers.len()).unwrap_or(u32::MAX)),
+            certificate_not_after: self.membership.leaf().member().map_or(0, |leaf| leaf.not_after),
+            ready: readiness.is_ready(),
+            reason: if readiness.is_ready() { String::new() } else { readiness.word().to_owned() },
+            registers: rows.collect(),
+        };
+        (digest, registers.iter().map(|row| row.register).collect())
+    }
+}
+
+impl Node for NodeHandle {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.membership.snapshot().map(|current| current.snapshot.clone())
+    }
+
+    fn readiness(&self) -> Readiness {
+        *self.readiness.borrow()
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    fn view(&self) -> BoxFuture<'_, Result<View, Gone>> {
+        Box::pin(self.commands.view())
+    }
+
+    fn sign(&self, body: TransactionBody) -> Result<Transaction, Refusal> {
+        body.sign(self.membership.key())
+    }
+
+    fn submit(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), SubmitRefused>> {
+        Box::pin(async move {
+            transaction.verify(Clock::wall().0, &self.limits())?;
+            let (register, id) = (transaction.body().register, transaction.id());
+            let submitted = self.commands.submit(register, id, transaction.encoded().clone()).await;
+            submitted.map_err(SubmitRefused::Node)
+        })
+    }
+
+    fn apply_local_bans(&self, bans: Vec<BanRecord>) -> BoxFuture<'_, Result<(), Gone>> {
+        let rows = bans.iter().map(|ban| (ban.peer, Ban { expires_at: ban.expires_at }));
+        self.membership.replace_local_bans(rows.collect());
+        Box::pin(self.commands.apply_local_bans(bans))
+    }
+}
+
+impl DigestSource for NodeHandle {
+    fn outline(&self) -> BoxFuture<'_, HeartbeatDigest> {
+        Box::pin(async { self.outline().await.0 })
+    }
+
+    fn digest(&self) -> BoxFuture<'_, HeartbeatDigest> {
+        Box::pin(async {
+            let (mut digest, registers) = self.outline().await;
+            for (row, register) in digest.registers.iter_mut().zip(registers) {
+                row.transactions = self.count(register).await;
+            }
+            digest
+        })
+    }
+}

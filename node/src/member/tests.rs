@@ -1,0 +1,184 @@
+//! Snapshots go forward only, and hold from the moment that they are taken.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use crate::{
+    dev::now_range,
+    testing::{self, NETWORK_UID, authority, ban_forever, content, spiffe},
+};
+
+use peerwright_snapshot::Content;
+use tokio_util::sync::CancellationToken;
+
+const STRANGER: PeerId = PeerId::from_bytes([9; 32]);
+
+fn member(authority: &crate::dev::Authority) -> Arc<Membership> {
+    testing::membership(authority, "demo-peer-0", Volume::forgetful())
+}
+
+#[test]
+fn an_older_snapshot_is_refused_and_the_same_one_is_accepted_again() {
+    let authority = authority();
+    let member = member(&authority);
+    let first = authority.snapshot().unwrap();
+    let second = authority
+        .publish(|content| {
+            content.bans.insert(STRANGER, ban_forever());
+        })
+        .unwrap();
+    member.adopt_snapshot(&second).unwrap();
+    assert!(matches!(member.adopt_snapshot(&first), Err(AdoptionRefused::Older(_))));
+    member.adopt_snapshot(&second).unwrap();
+    assert!(member.bans().is_banned(&STRANGER, unix_now()));
+}
+
+#[test]
+fn two_documents_of_one_version_are_not_the_same() {
+    let authority = authority();
+    let member = member(&authority);
+    let version = Version { epoch: 3, revision: 3 };
+    let trust = vec![authority.network_root().to_vec()];
+    let signed = |content: Content| authority.sign(version, content).unwrap();
+    member.adopt_snapshot(&signed(Content { trust: trust.clone(), ..content() })).unwrap();
+    let mut other = Content { trust, ..content() };
+    other.settings.heartbeat_interval_seconds = 99;
+    assert!(
+        matches!(member.adopt_snapshot(&signed(other)), Err(AdoptionRefused::Conflicting(found)) if found == version)
+    );
+}
+
+#[test]
+fn a_snapshot_of_another_installation_network_or_trust_domain_is_refused() {
+    let ours = authority();
+    let member = member(&ours);
+    assert!(matches!(
+        member.adopt_snapshot(&authority().snapshot().unwrap()),
+        Err(AdoptionRefused::Snapshot(SnapshotRefused::Signer(_)))
+    ));
+    let elsewhere = ours.publish(|content| content.trust_domain = "other.default.peerwright.internal".to_owned());
+    assert!(matches!(member.adopt_snapshot(&elsewhere.unwrap()), Err(AdoptionRefused::ForeignTrustDomain(_))));
+    assert!(matches!(member.adopt_snapshot(b"rubbish"), Err(AdoptionRefused::Snapshot(SnapshotRefused::Malformed(_)))));
+    assert!(member.snapshot().is_none());
+}
+
+#[test]
+fn a_ban_cuts_open_connections_at_once() {
+    let authority = authority();
+    let member = member(&authority);
+    let (banned, other) = (CancellationToken::new(), CancellationToken::new());
+    let _banned = member.connections().register(STRANGER, banned.clone());
+    let _other = member.connections().register(PeerId::from_bytes([8; 32]), other.clone());
+    let snapshot = authority
+        .publish(|content| {
+            content.bans.insert(STRANGER, ban_forever());
+        })
+        .unwrap();
+    member.adopt_snapshot(&snapshot).unwrap();
+    assert!(banned.is_cancelled() && !other.is_cancelled());
+}
+
+#[test]
+fn what_the_volume_keeps_is_in_force_after_a_restart() {
+    let authority = authority();
+    let directory = tempfile::tempdir().unwrap();
+    let open = || testing::membership(&authority, "demo-peer-0", Volume::open(directory.path(), NETWORK_UID).unwrap());
+    let before = open();
+    authority.enroll(&before).unwrap();
+    let older = authority.snapshot().unwrap();
+    let newer = authority
+        .publish(|content| {
+            content.bans.insert(STRANGER, ban_forever());
+        })
+        .unwrap();
+    before.adopt_snapshot(&newer).unwrap();
+    let peer = before.peer_id();
+    drop(before);
+
+    let after = open();
+    assert_eq!(after.standing(), Standing::Waiting);
+    after.recall(Some(older)).unwrap();
+    assert_eq!((after.peer_id(), after.standing()), (peer, Standing::Member));
+    assert_eq!(after.snapshot().unwrap().snapshot.version(), Version { epoch: 1, revision: 2 });
+    assert!(after.bans().is_banned(&STRANGER, unix_now()));
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_kept_is_enforced_at_once_and_kept_at_its_next_receipt() {
+    let authority = authority();
+    let directory = tempfile::tempdir().unwrap();
+    let volume = Volume::open(directory.path(), NETWORK_UID).unwrap();
+    let member = testing::membership(&authority, "demo-peer-0", volume);
+    authority.enroll(&member).unwrap();
+    let kept = || member.watch_kept().borrow().as_ref().map(|kept| kept.snapshot.version().revision);
+    assert_eq!((kept(), member.is_kept()), (Some(1), true));
+
+    let in_the_way = testing::spoil_snapshots(directory.path());
+    let newer = authority
+        .publish(|content| {
+            content.bans.insert(STRANGER, ban_forever());
+        })
+        .unwrap();
+    for _ in 0..2 {
+        assert!(matches!(member.adopt_snapshot(&newer), Err(AdoptionRefused::NotKept(_))));
+        assert!(member.bans().is_banned(&STRANGER, unix_now()));
+        assert_eq!(member.snapshot().unwrap().snapshot.version().revision, 2);
+        assert_eq!((kept(), member.is_kept()), (Some(1), false));
+    }
+    assert!(member.keep_again().is_err());
+
+    std::fs::remove_dir(in_the_way).unwrap();
+    member.adopt_snapshot(&newer).unwrap();
+    assert_eq!((kept(), member.is_kept()), (Some(2), true));
+    assert_eq!(member.volume().snapshot().unwrap().unwrap(), newer);
+}
+
+#[test]
+fn a_newer_snapshot_of_the_configmap_wins_over_the_volume() {
+    let authority = authority();
+    let directory = tempfile::tempdir().unwrap();
+    let open = || testing::membership(&authority, "demo-peer-0", Volume::open(directory.path(), NETWORK_UID).unwrap());
+    authority.enroll(&open()).unwrap();
+    let newer = authority
+        .publish(|content| {
+            content.bans.insert(STRANGER, ban_forever());
+        })
+        .unwrap();
+    let member = open();
+    member.recall(Some(newer.clone())).unwrap();
+    assert_eq!(member.snapshot().unwrap().snapshot.version(), Version { epoch: 1, revision: 2 });
+    assert_eq!(member.volume().snapshot().unwrap().unwrap(), newer);
+}
+
+#[test]
+fn a_node_knows_where_it_stands() {
+    let authority = authority();
+    let member = member(&authority);
+    assert_eq!(member.standing(), Standing::Waiting);
+    member.set_refused_as_banned(true);
+    assert_eq!(member.standing(), Standing::Banned);
+    member.set_refused_as_banned(false);
+    authority.enroll(&member).unwrap();
+    assert_eq!(member.standing(), Standing::Member);
+    let own = member.peer_id();
+    let banned = authority
+        .publish(|content| {
+            content.bans.insert(own, ban_forever());
+        })
+        .unwrap();
+    member.adopt_snapshot(&banned).unwrap();
+    assert_eq!(member.standing(), Standing::Banned);
+}
+
+#[test]
+fn only_a_leaf_of_this_node_and_its_key_is_taken() {
+    let authority = authority();
+    let member = member(&authority);
+    let (ours, other) = (member.key().clone(), NodeKey::from_seed([1; 32]));
+    for (key, name) in [(&other, "demo-peer-0"), (&ours, "demo-peer-1")] {
+        let leaf = testing::leaf(&authority, key, &spiffe(name), now_range());
+        assert!(matches!(member.adopt_certificate(&leaf), Err(CertificateNotTaken::Foreign { .. })));
+    }
+    assert!(member.leaf().member().is_none());
+    member.adopt_certificate(&testing::leaf(&authority, &ours, &spiffe("demo-peer-0"), now_range())).unwrap();
+    assert!(member.leaf().member().is_some());
+}

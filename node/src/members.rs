@@ -1,0 +1,128 @@
+//! Port 5000: what members ask of each other by gRPC.
+
+use crate::{
+    api::Node,
+    handle::NodeHandle,
+    link::{LinkContext, LinkService},
+    telemetry::Telemetry,
+    transport::MAX_MESSAGE_BYTES,
+};
+use axum::Router;
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use peerwright_ledger::{Refusal, RegisterId, Transaction, TransactionId};
+use peerwright_proto::{
+    DESCRIPTORS,
+    v1::{
+        GetTransactionRequest, GetTransactionResponse, SubmitRequest, SubmitResponse, SubmitResult,
+        link_server::LinkServer,
+        registers_server::{Registers, RegistersServer},
+        submit_result::Outcome,
+    },
+};
+use std::sync::Arc;
+use thiserror::Error;
+use tokio_util::task::TaskTracker;
+use tonic::{Request, Response, Status, service::Routes};
+use tonic_health::server::{HealthReporter, health_reporter};
+
+/// The most transactions of one request.
+const MOST_TRANSACTIONS: usize = 64;
+
+/// The descriptors that are compiled in cannot be served.
+#[derive(Debug, Error)]
+#[error("the compiled descriptors cannot be served: {0}")]
+pub struct DescriptorsInvalid(#[from] tonic_reflection::server::Error);
+
+/// The routes of port 5000, and the reporter of their health.
+pub(crate) fn router(
+    node: Arc<NodeHandle>,
+    telemetry: Arc<Telemetry>,
+    context: LinkContext,
+    tasks: TaskTracker,
+) -> Result<(Router, HealthReporter), DescriptorsInvalid> {
+    let (reporter, health) = health_reporter();
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let link = LinkServer::new(LinkService { context, tasks }).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    // 64 transactions of 16 MiB together, and what frames them.
+    let registers = RegistersServer::new(RegistersService { node, telemetry })
+        .max_decoding_message_size(MAX_MESSAGE_BYTES + 64 * 1024)
+        .max_encoding_message_size(MAX_MESSAGE_BYTES);
+    let routes = Routes::new(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?)
+        .add_service(link)
+        .add_service(registers);
+    Ok((routes.prepare().into_axum_router(), reporter))
+}
+
+struct RegistersService {
+    node: Arc<NodeHandle>,
+    telemetry: Arc<Telemetry>,
+}
+
+impl RegistersService {
+    async fn submit_one(&self, register: RegisterId, encoded: Bytes) -> SubmitResult {
+        let transaction = match Transaction::decode(encoded) {
+            Ok(transaction) => transaction,
+            Err(refusal) => return self.refused(Bytes::new(), refusal.code()),
+        };
+        let id = Bytes::copy_from_slice(transaction.id().as_bytes());
+        if transaction.body().register != register {
+            return self.refused(id, Refusal::OtherRegister(transaction.body().register).code());
+        }
+        match self.node.submit(transaction).await {
+            Ok(()) => SubmitResult { transaction_id: id, outcome: Outcome::Accepted.into(), reason: String::new() },
+            Err(refused) => self.refused(id, refused.code()),
+        }
+    }
+
+    fn refused(&self, transaction_id: Bytes, code: &'static str) -> SubmitResult {
+        self.telemetry.transaction_refused(code);
+        SubmitResult { transaction_id, outcome: Outcome::Refused.into(), reason: code.to_owned() }
+    }
+}
+
+fn register_id(bytes: &Bytes) -> Result<RegisterId, Status> {
+    let bytes = <[u8; 16]>::try_from(bytes.as_ref());
+    bytes.map(RegisterId::from_bytes).map_err(|_| Status::invalid_argument("register_id must have 16 bytes"))
+}
+
+#[tonic::async_trait]
+impl Registers for RegistersService {
+    async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
+        let SubmitRequest { register_id: register, transactions } = request.into_inner();
+        let register = register_id(&register)?;
+        if transactions.len() > MOST_TRANSACTIONS {
+            return Err(Status::invalid_argument(format!(
+                "at most {MOST_TRANSACTIONS} transactions are taken at once"
+            )));
+        }
+        let bytes: usize = transactions.iter().map(Bytes::len).sum();
+        if bytes > MAX_MESSAGE_BYTES {
+            return Err(Status::invalid_argument(format!("at most {MAX_MESSAGE_BYTES} bytes are taken at once")));
+        }
+        let submitting = stream::iter(transactions).map(|encoded| self.submit_one(register, encoded));
+        let results = submitting.buffered(MOST_TRANSACTIONS).collect().await;
+        Ok(Response::new(SubmitResponse { results }))
+    }
+
+    async fn get_transaction(
+        &self,
+        request: Request<GetTransactionRequest>,
+    ) -> Result<Response<GetTransactionResponse>, Status> {
+        let request = request.into_inner();
+        let register = register_id(&request.register_id)?;
+        let id = <[u8; 32]>::try_from(request.transaction_id.as_ref())
+            .map_err(|_| Status::invalid_argument("transaction_id must have 32 bytes"))?;
+        let found = self.node.store.transaction(register, TransactionId::from_bytes(id)).await;
+        match found.map_err(|error| Status::unavailable(format!("{}: {error}", error.code())))? {
+            Some(found) => Ok(Response::new(GetTransactionResponse { transaction: found.bytes })),
+            None => Err(Status::not_found("this node does not hold the transaction")),
+        }
+    }
+}

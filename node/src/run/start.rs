@@ -1,0 +1,354 @@
+//! The start, step by step.
+
+use super::{Backing, Enrolment, PartEnded, RunningNode, Sockets, StartError, StartOptions};
+use crate::{
+    api::{self, ApiState, Identity, LocalBans, Node},
+    config::Configuration,
+    discovery::{Discovery, Resolver},
+    driver::{Clock, Commands, Driver, DriverParts, LINK_EVENTS},
+    handle::NodeHandle,
+    identity::{Volume, mounted_snapshot},
+    link::{LinkContext, LinkDialler},
+    member::{Claim, InstallRoot, Membership},
+    members,
+    operator::{OperatorClient, OperatorSettings},
+    probes::{self, ProbeState, Readiness, Reason},
+    readiness::{Phase, ReadinessKeeper},
+    telemetry::{PEER_PORT, Telemetry},
+    tls::{self, Direction, Profiles},
+    transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security},
+};
+use axum::Router;
+use peerwright_engine::Config;
+use peerwright_store::{Memory, Sqlite, Store};
+use std::{
+    sync::{Arc, OnceLock, atomic::AtomicU64},
+    time::Duration,
+};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+const PEER_LIMITS: Limits = Limits {
+    connections: 512,
+    handshakes: 128,
+    streams: 64,
+    silence: Duration::from_secs(30),
+    first_request: Duration::from_secs(10),
+};
+const API_LIMITS: Limits = Limits {
+    connections: 1_024,
+    handshakes: 128,
+    streams: 64,
+    silence: Duration::from_secs(60),
+    first_request: Duration::from_secs(10),
+};
+const PROBE_LIMITS: Limits = Limits { connections: 64, handshakes: 64, ..API_LIMITS };
+
+/// What exists before anything else does.
+struct Beginnings {
+    telemetry: Arc<Telemetry>,
+    observer: RefusalObserver,
+    readiness: watch::Sender<Readiness>,
+    /// Tells the probes of the node, once there is one.
+    node: Arc<OnceLock<Arc<dyn Node>>>,
+    stop: CancellationToken,
+    end: CancellationToken,
+    parts: JoinSet<PartEnded>,
+    tasks: TaskTracker,
+}
+
+impl RunningNode {
+    /// Starts a node on bound ports. When this returns the node serves; whether it may be sent traffic, its readiness
+    /// says.
+    pub async fn start(
+        configuration: &Configuration,
+        options: &StartOptions,
+        sockets: Sockets,
+    ) -> Result<Self, StartError> {
+        tls::install_provider();
+        let Sockets { peer, api, probe, peer_address, api_address, probe_address } = sockets;
+        let mut begun = begin(probe);
+        let guard = begun.end.clone().drop_guard();
+        let membership = Arc::new(membership(configuration, options)?);
+        let store = open_store(configuration, options, &membership).await?;
+        let incarnation = store.next_incarnation(Clock::wall().0).await?;
+        let local_bans = Arc::new(LocalBans::load(store.clone()).await?);
+
+        let (commands, commanded) = Commands::new();
+        let handle = Arc::new(NodeHandle {
+            identity: identity(configuration, &membership, incarnation),
+            membership: membership.clone(),
+            store: store.clone(),
+            commands,
+            readiness: begun.readiness.subscribe(),
+        });
+        let node: Arc<dyn Node> = handle.clone();
+        // The only one to set it.
+        drop(begun.node.set(node.clone()));
+
+        let profiles = Profiles::new(
+            configuration.trust_domain.clone(),
+            membership.anchors().clone(),
+            membership.bans().clone(),
+            membership.leaf().clone(),
+        )?;
+        let (events, link_events) = mpsc::channel(LINK_EVENTS);
+        let context = LinkContext { events, incarnation, next: Arc::new(AtomicU64::new(1)) };
+        let (member_routes, health) =
+            members::router(handle.clone(), begun.telemetry.clone(), context.clone(), begun.tasks.clone())?;
+        let connections = membership.connections().clone();
+        let security = Security::Members(profiles.members_inbound, membership.bans().clone(), connections.clone());
+        begun.listen("port 5000", PEER_PORT, peer, security, member_routes, PEER_LIMITS);
+        let api_routes = api::router(ApiState::new(node, begun.telemetry.clone(), local_bans.clone(), options.access));
+        begun.listen("port 8443", "api", api, Security::Tls(profiles.applications), api_routes, API_LIMITS);
+
+        let phase = watch::Sender::new(Phase::Starting);
+        begun.supervise_store(&*store, phase.clone());
+        let resolver = Resolver::from_system();
+        let dialler = Dialler::new(begun.tasks.clone(), begun.end.clone());
+        let (links, links_watched) = watch::channel(0);
+        let (engine_readiness, engine_watched) = watch::channel(None);
+        let (found, addresses) = mpsc::channel(1);
+        let driver = DriverParts {
+            config: engine_config(options, &membership, incarnation)?,
+            membership: membership.clone(),
+            store,
+            dialler: LinkDialler {
+                dialler: dialler.clone(),
+                config: profiles.members_outbound,
+                bans: membership.bans().clone(),
+                connections,
+                context,
+            },
+            tasks: begun.tasks.clone(),
+            commands: commanded,
+            link_events,
+            addresses,
+            links,
+            readiness: engine_readiness,
+            telemetry: begun.telemetry.clone(),
+            end: begun.end.clone(),
+        };
+        begun.tasks.spawn(
+            ReadinessKeeper {
+                membership: membership.clone(),
+                phase: phase.subscribe(),
+                engine: engine_watched,
+                readiness: begun.readiness.clone(),
+                health,
+            }
+            .run(begun.end.clone()),
+        );
+        begun.tasks.spawn(tell_certificate(membership.clone(), begun.telemetry.clone(), begun.end.clone()));
+        let discovery = Discovery {
+            seeds: configuration.seeds.clone(),
+            resolver: resolver.clone(),
+            own: peer_address,
+            links: links_watched,
+            found,
+        };
+        begun.spawn_until_stop("discovery", discovery.run());
+        if let Enrolment::Operator = options.enrolment {
+            let settings = OperatorSettings {
+                endpoint: configuration.operator.clone(),
+                token_file: configuration.token_file.clone(),
+            };
+            let telemetry = begun.telemetry.clone();
+            let observer = Arc::new(move |call, answer| telemetry.operator_answered(call, answer));
+            let client = OperatorClient::new(settings, resolver, dialler, membership, handle.clone(), observer)?;
+            let stop = begun.stop.clone();
+            begun.spawn("the operator client", async move { Box::pin(client.run(stop)).await });
+        }
+        begun.spawn("the driver", Driver::run(driver));
+        // The engine must know them before the first link is up.
+        handle
+            .apply_local_bans(local_bans.records().await)
+            .await
+            .map_err(|_| StartError::Authority("the driver ended at once".to_owned()))?;
+        // The store may have failed already.
+        phase.send_if_modified(|phase| {
+            let is_next = *phase == Phase::Starting;
+            if is_next {
+                *phase = Phase::Running;
+            }
+            is_next
+        });
+        tracing::info!(
+            peer_id = %handle.identity.peer_id,
+            node = %configuration.node_name,
+            peer = %peer_address,
+            api = %api_address,
+            probe = %probe_address,
+            "listening"
+        );
+        Ok(Self {
+            handle,
+            telemetry: begun.telemetry,
+            peer_address,
+            api_address,
+            probe_address,
+            phase,
+            parts: begun.parts,
+            tasks: begun.tasks,
+            stop: begun.stop,
+            end: begun.end,
+            _end: guard,
+        })
+    }
+}
+
+impl Beginnings {
+    fn spawn(&mut self, part: &'static str, running: impl Future<Output = ()> + Send + 'static) {
+        self.parts.spawn(async move {
+            running.await;
+            PartEnded::returned(part)
+        });
+    }
+
+    fn spawn_until_stop(&mut self, part: &'static str, running: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.spawn(part, async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = running => {}
+            }
+        });
+    }
+
+    /// A store that takes no more writes would go on answering reads and probes for ever: it ends the process.
+    fn supervise_store(&mut self, store: &dyn Store, phase: watch::Sender<Phase>) {
+        let (failed, stop) = (store.failed(), self.stop.clone());
+        let part = "the store";
+        self.parts.spawn(async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => PartEnded::returned(part),
+                error = failed => {
+                    phase.send_replace(Phase::Failed);
+                    PartEnded { part, reason: error.to_string() }
+                }
+            }
+        });
+    }
+
+    fn listen(
+        &mut self,
+        part: &'static str,
+        name: &'static str,
+        socket: TcpListener,
+        security: Security,
+        router: Router,
+        limits: Limits,
+    ) {
+        let observer = self.observer.clone();
+        let listener = Listener { name, socket, security, router, limits, observer };
+        self.spawn(part, listener.serve(self.stop.clone(), self.end.clone()));
+    }
+}
+
+/// The probes answer from here on.
+fn begin(probe: TcpListener) -> Beginnings {
+    let telemetry = Arc::new(Telemetry::new());
+    let counting = telemetry.clone();
+    let observer: RefusalObserver =
+        Arc::new(move |port, code| counting.handshake_refused(port, Direction::Inbound.label(), code));
+    let readiness = watch::Sender::new(Readiness::Waiting(Reason::Starting));
+    let mut begun = Beginnings {
+        telemetry,
+        observer,
+        readiness,
+        node: Arc::default(),
+        stop: CancellationToken::new(),
+        end: CancellationToken::new(),
+        parts: JoinSet::new(),
+        tasks: TaskTracker::new(),
+    };
+    let routes = probes::router(ProbeState {
+        readiness: begun.readiness.subscribe(),
+        telemetry: begun.telemetry.clone(),
+        node: begun.node.clone(),
+    });
+    begun.listen("port 8080", "probe", probe, Security::Plain, routes, PROBE_LIMITS);
+    begun
+}
+
+fn membership(configuration: &Configuration, options: &StartOptions) -> Result<Membership, StartError> {
+    let claim = Claim {
+        network_uid: configuration.network_uid.clone(),
+        trust_domain: configuration.trust_domain.clone(),
+        namespace: configuration.namespace.clone(),
+        node: configuration.node_name.clone(),
+    };
+    let install_root = match &options.enrolment {
+        Enrolment::Operator => InstallRoot::read(&configuration.install_root, &configuration.install_root_sha256)?,
+        Enrolment::Local(authority) => InstallRoot::from_der(authority.install_root().to_vec()),
+    };
+    let volume = match options.backing {
+        Backing::Volume => Volume::open(&configuration.data_dir, &configuration.network_uid)?,
+        Backing::Memory => Volume::forgetful(),
+    };
+    let key = volume.node_key()?;
+    let membership = Membership::new(&claim, install_root, volume, key, Arc::new(Connections::default()))?;
+    match &options.enrolment {
+        Enrolment::Operator => membership.recall(mounted_snapshot(&configuration.snapshot_file)?)?,
+        Enrolment::Local(authority) => {
+            authority.enroll(&membership).map_err(|error| StartError::Authority(error.to_string()))?;
+        }
+    }
+    Ok(membership)
+}
+
+async fn open_store(
+    configuration: &Configuration,
+    options: &StartOptions,
+    membership: &Membership,
+) -> Result<Arc<dyn Store>, StartError> {
+    match options.backing {
+        Backing::Volume => {
+            let path = configuration.data_dir.join("store.sqlite");
+            Ok(Arc::new(Sqlite::open(&path, membership.network_uid()).await?))
+        }
+        Backing::Memory => Ok(Arc::new(Memory::new(membership.network_uid()))),
+    }
+}
+
+fn engine_config(options: &StartOptions, membership: &Membership, incarnation: u64) -> Result<Config, StartError> {
+    let mut seed = [0; 8];
+    tls::fill_random(&mut seed).map_err(|_| StartError::NoRandomness)?;
+    let mut config = Config::new(membership.key().clone(), incarnation, u64::from_be_bytes(seed));
+    (options.tune)(&mut config);
+    Ok(config)
+}
+
+fn identity(configuration: &Configuration, membership: &Membership, incarnation: u64) -> Identity {
+    Identity {
+        network: configuration.network.clone(),
+        namespace: configuration.namespace.clone(),
+        node: configuration.node_name.clone(),
+        trust_domain: configuration.trust_domain.clone(),
+        public_key: membership.key().public(),
+        peer_id: membership.peer_id(),
+        incarnation,
+        started_at: Clock::wall().0,
+    }
+}
+
+/// Keeps the metric of the certificate's end current.
+async fn tell_certificate(membership: Arc<Membership>, telemetry: Arc<Telemetry>, end: CancellationToken) {
+    let mut certificates = membership.watch_certificate();
+    loop {
+        if let Some(leaf) = certificates.borrow_and_update().as_ref() {
+            telemetry.certificate_ends(leaf.not_after);
+        }
+        tokio::select! {
+            biased;
+            () = end.cancelled() => return,
+            changed = certificates.changed() => if changed.is_err() { return },
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Whole nodes on loopback: real sockets, real TLS.
+
+mod bans;
+mod network;
+mod operator;
+mod restarts;
+mod strangers;

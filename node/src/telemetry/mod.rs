@@ -1,0 +1,227 @@
+//! What the process tells about itself: metrics and log.
+//!
+//! ```text
+//!  events, refusals, durations ─▶ counted where they happen     ┐
+//!  engine's figures, snapshot  ─▶ observed when somebody scrapes ├─▶ /metrics
+//!  certificate, readiness      ─▶ told when they change          ┘
+//! ```
+//!
+//! Every label has few values: routes, codes, directions; never a peer, a register or an address.
+
+mod figures;
+mod log;
+
+pub use log::{LogError, start_log};
+
+use crate::{api::View, probes::Readiness};
+use figures::{Figures, Observed};
+use peerwright_engine::Event;
+use peerwright_snapshot::Snapshot;
+use peerwright_store::{Appended, StoreError};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::Registry,
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+/// Names the port for members, whoever dials it.
+pub(crate) const PEER_PORT: &str = "peer";
+
+/// Counts by one label, whose values are words of the program.
+type Counted = Family<[(&'static str, &'static str); 1], Counter>;
+
+/// The process' metrics.
+pub struct Telemetry {
+    registry: Registry,
+    figures: Arc<Figures>,
+    ready: Gauge,
+    handshakes_refused: Family<[(&'static str, &'static str); 3], Counter>,
+    links_closed: Counted,
+    links_lost: Counted,
+    dials_failed: Counted,
+    dropped: Counted,
+    transactions_stored: Counter,
+    transactions_refused: Counted,
+    append_seconds: Histogram,
+    store_failures: Counted,
+    operator_answers: Family<[(&'static str, &'static str); 2], Counter>,
+    rest_requests: Family<RestLabels, Counter>,
+    rest_seconds: Histogram,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RestLabels {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+impl Telemetry {
+    /// Metrics of a process that has done nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        // From a quarter of a millisecond to four seconds.
+        let durations = || Histogram::new((0..15).map(|step| 0.000_25 * f64::from(1u32 << step)));
+        let mut metrics = Self {
+            registry: Registry::with_prefix("peerwright"),
+            figures: Arc::default(),
+            ready: Gauge::default(),
+            handshakes_refused: Family::default(),
+            links_closed: Family::default(),
+            links_lost: Family::default(),
+            dials_failed: Family::default(),
+            dropped: Family::default(),
+            transactions_stored: Counter::default(),
+            transactions_refused: Family::default(),
+            append_seconds: durations(),
+            store_failures: Family::default(),
+            operator_answers: Family::default(),
+            rest_requests: Family::default(),
+            rest_seconds: durations(),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("build", "The program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register("ready", "Whether this node may serve", self.ready.clone());
+        registry.register(
+            "handshakes_refused",
+            "Connections refused before they were used, by port, by who dialled and why",
+            self.handshakes_refused.clone(),
+        );
+        registry.register("links_closed", "Links that this node closed, by reason", self.links_closed.clone());
+        registry.register("links_lost", "Links that ended otherwise, by reason", self.links_lost.clone());
+        registry.register("dials_failed", "Dials that came to nothing, by reason", self.dials_failed.clone());
+        registry.register("dropped", "What a bound or rule made this node drop", self.dropped.clone());
+        registry.register(
+            "transactions_stored",
+            "Transactions made durable here for the first time, whoever accepted them",
+            self.transactions_stored.clone(),
+        );
+        registry.register(
+            "transactions_refused",
+            "Transactions handed in here and not taken, by code",
+            self.transactions_refused.clone(),
+        );
+        registry.register(
+            "store_append_seconds",
+            "Time from the order to append messages until they are durable",
+            self.append_seconds.clone(),
+        );
+        registry.register("store_failures", "Writes that the store did not do, by code", self.store_failures.clone());
+        registry.register(
+            "operator_answers",
+            "What came of calls to the operator, and of the snapshots it sent",
+            self.operator_answers.clone(),
+        );
+        registry.register("rest_requests", "REST requests answered", self.rest_requests.clone());
+        registry.register("rest_seconds", "Time from a REST request's head to its answer", self.rest_seconds.clone());
+        registry.register_collector(Box::new(Arc::clone(&self.figures)));
+    }
+
+    /// The metrics as text, in the OpenMetrics format.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        if text::encode(&mut text, &self.registry).is_err() {
+            tracing::error!("the metrics could not be written");
+        }
+        text
+    }
+
+    /// A connection was refused: `port` is the name of this node's port, or `peer` for another node's that it dialled.
+    pub fn handshake_refused(&self, port: &'static str, direction: &'static str, reason: &'static str) {
+        let labels = [("port", port), ("direction", direction), ("reason", reason)];
+        self.handshakes_refused.get_or_create(&labels).inc();
+    }
+
+    /// The engine told of something.
+    pub fn event(&self, event: &Event) {
+        match event {
+            Event::LinkClosed { reason, .. } => count(&self.links_closed, "reason", reason.label()),
+            Event::LinkLost { reason, .. } => count(&self.links_lost, "reason", reason.label()),
+            Event::DialFailed { reason, .. } => count(&self.dials_failed, "reason", reason.label()),
+            Event::Dropped { what } => count(&self.dropped, "what", what),
+            _ => {}
+        }
+    }
+
+    /// The store has answered an append.
+    pub fn appended(&self, took: Duration, answer: &Result<Vec<Appended>, StoreError>) {
+        self.append_seconds.observe(took.as_secs_f64());
+        match answer {
+            Ok(outcomes) => {
+                let stored = outcomes.iter().map(|outcome| match outcome {
+                    Appended::Stored { transactions } => u64::from(*transactions),
+                    Appended::Duplicate | Appended::Conflicting => 0,
+                });
+                self.transactions_stored.inc_by(stored.sum());
+            }
+            Err(error) => self.store_failed(error),
+        }
+    }
+
+    /// The store refused or failed another write.
+    pub fn store_failed(&self, error: &StoreError) {
+        count(&self.store_failures, "code", error.code());
+    }
+
+    /// A transaction that was handed in was not taken.
+    pub fn transaction_refused(&self, code: &'static str) {
+        count(&self.transactions_refused, "code", code);
+    }
+
+    /// The operator answered a call, or could not be asked: `call` is `certify`, `watch` or `snapshot`.
+    pub fn operator_answered(&self, call: &'static str, answer: &'static str) {
+        self.operator_answers.get_or_create(&[("call", call), ("answer", answer)]).inc();
+    }
+
+    /// A REST request was answered. `route` is the route's pattern, not the path.
+    pub fn rest(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        self.rest_requests.get_or_create(&RestLabels { method, route: route.to_owned(), status }).inc();
+        self.rest_seconds.observe(took.as_secs_f64());
+    }
+
+    /// This node's certificate ends at this unix second.
+    pub fn certificate_ends(&self, not_after: i64) {
+        self.figures.update(|observed| Observed { certificate_not_after: Some(not_after), ..observed });
+    }
+
+    /// Readiness, as it is now.
+    pub fn observe_readiness(&self, readiness: Readiness) {
+        self.ready.set(readiness.is_ready().into());
+    }
+
+    /// The engine's figures and the store's commits, as they are now.
+    pub fn observe(&self, view: &View, commits: u64) {
+        self.figures.update(|observed| Observed { statistics: Some(view.statistics), commits, ..observed });
+    }
+
+    /// The snapshot in force now.
+    pub fn observe_snapshot(&self, snapshot: Option<&Snapshot>) {
+        self.figures.update(|observed| Observed { snapshot: snapshot.map(Snapshot::version), ..observed });
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Telemetry").finish_non_exhaustive()
+    }
+}
+
+fn count(counted: &Counted, label: &'static str, value: &'static str) {
+    counted.get_or_create(&[(label, value)]).inc();
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! What a scrape shows.
+
+use super::Telemetry;
+use crate::{api::View, probes::Readiness};
+use peerwright_engine::{CloseReason, Event, LinkId, Micros, Statistics};
+use peerwright_secure::PeerId;
+use peerwright_snapshot::{Content, Snapshot};
+use peerwright_store::{Appended, StoreError};
+use std::time::Duration;
+
+fn view(statistics: Statistics) -> View {
+    View { now: Micros(0), peers: vec![], addresses: vec![], bans: vec![], registers: vec![], statistics }
+}
+
+#[track_caller]
+fn assert_line(metrics: &str, line: &str) {
+    assert!(metrics.lines().any(|found| found == line), "{line} is missing in\n{metrics}");
+}
+
+#[test]
+fn figures_of_the_engine_appear_once_they_were_observed() {
+    let telemetry = Telemetry::new();
+    assert!(!telemetry.encode().contains("peerwright_links_established"));
+    let mut statistics = Statistics::default();
+    statistics.links.inbound = 2;
+    statistics.links.bytes_sent = 77;
+    statistics.gossip.duplicates = 5;
+    telemetry.observe(&view(statistics), 3);
+    let metrics = telemetry.encode();
+    assert_line(&metrics, "peerwright_links{direction=\"inbound\"} 2");
+    assert_line(&metrics, "peerwright_links{direction=\"outbound\"} 0");
+    assert_line(&metrics, "peerwright_frame_bytes_total{direction=\"out\"} 77");
+    assert_line(&metrics, "peerwright_gossip_received_total{outcome=\"duplicate\"} 5");
+    assert_line(&metrics, "peerwright_links_established_total 0");
+    assert_line(&metrics, "peerwright_store_commits_total 3");
+    assert_line(&metrics, "# EOF");
+}
+
+#[test]
+fn what_happened_is_counted_by_its_reason() {
+    let telemetry = Telemetry::new();
+    let peer = PeerId::from_bytes([1; 32]);
+    telemetry.event(&Event::LinkClosed { peer, link: LinkId(1), reason: CloseReason::Banned });
+    telemetry.handshake_refused("peer", "inbound", "expired");
+    telemetry.transaction_refused("too_large");
+    telemetry.rest("GET", "/api/peers", 200, Duration::from_millis(1));
+    telemetry.appended(
+        Duration::from_millis(2),
+        &Ok(vec![Appended::Stored { transactions: 4 }, Appended::Duplicate, Appended::Stored { transactions: 1 }]),
+    );
+    telemetry.appended(Duration::from_millis(2), &Err(StoreError::DiskFull));
+    let metrics = telemetry.encode();
+    assert_line(&metrics, "peerwright_links_closed_total{reason=\"banned\"} 1");
+    assert_line(
+        &metrics,
+        "peerwright_handshakes_refused_total{port=\"peer\",direction=\"inbound\",reason=\"expired\"} 1",
+    );
+    assert_line(&metrics, "peerwright_transactions_refused_total{code=\"too_large\"} 1");
+    assert_line(&metrics, "peerwright_rest_requests_total{method=\"GET\",route=\"/api/peers\",status=\"200\"} 1");
+    assert_line(&metrics, "peerwright_transactions_stored_total 5");
+    assert_line(&metrics, "peerwright_store_failures_total{code=\"store_disk_full\"} 1");
+    assert_line(&metrics, "peerwright_store_append_seconds_count 2");
+}
+
+#[test]
+fn snapshot_certificate_and_readiness_follow_what_was_told() {
+    let telemetry = Telemetry::new();
+    assert!(!telemetry.encode().contains("certificate"));
+    let snapshot = Snapshot { network_uid: "uid".to_owned(), epoch: 2, revision: 9, content: Content::default() };
+    telemetry.observe_snapshot(Some(&snapshot));
+    telemetry.observe_readiness(Readiness::Ready { alone: true });
+    telemetry.certificate_ends(0);
+    let metrics = telemetry.encode();
+    assert_line(&metrics, "peerwright_snapshot_epoch 2");
+    assert_line(&metrics, "peerwright_snapshot_revision 9");
+    assert_line(&metrics, "peerwright_ready 1");
+    assert!(metrics.contains("peerwright_certificate_seconds_left -"));
+}

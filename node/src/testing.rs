@@ -1,0 +1,200 @@
+//! What the tests of several modules share: an authority, nodes on loopback, patience.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use crate::{
+    RunningNode,
+    api::{Access, Node},
+    config::{Configuration, Endpoint},
+    dev::{Authority, now_range},
+    identity::{LeafMaterial, Volume},
+    member::{Claim, InstallRoot, Membership},
+    run::{Backing, Enrolment, Sockets, StartOptions},
+    tls,
+    transport::Connections,
+};
+use peerwright_engine::Config;
+use peerwright_ledger::{Kind, Metadata, Payload, RegisterId, Transaction, TransactionBody, TransactionId};
+use peerwright_proto::v1::CertifyRequest;
+use peerwright_secure::{NodeKey, SpiffeId};
+use peerwright_snapshot::{Ban, Content, Subscription};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+
+pub(crate) const NETWORK_UID: &str = "6f1f1c1e-0000-4000-8000-000000000001";
+pub(crate) const TRUST_DOMAIN: &str = "demo.default.peerwright.internal";
+pub(crate) const REGISTER: RegisterId = RegisterId::from_bytes([7; 16]);
+
+/// What a snapshot of the tests says, unless a test changes it.
+pub(crate) fn content() -> Content {
+    Content {
+        trust_domain: TRUST_DOMAIN.to_owned(),
+        subscriptions: [Subscription { register: *REGISTER.as_bytes() }].into(),
+        ..Content::default()
+    }
+}
+
+pub(crate) fn authority() -> Arc<Authority> {
+    tls::install_provider();
+    // `RUST_LOG=peerwright_node=debug` shows what nodes do in a test; a second start of the log changes nothing.
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init();
+    Arc::new(Authority::new(NETWORK_UID, content()).unwrap())
+}
+
+pub(crate) fn spiffe(node: &str) -> SpiffeId {
+    SpiffeId::new(TRUST_DOMAIN, "default", node).unwrap()
+}
+
+/// A node that has asked nobody for anything yet.
+pub(crate) fn membership(authority: &Authority, node: &str, volume: Volume) -> Arc<Membership> {
+    let claim = Claim {
+        network_uid: NETWORK_UID.to_owned(),
+        trust_domain: TRUST_DOMAIN.to_owned(),
+        namespace: "default".to_owned(),
+        node: node.to_owned(),
+    };
+    let key = volume.node_key().unwrap();
+    let root = InstallRoot::from_der(authority.install_root().to_vec());
+    Arc::new(Membership::new(&claim, root, volume, key, Arc::new(Connections::default())).unwrap())
+}
+
+/// A leaf for a key of the test's choice, valid in this range.
+pub(crate) fn leaf(authority: &Authority, key: &NodeKey, name: &SpiffeId, valid: Range<u64>) -> LeafMaterial {
+    let tls_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let binding = peerwright_secure::NodeBinding::new(key, &tls_key.subject_public_key_info());
+    let request = CertifyRequest {
+        csr: CertificateParams::default().serialize_request(&tls_key).unwrap().der().to_vec().into(),
+        node_public_key: key.public().as_bytes().to_vec().into(),
+        binding_signature: binding.signature.as_bytes().to_vec().into(),
+        ..CertifyRequest::default()
+    };
+    let chain = authority.issue(&request, name, valid).unwrap();
+    LeafMaterial { key: tls_key.serialize_der().into(), chain: chain.into_iter().map(Into::into).collect() }
+}
+
+pub(crate) fn valid_leaf(authority: &Authority, key: &NodeKey, node: &str) -> LeafMaterial {
+    leaf(authority, key, &spiffe(node), now_range())
+}
+
+pub(crate) fn ban_forever() -> Ban {
+    Ban { expires_at: None }
+}
+
+/// A node's configuration: loopback, free ports.
+pub(crate) fn configuration(node: &str, data_dir: &Path) -> Configuration {
+    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    Configuration {
+        network: "demo".to_owned(),
+        namespace: "default".to_owned(),
+        network_uid: NETWORK_UID.to_owned(),
+        node_name: node.to_owned(),
+        trust_domain: TRUST_DOMAIN.to_owned(),
+        operator: Endpoint { host: "127.0.0.1".to_owned(), port: 1 },
+        install_root_sha256: [0; 32],
+        seeds: Vec::new(),
+        data_dir: data_dir.to_owned(),
+        install_root: PathBuf::new(),
+        token_file: PathBuf::new(),
+        snapshot_file: data_dir.join("mounted-snapshot.bin"),
+        listen_peer: free,
+        listen_api: free,
+        listen_probe: free,
+        drain: Duration::from_secs(5),
+    }
+}
+
+/// Lets the volume in this directory take no snapshot before what is returned is removed.
+pub(crate) fn spoil_snapshots(directory: &Path) -> PathBuf {
+    let in_the_way = directory.join("snapshot.bin.tmp");
+    std::fs::create_dir(&in_the_way).unwrap();
+    in_the_way
+}
+
+/// Everything in a node happens sooner than in production.
+pub(crate) fn impatient(config: &mut Config) {
+    config.backoff_first = Duration::from_millis(100);
+    config.backoff_limit = Duration::from_millis(500);
+    config.ready_timeout = Duration::from_secs(3);
+}
+
+pub(crate) fn options(authority: &Arc<Authority>, backing: Backing) -> StartOptions {
+    let enrolment = Enrolment::Local(authority.clone());
+    StartOptions { backing, enrolment, access: Access::ByToken, tune: impatient }
+}
+
+pub(crate) fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint { host: address.ip().to_string(), port: address.port() }
+}
+
+/// Nodes that keep nothing, each with the others as seeds.
+pub(crate) async fn start_nodes(authority: &Arc<Authority>, count: usize) -> Vec<RunningNode> {
+    let mut bound = Vec::new();
+    for number in 0..count {
+        let configuration = configuration(&format!("demo-peer-{number}"), Path::new("/nowhere"));
+        let sockets = Sockets::bind(&configuration).await.unwrap();
+        bound.push((configuration, sockets));
+    }
+    let seeds: Vec<_> = bound.iter().map(|(_, sockets)| endpoint(sockets.peer_address)).collect();
+    let mut nodes = Vec::new();
+    for (mut configuration, sockets) in bound {
+        configuration.seeds.clone_from(&seeds);
+        nodes.push(RunningNode::start(&configuration, &options(authority, Backing::Memory), sockets).await.unwrap());
+    }
+    nodes
+}
+
+/// Puts a change of the snapshot in force on every node.
+pub(crate) fn publish(authority: &Authority, nodes: &[&RunningNode], change: impl FnOnce(&mut Content)) {
+    let snapshot = authority.publish(change).unwrap();
+    for node in nodes {
+        node.handle().membership.adopt_snapshot(&snapshot).unwrap();
+    }
+}
+
+/// Waits for something that is on its way; a minute is for machines that are busy with other things.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "in a minute it did not become true that {what}");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+pub(crate) async fn links(node: &RunningNode) -> usize {
+    node.handle().view().await.map_or(0, |view| view.peers.len())
+}
+
+pub(crate) async fn all_have_links(nodes: &[&RunningNode], count: usize) {
+    for node in nodes {
+        eventually(&format!("every node has {count} links"), async || links(node).await == count).await;
+    }
+}
+
+/// A transaction that the node signs for nobody in particular.
+pub(crate) fn transaction(node: &RunningNode, text: &str) -> Transaction {
+    let now = crate::driver::Clock::wall().0;
+    let body = TransactionBody {
+        register: REGISTER,
+        previous: None,
+        author: node.handle().identity.public_key,
+        subject: None,
+        recipients: std::collections::BTreeSet::new(),
+        created_at_micros: now,
+        valid_until_micros: now + 3_600_000_000,
+        kind: Kind::Action,
+        metadata: Metadata::default(),
+        payloads: vec![Payload::new(text.as_bytes().to_vec())],
+    };
+    node.handle().sign(body).unwrap()
+}
+
+pub(crate) async fn holds(node: &RunningNode, id: TransactionId) -> bool {
+    node.handle().store.transaction(REGISTER, id).await.unwrap().is_some()
+}

@@ -1,0 +1,145 @@
+//! Outgoing connections: TCP, TLS, HTTP/2, and the certificate of whoever answered.
+
+use super::{
+    CONNECT_TIMEOUT, CONNECTION_WINDOW, HANDSHAKE_TIMEOUT, KEEPALIVE, SEND_BUFFER, STREAM_WINDOW, guard::Guarded,
+    tasks::Tracked,
+};
+use crate::tls::refusal_of;
+use http::{Request, Response};
+use hyper::{body::Incoming, client::conn::http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use rustls_pki_types::{CertificateDer, ServerName};
+use std::{
+    error::Error,
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use thiserror::Error;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::TlsConnector;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::body::Body;
+use tower::Service;
+
+/// A dialled connection on which nothing is heard for so long has ended: HTTP/2 asks every ten seconds.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Why a connection was not made.
+#[derive(Debug, Error)]
+pub enum DialError {
+    /// It took too long.
+    #[error("no answer in time")]
+    Timeout,
+    /// Nobody answered.
+    #[error("{0}")]
+    Unreachable(#[source] io::Error),
+    /// TLS ended it.
+    #[error("TLS: {0}")]
+    Tls(#[source] io::Error),
+    /// HTTP/2 ended it; in TLS 1.3 a refusal of our certificate is heard here at the earliest.
+    #[error("HTTP/2: {0}")]
+    Http(#[source] hyper::Error),
+}
+
+impl DialError {
+    /// The cause, as a metric label.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Unreachable(_) => "unreachable",
+            Self::Tls(error) => refusal_of(error).unwrap_or("broken"),
+            Self::Http(error) => refusal_of(error).unwrap_or("broken"),
+        }
+    }
+}
+
+/// Opens connections and owns the tasks that drive them.
+#[derive(Debug, Clone)]
+pub struct Dialler {
+    tasks: TaskTracker,
+    end: CancellationToken,
+}
+
+/// An open connection.
+pub struct Dialled {
+    /// Takes requests.
+    pub connection: HttpConnection,
+    /// The certificate of whoever answered, verified.
+    pub leaf: Option<CertificateDer<'static>>,
+    /// Ends the connection at once.
+    pub cut: CancellationToken,
+}
+
+impl Dialler {
+    /// Tasks run on `tasks`; `end` cuts every connection.
+    #[must_use]
+    pub fn new(tasks: TaskTracker, end: CancellationToken) -> Self {
+        Self { tasks, end }
+    }
+
+    /// Opens a connection to `socket`; `name` is what its certificate must be for, when the configuration asks.
+    pub async fn dial(
+        &self,
+        socket: SocketAddr,
+        name: ServerName<'static>,
+        config: Arc<ClientConfig>,
+    ) -> Result<Dialled, DialError> {
+        let cut = self.end.child_token();
+        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(socket)).await.map_err(|_| DialError::Timeout)?;
+        let stream = stream.map_err(DialError::Unreachable)?;
+        drop(stream.set_nodelay(true));
+        let stream = Guarded::new(stream, cut.clone(), SILENCE);
+        let shaken = timeout(HANDSHAKE_TIMEOUT, TlsConnector::from(config).connect(name, stream)).await;
+        let stream = shaken.map_err(|_| DialError::Timeout)?.map_err(DialError::Tls)?;
+        let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|leaf| leaf.clone().into_owned());
+        let mut builder = http2::Builder::new(Tracked(self.tasks.clone()));
+        builder
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEPALIVE)
+            .keep_alive_timeout(KEEPALIVE)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_send_buf_size(SEND_BUFFER);
+        let (sender, driver) = builder.handshake(TokioIo::new(stream)).await.map_err(DialError::Http)?;
+        let ended = cut.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                () = ended.cancelled() => {}
+                result = driver => {
+                    if let Err(error) = result {
+                        tracing::trace!(%socket, error = &error as &dyn Error, "a dialled connection broke");
+                    }
+                }
+            }
+            ended.cancel();
+        });
+        Ok(Dialled { connection: HttpConnection(sender), leaf, cut })
+    }
+}
+
+/// The client side of one HTTP/2 connection, as tonic's clients want it. It never connects again by itself.
+#[derive(Debug, Clone)]
+pub struct HttpConnection(http2::SendRequest<Body>);
+
+impl Service<Request<Body>> for HttpConnection {
+    type Response = Response<Incoming>;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.0.send_request(request))
+    }
+}

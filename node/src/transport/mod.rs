@@ -1,0 +1,37 @@
+//! Sockets: what is accepted, what is dialled, and how a connection ends.
+//!
+//! ```text
+//! TCP ─▶ slot ─▶ TLS handshake (5 s) ─▶ member? banned? ─▶ HTTP/2 or 1.1 ─▶ router
+//!                                              │
+//!                        Connections: cut at once when a ban arrives
+//! ```
+//!
+//! Every wait has an end: the handshake, the first request, silence. Every count has a bound: sockets, handshakes under
+//! way, streams of a connection. Full means that a new socket is closed unheard.
+
+mod accept;
+mod connections;
+mod dial;
+mod guard;
+mod tasks;
+
+pub use accept::{Limits, Listener, RefusalObserver, Security};
+pub use connections::{ConnectionInfo, Connections, Registered};
+pub use dial::{DialError, Dialled, Dialler, HttpConnection};
+
+use std::time::Duration;
+
+/// The longest message of any service.
+pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// A TLS handshake that takes longer is ended.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A TCP connection that takes longer to open has failed.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// HTTP/2 asks so often whether the other side still lives, and waits as long for the answer.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+/// How much the other side may send on one stream before it is read, and on all streams of a connection.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
+/// How much of one stream waits for the socket.
+const SEND_BUFFER: usize = 256 * 1024;
