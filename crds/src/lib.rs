@@ -1,1 +1,45 @@
-//! Custom resource types of Peerwright, one kind a file
+//! The custom resources of Peerwright, group `peerwright.dev/v1alpha1`, one kind a file.
+//!
+//! ```text
+//! PeerNetwork (pnet)            a network: node groups, storage, access, the baseline list of bans
+//!   ^ networkRef   ^ networkRef
+//! RegisterSubscription (rsub)   the nodes of a network hold a register
+//! PeerBan (pban)                one peer is shut out of a network
+//! ```
+//!
+//! The types here are what the operator reads and writes; [`definitions`] turns them into the manifests that a cluster
+//! gets, with the rules that a schema cannot take back later: single fields carry bounds, rules across fields are CEL,
+//! nothing is a float, unsigned or nullable, and a list item never has a default.
+
+#![expect(unreachable_pub, reason = "KubeSchema copies each struct, `pub` and all, into the body of a function")]
+#![expect(clippy::duplicated_attributes, reason = "printer columns are alike in their parts")]
+
+mod bundle;
+mod manifests;
+mod names;
+mod peer_ban;
+mod peer_network;
+mod register_subscription;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use bundle::{BUNDLE_VERSION, BUNDLE_VERSION_ANNOTATION, BundleOutdated, check_bundle};
+pub use manifests::{chart_templates, definitions, manifests};
+pub use names::{
+    COMPONENT_LABEL, GROUP_LABEL, INSTANCE_LABEL, MANAGED_BY, MANAGED_BY_LABEL, NAME_LABEL, NETWORK_LABEL, NODE_APP,
+};
+pub use peer_ban::{PeerBan, PeerBanSpec, PeerBanStatus};
+pub use peer_network::{
+    AccessEntry, AccessRole, AnonymousRole, ApiAccess, Gossip, Heartbeat, IdentityStatus, ImagePullPolicy, Limits,
+    NetworkBan, NetworkPolicyMode, NodeGroup, PeerNetwork, PeerNetworkSpec, PeerNetworkStatus, PolicyStatus,
+    ReclaimPolicy, Storage,
+};
+pub use register_subscription::{
+    NetworkRef, RegisterSubscription, RegisterSubscriptionSpec, RegisterSubscriptionStatus,
+};
+
+/// API group of every kind.
+pub const GROUP: &str = "peerwright.dev";
+/// API version of every kind.
+pub const VERSION: &str = "v1alpha1";

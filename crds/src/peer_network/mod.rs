@@ -1,0 +1,161 @@
+//! `PeerNetwork`: a network of peer nodes, as its owner wants it and as the operator found it.
+
+mod access;
+mod nodes;
+mod policy;
+mod status;
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+pub use access::{AccessEntry, AccessRole, AnonymousRole, ApiAccess};
+pub use nodes::{ImagePullPolicy, NodeGroup, ReclaimPolicy, Storage};
+pub use policy::{Gossip, Heartbeat, Limits, NetworkBan, NetworkPolicyMode};
+pub use status::{IdentityStatus, PeerNetworkStatus, PolicyStatus};
+
+/// `ban.node.startsWith(self.metadata.name + '-')`, in words whose cost does not rise with a name that the API server
+/// takes to be unbounded.
+const BAN_OF_OWN_NODE: &str = "!has(self.spec.bans) || self.spec.bans.all(ban, !has(ban.node) || \
+    (ban.node.size() > self.metadata.name.size() \
+    && ban.node.substring(0, self.metadata.name.size()) == self.metadata.name \
+    && ban.node.charAt(self.metadata.name.size()) == '-'))";
+
+/// What a network should be.
+#[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[kube(
+    group = "peerwright.dev",
+    version = "v1alpha1",
+    kind = "PeerNetwork",
+    doc = "A peer-to-peer register network: groups of nodes that find each other, speak gRPC over mutual TLS and \
+           replicate registers.",
+    namespaced,
+    status = "PeerNetworkStatus",
+    derive = "PartialEq",
+    shortname = "pnet",
+    category = "peerwright",
+    printcolumn(
+        name = "Nodes",
+        type_ = "integer",
+        json_path = ".status.nodes",
+        description = "Nodes that the network should have"
+    ),
+    printcolumn(
+        name = "Ready Nodes",
+        type_ = "integer",
+        json_path = ".status.readyNodes",
+        description = "Nodes that are Ready and not banned"
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether every node is Ready, certified and on the current revision"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why the network is Ready or not",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Revision",
+        type_ = "integer",
+        json_path = ".status.policy.revision",
+        description = "Revision of the published snapshot",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Trust Domain",
+        type_ = "string",
+        json_path = ".status.trustDomain",
+        description = "Trust domain of the members' certificates",
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    validation = Rule::new("self.metadata.name.size() <= 24 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
+        .message("a network's name is at most 24 characters: a lower-case letter, then lower-case letters, digits and dashes, not ending in a dash"),
+    validation = Rule::new(BAN_OF_OWN_NODE)
+        .message("spec.bans[].node names a node of this network: write <network>-<group>-<number>, as in demo-peer-2"),
+)]
+#[x_kube(
+    validation = Rule::new("has(self.trustDomain) == has(oldSelf.trustDomain) && (!has(self.trustDomain) || self.trustDomain == oldSelf.trustDomain)")
+        .message("trustDomain cannot be set, changed or removed after creation: every member's certificate carries it; write what it was, or create another network").field_path(".trustDomain"),
+    validation = Rule::new("self.storage.size == oldSelf.storage.size")
+        .message("storage.size cannot change after creation: the volumes of a StatefulSet keep their size; write the size that it was").field_path(".storage.size"),
+    validation = Rule::new("has(self.storage.storageClassName) == has(oldSelf.storage.storageClassName) && (!has(self.storage.storageClassName) || self.storage.storageClassName == oldSelf.storage.storageClassName)")
+        .message("storage.storageClassName cannot be set, changed or removed after creation: the volumes of a StatefulSet keep their class; write what it was").field_path(".storage.storageClassName"),
+)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerNetworkSpec {
+    /// Trust domain of the members' certificates, spiffe://<trust domain>/node/<namespace>/<node>, and audience of API
+    /// tokens. Cannot change. Absent: <name>.<namespace>.peerwright.internal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')")
+        .message("write a trust domain as lower-case labels of letters, digits and dashes, separated by dots, as in demo.default.peerwright.internal"))]
+    pub trust_domain: Option<String>,
+
+    /// Image of the nodes. Absent: the image that the operator was installed with when it first saw the network; an
+    /// upgrade of the operator does not change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub image: Option<String>,
+
+    /// When a machine pulls the image. Absent: IfNotPresent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_pull_policy: Option<ImagePullPolicy>,
+
+    /// The nodes, in groups; each group is a StatefulSet <network>-<group>.
+    #[schemars(length(min = 1, max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub node_groups: Vec<NodeGroup>,
+
+    /// Each node's volume: its keys, certificate and registers.
+    #[serde(default)]
+    pub storage: Storage,
+
+    /// Baseline of bans that the network's owner keeps with it; the PeerBans of the network add to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub bans: Vec<NetworkBan>,
+
+    /// Who may use the nodes' REST API on port 8443.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub api: ApiAccess,
+
+    /// Heartbeats between nodes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub heartbeat: Heartbeat,
+
+    /// Bounds on what clients and peers may send.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: Limits,
+
+    /// How transactions spread.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub gossip: Gossip,
+
+    /// Managed: the operator keeps a NetworkPolicy that lets in what nodes serve. Disabled: it keeps none. Absent:
+    /// Managed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_policy: Option<NetworkPolicyMode>,
+}
+
+/// A group of settings that says nothing is left out of a manifest.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl PeerNetwork {
+    /// The nodes that the network should have.
+    pub fn desired_nodes(&self) -> i32 {
+        self.spec.node_groups.iter().map(|group| group.replicas).sum()
+    }
+
+    /// The group called `name`.
+    pub fn node_group(&self, name: &str) -> Option<&NodeGroup> {
+        self.spec.node_groups.iter().find(|group| group.name == name)
+    }
+}
