@@ -1,0 +1,160 @@
+//! The conditions of a network.
+//!
+//! `Ready` is the sum: every wanted node Ready (banned ones aside), certificates valid, the snapshot in force
+//! acknowledged. `Reconciling` and `Stalled` are as kstatus wants them. What cannot be told yet stays what it was.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use tokio::time::Instant;
+
+use super::{Facts, NodeState, name, ready, state, wanted};
+use crate::{
+    conditions::{self, Truth, Verdict},
+    controllers::{
+        network::plan::{Hold, list},
+        reach::Progress,
+    },
+};
+
+/// Every condition, and when one may change without anybody's change.
+pub(super) fn verdicts(facts: &Facts<'_>, before: &[Condition]) -> (Vec<Verdict>, Option<Instant>) {
+    let mut look_again = LookAgain(None);
+    let certificates = certificates(facts, before, &mut look_again);
+    let policy = policy(facts, before, &mut look_again);
+    let stalled = stalled(facts);
+    let waiting = not_ready(facts);
+    let ready = ready_verdict(facts, &stalled, &waiting, &certificates, &policy);
+    let reconciling = reconciling(facts, &stalled, &waiting, &certificates, &policy);
+    (vec![ready, reconciling, stalled, certificates, policy], look_again.0)
+}
+
+struct LookAgain(Option<Instant>);
+
+impl LookAgain {
+    fn at(&mut self, instant: Instant) {
+        self.0 = Some(self.0.map_or(instant, |other| other.min(instant)));
+    }
+}
+
+/// Wanted nodes that are neither Ready nor banned.
+fn not_ready(facts: &Facts<'_>) -> Vec<String> {
+    wanted(facts).into_iter().filter(|name| state(facts, name) == NodeState::NotReady).collect()
+}
+
+fn certificates(facts: &Facts<'_>, before: &[Condition], look_again: &mut LookAgain) -> Verdict {
+    const KIND: &str = "CertificatesReady";
+    let Some(finding) = facts.finding else { return kept(KIND, before) };
+    if let Some(problem) = &finding.identity_problem {
+        return Verdict::new(KIND, false, problem.reason, &problem.message);
+    }
+    let Some(reach) = facts.reach else { return kept(KIND, before) };
+    let wall = facts.wall.as_second();
+    if let Some(end) = reach.first_certificate_end().and_then(|end| u64::try_from(end - wall).ok()) {
+        look_again.at(facts.now + std::time::Duration::from_secs(end));
+    }
+    let outlook = reach.certified(wall, facts.now);
+    outlook.look_again.into_iter().for_each(|at| look_again.at(at));
+    match outlook.progress {
+        Progress::Done => Verdict::new(KIND, true, "Valid", "every running node has a valid certificate"),
+        Progress::Behind(nodes) => {
+            Verdict::new(KIND, false, "LeafExpired", format!("without a valid certificate: {}", list(&nodes)))
+        }
+        Progress::Unreachable(nodes) => unreachable(KIND, &nodes),
+        Progress::Settling(_) => kept(KIND, before),
+        Progress::Nobody => Verdict::new(KIND, Truth::Unknown, "NoNodes", "no node runs"),
+    }
+}
+
+fn policy(facts: &Facts<'_>, before: &[Condition], look_again: &mut LookAgain) -> Verdict {
+    const KIND: &str = "PolicySynced";
+    let Some(finding) = facts.finding else { return kept(KIND, before) };
+    if let Some(problem) = &finding.policy_problem {
+        return Verdict::new(KIND, false, problem.reason, &problem.message);
+    }
+    let (Some(version), Some(reach)) = (finding.version(), facts.reach) else { return kept(KIND, before) };
+    let outlook = reach.acknowledged(version, finding.published_at, facts.now);
+    outlook.look_again.into_iter().for_each(|at| look_again.at(at));
+    match outlook.progress {
+        Progress::Done => Verdict::new(KIND, true, "Acknowledged", "every running node enforces the snapshot in force"),
+        Progress::Behind(nodes) => {
+            Verdict::new(KIND, false, "Propagating", format!("not acknowledged yet by {}", list(&nodes)))
+        }
+        Progress::Unreachable(nodes) => unreachable(KIND, &nodes),
+        Progress::Settling(_) => kept(KIND, before),
+        Progress::Nobody => Verdict::new(KIND, Truth::Unknown, "NoMembers", "no running node has joined yet"),
+    }
+}
+
+fn unreachable(kind: &'static str, nodes: &[String]) -> Verdict {
+    Verdict::new(kind, Truth::Unknown, "NodesUnreachable", format!("not heard of: {}", list(nodes)))
+}
+
+fn kept(kind: &'static str, before: &[Condition]) -> Verdict {
+    conditions::kept(before, kind)
+        .unwrap_or_else(|| Verdict::new(kind, Truth::Unknown, "Starting", "the nodes are starting"))
+}
+
+fn stalled(facts: &Facts<'_>) -> Verdict {
+    const KIND: &str = "Stalled";
+    if let Some(invalid) = facts.invalid {
+        return Verdict::new(KIND, true, "Invalid", invalid.to_string());
+    }
+    let problems = facts.finding.into_iter().flat_map(|finding| [&finding.identity_problem, &finding.policy_problem]);
+    if let Some(problem) = problems.flatten().find(|problem| problem.permanent) {
+        return Verdict::new(KIND, true, problem.reason, &problem.message);
+    }
+    if let Some(hold) = facts.outcome.holds.iter().find(|hold| matches!(hold, Hold::NameCollision { .. })) {
+        return Verdict::new(KIND, true, hold.reason(), hold.to_string());
+    }
+    Verdict::new(KIND, false, "Progressing", "nothing waits for a person")
+}
+
+fn ready_verdict(
+    facts: &Facts<'_>,
+    stalled: &Verdict,
+    waiting: &[String],
+    certificates: &Verdict,
+    policy: &Verdict,
+) -> Verdict {
+    const KIND: &str = "Ready";
+    if stalled.truth == Truth::True {
+        return Verdict::new(KIND, false, &stalled.reason, &stalled.message);
+    }
+    if !waiting.is_empty() {
+        let (ready, wanted) = (ready(facts).len(), wanted(facts).len());
+        let message = format!("{ready} of {wanted} nodes are Ready; waits for {}", list(waiting));
+        return Verdict::new(KIND, false, "NodesNotReady", message);
+    }
+    match [certificates, policy].into_iter().find(|verdict| verdict.truth != Truth::True) {
+        Some(verdict) => Verdict::new(KIND, verdict.truth, &verdict.reason, &verdict.message),
+        None => Verdict::new(KIND, true, "Ready", format!("every node of {} serves", name(facts))),
+    }
+}
+
+fn reconciling(
+    facts: &Facts<'_>,
+    stalled: &Verdict,
+    waiting: &[String],
+    certificates: &Verdict,
+    policy: &Verdict,
+) -> Verdict {
+    const KIND: &str = "Reconciling";
+    if stalled.truth == Truth::True {
+        return Verdict::new(KIND, false, "Stalled", "waits for a person, see Stalled");
+    }
+    if let Some(hold) = facts.outcome.holds.first() {
+        return Verdict::new(KIND, true, hold.reason(), hold.to_string());
+    }
+    if !facts.outcome.errors.is_empty() {
+        return Verdict::new(KIND, true, "ApplyFailed", facts.outcome.errors.join("; "));
+    }
+    if facts.nodes.in_transition() {
+        return Verdict::new(KIND, true, "RollingOut", "nodes are being added, removed or restarted");
+    }
+    if !waiting.is_empty() {
+        return Verdict::new(KIND, true, "NodesNotReady", format!("waits for {}", list(waiting)));
+    }
+    match [certificates, policy].into_iter().find(|verdict| verdict.truth != Truth::True) {
+        Some(verdict) => Verdict::new(KIND, true, &verdict.reason, &verdict.message),
+        None => Verdict::new(KIND, false, "Settled", "the network is as it should be"),
+    }
+}

@@ -1,0 +1,143 @@
+use std::time::Duration;
+
+use peerwright_secure::PeerId;
+use peerwright_snapshot::Version;
+use tokio::time::Instant;
+
+use super::{Outlook, PROPAGATION, Progress, Reach, Running, SILENCE};
+use crate::nodes::{NodeReport, RegisterReport};
+
+const V1: Version = Version { epoch: 1, revision: 1 };
+const V2: Version = Version { epoch: 1, revision: 2 };
+const ORDERS: [u8; 16] = [7; 16];
+
+fn running(pods: &[&str]) -> Vec<Running> {
+    pods.iter().map(|pod| Running { pod: (*pod).to_owned(), member: true, banned: false }).collect()
+}
+
+fn report(pod: &str, acknowledged: Version) -> NodeReport {
+    NodeReport {
+        pod: pod.to_owned(),
+        peer_id: PeerId::from_bytes([1; 32]),
+        connected: true,
+        acknowledged: Some(acknowledged),
+        links: 2,
+        certificate_not_after: 1000,
+        ready: true,
+        reason: String::new(),
+        registers: vec![RegisterReport { register: ORDERS, transactions: 3, synced: true }],
+        program: "1".to_owned(),
+    }
+}
+
+fn names(pods: &[&str]) -> Vec<String> {
+    pods.iter().map(|pod| (*pod).to_owned()).collect()
+}
+
+fn settling(nodes: Vec<String>, end: Instant) -> Outlook {
+    Outlook { progress: Progress::Settling(nodes), look_again: Some(end) }
+}
+
+#[test]
+fn patience_with_one_node_is_kept_in_mind_while_another_is_named() {
+    let start = Instant::now();
+    let first = Reach::new(running(&["a"]), &[], None, start);
+    let later = start + SILENCE / 2;
+    let both = Reach::new(running(&["a", "b"]), &[], Some(&first), later);
+    let outlook = both.acknowledged(V1, None, start + SILENCE);
+    assert_eq!(outlook.progress, Progress::Unreachable(names(&["a"])));
+    assert_eq!(outlook.look_again, Some(later + SILENCE), "b is named too, without anything happening before");
+    let outlook = both.acknowledged(V1, None, later + SILENCE);
+    assert_eq!(outlook, Outlook { progress: Progress::Unreachable(names(&["a", "b"])), look_again: None });
+}
+
+#[test]
+fn a_version_counts_when_every_running_node_acknowledged_it() {
+    let now = Instant::now();
+    let reach = Reach::new(running(&["a", "b"]), &[report("a", V2), report("b", V1)], None, now);
+    assert_eq!(reach.acknowledged(V1, None, now).progress, Progress::Done);
+    assert_eq!(reach.acknowledged(V2, None, now + PROPAGATION).progress, Progress::Behind(names(&["b"])));
+    assert_eq!(Reach::default().acknowledged(V1, None, now).progress, Progress::Nobody);
+}
+
+#[test]
+fn a_fresh_publication_is_given_time() {
+    let now = Instant::now();
+    let reach = Reach::new(running(&["a"]), &[report("a", V1)], None, now);
+    let end = now + PROPAGATION;
+    assert_eq!(reach.acknowledged(V2, Some(now), now), settling(names(&["a"]), end));
+    assert_eq!(reach.acknowledged(V2, Some(now), end).progress, Progress::Behind(names(&["a"])));
+}
+
+#[test]
+fn a_silent_node_is_given_time_from_when_it_fell_silent() {
+    let start = Instant::now();
+    let first = Reach::new(running(&["a", "b"]), &[report("a", V1)], None, start);
+    assert_eq!(first.acknowledged(V1, None, start), settling(names(&["b"]), start + SILENCE));
+    let later = start + SILENCE;
+    let second = Reach::new(running(&["a", "b"]), &[report("a", V1)], Some(&first), later);
+    assert_eq!(second.acknowledged(V1, None, later).progress, Progress::Unreachable(names(&["b"])));
+    let back = Reach::new(running(&["a", "b"]), &[report("a", V1), report("b", V1)], Some(&second), later);
+    assert_eq!(back.acknowledged(V1, None, later).progress, Progress::Done);
+    assert_eq!(back.nodes["b"].silent_since, None);
+}
+
+#[test]
+fn what_a_node_acknowledged_holds_while_its_stream_is_down() {
+    let now = Instant::now();
+    let down = NodeReport { connected: false, ..report("a", V2) };
+    let reach = Reach::new(running(&["a"]), &[down], None, now);
+    assert_eq!(reach.acknowledged(V2, None, now + SILENCE * 2).progress, Progress::Done);
+}
+
+#[test]
+fn a_banned_node_that_is_silent_is_not_waited_for() {
+    let now = Instant::now();
+    let mut pods = running(&["a", "b"]);
+    pods[1].banned = true;
+    let reach = Reach::new(pods.clone(), &[report("a", V2)], None, now);
+    assert_eq!(reach.acknowledged(V2, None, now).progress, Progress::Done);
+    let reach = Reach::new(pods, &[report("a", V2), report("b", V1)], None, now);
+    let later = now + PROPAGATION;
+    assert_eq!(
+        reach.acknowledged(V2, None, later).progress,
+        Progress::Behind(names(&["b"])),
+        "it still hears the operator"
+    );
+    assert_eq!(reach.certified(0, now).progress, Progress::Done);
+}
+
+#[test]
+fn a_pod_that_never_had_a_certificate_holds_up_no_ban_but_certificates() {
+    let now = Instant::now();
+    let mut pods = running(&["a", "b"]);
+    pods[1].member = false;
+    let reach = Reach::new(pods, &[report("a", V1)], None, now);
+    assert_eq!(reach.acknowledged(V1, None, now).progress, Progress::Done);
+    assert_eq!(reach.certified(0, now), settling(names(&["b"]), now + SILENCE));
+    assert_eq!(reach.certified(0, now + SILENCE).progress, Progress::Unreachable(names(&["b"])));
+}
+
+#[test]
+fn certificates_and_registers_are_the_nodes_own_words() {
+    let now = Instant::now();
+    let reach = Reach::new(running(&["a"]), &[report("a", V1)], None, now);
+    assert_eq!(reach.certified(999, now).progress, Progress::Done);
+    assert_eq!(reach.certified(1000, now + PROPAGATION).progress, Progress::Behind(names(&["a"])));
+    assert_eq!(reach.first_certificate_end(), Some(1000));
+    assert_eq!(reach.synced(ORDERS, None, now).progress, Progress::Done);
+    assert_eq!(reach.synced([8; 16], None, now + PROPAGATION).progress, Progress::Behind(names(&["a"])));
+}
+
+#[test]
+fn a_node_that_was_just_heard_again_is_given_time_to_say_what_it_holds() {
+    let start = Instant::now();
+    let mute = NodeReport { registers: Vec::new(), ..report("a", V1) };
+    let first = Reach::new(running(&["a"]), std::slice::from_ref(&mute), None, start);
+    assert_eq!(first.synced(ORDERS, None, start), settling(names(&["a"]), start + PROPAGATION));
+    let later = start + Duration::from_secs(1);
+    let second = Reach::new(running(&["a"]), &[mute], Some(&first), later);
+    assert_eq!(second, first, "nothing changes while it is connected");
+    let told = Reach::new(running(&["a"]), &[report("a", V1)], Some(&second), later);
+    assert_eq!(told.synced(ORDERS, None, later).progress, Progress::Done);
+}

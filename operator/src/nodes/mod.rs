@@ -1,0 +1,29 @@
+//! The node service on port 9443: nodes dial it, it dials nobody.
+//!
+//! ```text
+//! node ── TLS 1.3, client certificate optional ──> listener ─┬─ Certify: token + CSR ─> leaf     (no certificate yet)
+//!                                                            └─ Watch:   snapshots down,         (member certificate)
+//!                                                                        acknowledgements up ─> NodeRegistry
+//! ```
+//!
+//! Only the leader answers; the other replicas ask for no certificate and say `not_leader`. When leadership changes,
+//! every connection is closed, so that a node looks for the leader again.
+
+mod certify;
+mod connection;
+#[cfg(test)]
+mod fixtures;
+mod listener;
+mod metrics;
+mod rate;
+mod registry;
+mod report;
+mod service;
+mod tls;
+mod watch;
+
+pub use listener::{Listener, ServeError};
+pub use metrics::NodeMetrics;
+pub use registry::{Changes, NodeRegistry};
+pub use report::{NodeReport, RegisterReport};
+pub use service::NodeService;

@@ -1,0 +1,176 @@
+//! Compiles a network's objects into the content of its snapshot. Pure: the same objects in any order give the same
+//! content, byte for byte.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use kube::ResourceExt;
+use peerwright_crds::{AccessRole, AnonymousRole, PeerBan, PeerNetwork, RegisterSubscription};
+use peerwright_secure::PeerId;
+use peerwright_snapshot::{
+    Api, Ban, Content, MAX_ACCESS, MAX_SUBSCRIPTIONS, MAX_TEXT_BYTES, MAX_TRUST, Role, Settings, Subscription,
+};
+
+use super::{
+    BanSource, BanVerdict, TokenIssuer,
+    bans::{Judged, judge},
+};
+use crate::identity::MemberTable;
+
+/// Seconds between heartbeats unless the network says.
+const HEARTBEAT_INTERVAL_SECONDS: u32 = 30;
+/// Largest transaction unless the network says.
+const MAX_TRANSACTION_BYTES: u32 = 10 * 1024 * 1024;
+/// Validity of a transaction that does not say, unless the network says.
+const TRANSACTION_TTL_SECONDS: u32 = 3600;
+
+/// Everything that a snapshot is made of.
+pub struct Inputs<'a> {
+    /// The network.
+    pub network: &'a PeerNetwork,
+    /// Its subscriptions; those of other networks and those being deleted are passed over.
+    pub subscriptions: &'a [Arc<RegisterSubscription>],
+    /// Its bans; those of other networks and those being deleted are passed over.
+    pub bans: &'a [Arc<PeerBan>],
+    /// Who the nodes are.
+    pub members: &'a MemberTable,
+    /// The network's trust anchors, DER, newest first.
+    pub trust: &'a [Vec<u8>],
+    /// Whose tokens the REST interface takes; none until the API server has told.
+    pub tokens: Option<&'a TokenIssuer>,
+    /// The bans of the snapshot that is in force: see [`BanVerdict::WouldIsolate`], which never undoes one.
+    pub in_force: &'a BTreeMap<PeerId, Ban>,
+    /// Unix seconds.
+    pub now: i64,
+}
+
+/// What became of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubscriptionVerdict {
+    /// It is in the snapshot.
+    Accepted {
+        /// The register.
+        register: [u8; 16],
+    },
+    /// The snapshot is full and this is one of the newest.
+    LimitReached,
+    /// The register id is not 32 hex digits.
+    Malformed,
+}
+
+impl SubscriptionVerdict {
+    /// Reason of the condition `Accepted` that this verdict makes.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "Accepted",
+            Self::LimitReached => "LimitReached",
+            Self::Malformed => "Malformed",
+        }
+    }
+}
+
+/// A content, and what became of each object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiled {
+    /// For [`Publisher::publish`](super::Publisher::publish).
+    pub content: Content,
+    /// A verdict for each ban.
+    pub bans: BTreeMap<BanSource, BanVerdict>,
+    /// A verdict for each `RegisterSubscription`, by name.
+    pub subscriptions: BTreeMap<String, SubscriptionVerdict>,
+    /// Unix seconds at which the next ban ends: compile again then.
+    pub next_expiry: Option<u64>,
+}
+
+/// Compiles the content of a network's snapshot.
+#[must_use]
+pub fn compile(inputs: &Inputs<'_>) -> Compiled {
+    let network = inputs.network;
+    let Judged { bans, verdicts } = judge(network, inputs.bans, inputs.members, inputs.in_force, inputs.now);
+    let (registers, subscriptions) = judge_subscriptions(network, inputs.subscriptions);
+    let next_expiry = bans.values().filter_map(|ban| ban.expires_at).min();
+    let content = Content {
+        trust_domain: network.trust_domain(),
+        bans,
+        subscriptions: registers,
+        settings: settings(network),
+        trust: inputs.trust.iter().take(MAX_TRUST).cloned().collect(),
+        api: api(network, inputs.tokens),
+    };
+    Compiled { content, bans: verdicts, subscriptions, next_expiry }
+}
+
+fn judge_subscriptions(
+    network: &PeerNetwork,
+    subscriptions: &[Arc<RegisterSubscription>],
+) -> (BTreeSet<Subscription>, BTreeMap<String, SubscriptionVerdict>) {
+    let mut wanted: Vec<&RegisterSubscription> = subscriptions.iter().map(AsRef::as_ref).collect();
+    wanted.retain(|subscription| {
+        subscription.spec.network_ref.name == network.name_any()
+            && subscription.namespace() == network.namespace()
+            && subscription.metadata.deletion_timestamp.is_none()
+    });
+    wanted.sort_by_cached_key(|subscription| {
+        let created_at = subscription.creation_timestamp().map_or(i64::MAX, |time| time.0.as_second());
+        (created_at, subscription.name_any())
+    });
+    let mut registers = BTreeSet::new();
+    let mut verdicts = BTreeMap::new();
+    for subscription in wanted {
+        let verdict = match register_id(&subscription.spec.register_id) {
+            None => SubscriptionVerdict::Malformed,
+            Some(register) if registers.contains(&Subscription { register }) || registers.len() < MAX_SUBSCRIPTIONS => {
+                registers.insert(Subscription { register });
+                SubscriptionVerdict::Accepted { register }
+            }
+            Some(_) => SubscriptionVerdict::LimitReached,
+        };
+        verdicts.insert(subscription.name_any(), verdict);
+    }
+    (registers, verdicts)
+}
+
+fn register_id(text: &str) -> Option<[u8; 16]> {
+    hex::decode(text).ok()?.try_into().ok()
+}
+
+fn settings(network: &PeerNetwork) -> Settings {
+    let spec = &network.spec;
+    let or = |value: Option<i32>, default| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(default);
+    Settings {
+        heartbeat_interval_seconds: or(spec.heartbeat.interval_seconds, HEARTBEAT_INTERVAL_SECONDS),
+        max_transaction_bytes: or(spec.limits.max_transaction_bytes, MAX_TRANSACTION_BYTES),
+        transaction_ttl_seconds: or(spec.gossip.ttl_seconds, TRANSACTION_TTL_SECONDS),
+    }
+}
+
+fn api(network: &PeerNetwork, tokens: Option<&TokenIssuer>) -> Api {
+    let spec = &network.spec.api;
+    // The schema counts characters, the snapshot bytes: no token issuer makes a subject that falls in between.
+    let subjects = spec.access.iter().filter(|entry| entry.subject.len() <= MAX_TEXT_BYTES).take(MAX_ACCESS);
+    Api {
+        issuer: tokens.map(|tokens| tokens.issuer.clone()).unwrap_or_default(),
+        jwks: tokens.map(|tokens| tokens.jwks.clone()).unwrap_or_default(),
+        anonymous_role: match spec.anonymous_role {
+            None | Some(AnonymousRole::None) => Role::None,
+            Some(AnonymousRole::Reader) => Role::Reader,
+        },
+        access: subjects.map(|entry| (entry.subject.clone(), role(entry.role))).collect(),
+    }
+}
+
+const fn role(role: AccessRole) -> Role {
+    match role {
+        AccessRole::Reader => Role::Reader,
+        AccessRole::Writer => Role::Writer,
+        AccessRole::Moderator => Role::Moderator,
+        AccessRole::Admin => Role::Admin,
+    }
+}
+
+#[cfg(test)]
+#[path = "compile_tests.rs"]
+mod tests;

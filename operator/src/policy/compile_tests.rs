@@ -1,0 +1,329 @@
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use peerwright_crds::{AccessEntry, NetworkBan, NetworkRef, PeerBanSpec, PeerBanStatus, RegisterSubscriptionSpec};
+use peerwright_snapshot::MAX_BANS;
+use proptest::prelude::*;
+
+use super::*;
+use crate::identity::fixtures;
+
+const NOW: i64 = 1_700_000_000;
+
+/// Inputs that own what they refer to, as a story that tests change.
+struct Story {
+    network: PeerNetwork,
+    subscriptions: Vec<Arc<RegisterSubscription>>,
+    bans: Vec<Arc<PeerBan>>,
+    members: MemberTable,
+    in_force: BTreeMap<PeerId, Ban>,
+}
+
+impl Story {
+    /// The network `demo` with `replicas` nodes, all of them members; node i has peer id i+1.
+    fn of(replicas: i32) -> Self {
+        let mut members = MemberTable::default();
+        for ordinal in 0..replicas {
+            let byte = u8::try_from(ordinal + 1).expect("few");
+            members.admit(&format!("claim-{ordinal}"), &format!("demo-peer-{ordinal}"), peer(byte)).expect("admitted");
+        }
+        let network = fixtures::network("demo", replicas);
+        Self { network, subscriptions: Vec::new(), bans: Vec::new(), members, in_force: BTreeMap::new() }
+    }
+
+    fn ban(mut self, name: &str, age: i64, spec: PeerBanSpec) -> Self {
+        let mut ban = PeerBan::new(name, spec);
+        ban.metadata.namespace = Some("default".into());
+        ban.metadata.creation_timestamp = Some(at(NOW - age));
+        self.bans.push(Arc::new(ban));
+        self
+    }
+
+    fn compile(&self) -> Compiled {
+        self.compile_at(NOW)
+    }
+
+    fn compile_at(&self, now: i64) -> Compiled {
+        compile(&Inputs {
+            network: &self.network,
+            subscriptions: &self.subscriptions,
+            bans: &self.bans,
+            members: &self.members,
+            trust: &[vec![1, 2, 3]],
+            tokens: None,
+            in_force: &self.in_force,
+            now,
+        })
+    }
+}
+
+fn peer(byte: u8) -> PeerId {
+    PeerId::from_bytes([byte; 32])
+}
+
+fn at(seconds: i64) -> Time {
+    Time(Timestamp::from_second(seconds).expect("a time"))
+}
+
+fn demo() -> NetworkRef {
+    NetworkRef { name: "demo".into() }
+}
+
+fn of_node(node: &str) -> PeerBanSpec {
+    PeerBanSpec { network_ref: demo(), node: Some(node.into()), ..PeerBanSpec::default() }
+}
+
+fn of_peer(peer: PeerId) -> PeerBanSpec {
+    PeerBanSpec { network_ref: demo(), peer_id: Some(peer.to_string()), ..PeerBanSpec::default() }
+}
+
+fn until(seconds: i64, spec: PeerBanSpec) -> PeerBanSpec {
+    PeerBanSpec { expires_at: Some(at(seconds)), ..spec }
+}
+
+fn verdict<'a>(compiled: &'a Compiled, name: &str) -> &'a BanVerdict {
+    &compiled.bans[&BanSource::PeerBan(name.into())]
+}
+
+#[test]
+fn ban_of_a_node_bans_its_peer() {
+    let compiled = Story::of(3).ban("b", 0, of_node("demo-peer-2")).compile();
+
+    assert_eq!(verdict(&compiled, "b"), &BanVerdict::Accepted { peer_id: peer(3) });
+    assert_eq!(compiled.content.bans, BTreeMap::from([(peer(3), Ban { expires_at: None })]));
+}
+
+#[test]
+fn ban_of_a_node_that_never_joined_is_unknown() {
+    let compiled = Story::of(3).ban("b", 0, of_node("demo-peer-7")).compile();
+
+    assert_eq!(verdict(&compiled, "b"), &BanVerdict::UnknownNode);
+    assert!(compiled.content.bans.is_empty());
+}
+
+#[test]
+fn ban_of_a_node_stays_with_the_peer_that_it_first_meant() {
+    let mut story = Story::of(3).ban("b", 0, of_node("demo-peer-2"));
+    let mut ban = PeerBan::clone(&story.bans[0]);
+    ban.status = Some(PeerBanStatus { peer_id: Some(peer(77).to_string()), ..PeerBanStatus::default() });
+    story.bans = vec![Arc::new(ban)];
+
+    assert_eq!(verdict(&story.compile(), "b"), &BanVerdict::Accepted { peer_id: peer(77) });
+}
+
+#[test]
+fn peer_is_banned_while_one_source_says_so_and_the_longest_decides() {
+    let mut story = Story::of(3)
+        .ban("short", 2, until(NOW + 10, of_peer(peer(9))))
+        .ban("long", 1, until(NOW + 99, of_peer(peer(9))))
+        .ban("over", 0, until(NOW, of_peer(peer(9))));
+
+    let compiled = story.compile();
+    assert_eq!(compiled.content.bans[&peer(9)].expires_at, Some(1_700_000_099));
+    assert_eq!(compiled.next_expiry, Some(1_700_000_099));
+    assert_eq!(verdict(&compiled, "over"), &BanVerdict::Expired { peer_id: Some(peer(9)) });
+
+    story.network.spec.bans =
+        vec![NetworkBan { name: "base".into(), peer_id: Some(peer(9).to_string()), ..NetworkBan::default() }];
+    let compiled = story.compile();
+    assert_eq!(compiled.content.bans[&peer(9)].expires_at, None, "one source without an end");
+    assert_eq!(compiled.next_expiry, None);
+
+    let later = story.compile_at(NOW + 100);
+    assert!(later.content.bans.contains_key(&peer(9)));
+}
+
+#[test]
+fn ban_that_leaves_no_majority_of_a_group_would_isolate() {
+    for (replicas, tolerated) in [(1, 0), (2, 0), (3, 1), (4, 1), (5, 2)] {
+        let story = (0..replicas).fold(Story::of(replicas), |story, ordinal| {
+            story.ban(&format!("b{ordinal}"), i64::from(10 - ordinal), of_node(&format!("demo-peer-{ordinal}")))
+        });
+
+        let compiled = story.compile();
+
+        assert_eq!(compiled.content.bans.len(), tolerated, "{replicas} replicas");
+        let youngest = verdict(&compiled, &format!("b{}", replicas - 1));
+        assert!(matches!(youngest, BanVerdict::WouldIsolate { group, .. } if group == "peer"), "{youngest:?}");
+    }
+}
+
+#[test]
+fn ban_of_a_stranger_isolates_nobody() {
+    let compiled = Story::of(1).ban("b", 0, of_peer(peer(99))).compile();
+
+    assert_eq!(verdict(&compiled, "b"), &BanVerdict::Accepted { peer_id: peer(99) });
+}
+
+#[test]
+fn group_that_shrinks_unbans_nobody() {
+    let mut story = Story::of(5).ban("b0", 2, of_node("demo-peer-0")).ban("b1", 1, of_node("demo-peer-1"));
+    story.in_force = story.compile().content.bans;
+    story.network = fixtures::network("demo", 3);
+
+    let compiled = story.compile();
+
+    assert_eq!(compiled.content.bans, story.in_force);
+    let third = story.ban("b2", 0, of_node("demo-peer-2")).compile();
+    assert!(matches!(verdict(&third, "b2"), BanVerdict::WouldIsolate { .. }), "but nobody further is banned");
+}
+
+#[test]
+fn ban_that_waited_takes_effect_when_another_is_lifted() {
+    let mut story = Story::of(3).ban("b0", 2, of_node("demo-peer-0")).ban("b1", 1, of_node("demo-peer-1"));
+    story.in_force = story.compile().content.bans;
+    assert_eq!(story.in_force.len(), 1);
+
+    story.bans.remove(0);
+
+    assert_eq!(verdict(&story.compile(), "b1"), &BanVerdict::Accepted { peer_id: peer(2) });
+}
+
+#[test]
+fn newest_bans_beyond_the_limit_are_left_out() {
+    let id = |number: usize| {
+        let mut bytes = [0xaa; 32];
+        bytes[..8].copy_from_slice(&u64::try_from(number).expect("fits").to_be_bytes());
+        PeerId::from_bytes(bytes)
+    };
+    let story = (0..MAX_BANS + 2).fold(Story::of(3), |story, number| {
+        story.ban(
+            &format!("b{number:05}"),
+            i64::try_from(MAX_BANS - number.min(MAX_BANS)).expect("fits"),
+            of_peer(id(number)),
+        )
+    });
+
+    let compiled = story.compile();
+
+    assert_eq!(compiled.content.bans.len(), MAX_BANS);
+    let refused: Vec<&BanSource> = compiled
+        .bans
+        .iter()
+        .filter(|(_, verdict)| verdict.reason() == "LimitReached")
+        .map(|(source, _)| source)
+        .collect();
+    let expected = [format!("b{MAX_BANS:05}"), format!("b{:05}", MAX_BANS + 1)].map(BanSource::PeerBan);
+    assert_eq!(refused, expected.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn objects_of_other_networks_and_deleted_ones_do_not_count() {
+    let mut story = Story::of(3).ban("b", 0, of_peer(peer(9)));
+    let mut elsewhere = PeerBan::clone(&story.bans[0]);
+    elsewhere.metadata.namespace = Some("elsewhere".into());
+    let mut deleted = PeerBan::clone(&story.bans[0]);
+    deleted.metadata.deletion_timestamp = Some(at(NOW));
+    let mut other = PeerBan::clone(&story.bans[0]);
+    other.spec.network_ref.name = "other".into();
+    story.bans = [elsewhere, deleted, other].map(Arc::new).to_vec();
+
+    let compiled = story.compile();
+
+    assert!(compiled.content.bans.is_empty() && compiled.bans.is_empty());
+}
+
+#[test]
+fn subscriptions_settings_and_access_go_into_the_content() {
+    let mut story = Story::of(3);
+    story.subscriptions = vec![
+        subscription("orders", &"ab".repeat(16)),
+        subscription("twice", &"ab".repeat(16)),
+        subscription("odd", "zz"),
+    ];
+    story.network.spec.heartbeat.interval_seconds = Some(12);
+    story.network.spec.api.access = vec![
+        AccessEntry { subject: "system:serviceaccount:default:demo-client".into(), role: AccessRole::Writer },
+        AccessEntry { subject: "x".repeat(MAX_TEXT_BYTES + 1), role: AccessRole::Admin },
+    ];
+
+    let compiled = story.compile();
+
+    assert_eq!(compiled.content.subscriptions, BTreeSet::from([Subscription { register: [0xab; 16] }]));
+    assert_eq!(compiled.subscriptions["orders"], SubscriptionVerdict::Accepted { register: [0xab; 16] });
+    assert_eq!(compiled.subscriptions["odd"], SubscriptionVerdict::Malformed);
+    let settings = compiled.content.settings;
+    assert_eq!((settings.heartbeat_interval_seconds, settings.max_transaction_bytes), (12, MAX_TRANSACTION_BYTES));
+    assert_eq!(
+        compiled.content.api.access,
+        BTreeMap::from([("system:serviceaccount:default:demo-client".into(), Role::Writer)])
+    );
+    assert_eq!(compiled.content.trust_domain, "demo.default.peerwright.internal");
+}
+
+fn subscription(name: &str, register_id: &str) -> Arc<RegisterSubscription> {
+    let spec = RegisterSubscriptionSpec { network_ref: demo(), register_id: register_id.into(), display_name: None };
+    let mut subscription = RegisterSubscription::new(name, spec);
+    subscription.metadata.namespace = Some("default".into());
+    Arc::new(subscription)
+}
+
+prop_compose! {
+    fn any_ban()(number in 0u8..40, age in 0i64..20, target in 0u8..9, by_node in any::<bool>(), end in proptest::option::of(-5i64..50))
+        -> (u8, i64, PeerBanSpec) {
+        let spec = if by_node { of_node(&format!("demo-peer-{target}")) } else { of_peer(peer(target + 1)) };
+        (number, age, end.map_or(spec.clone(), |end| until(NOW + end, spec)))
+    }
+}
+
+proptest! {
+    #[test]
+    fn same_objects_in_any_order_give_the_same_content(
+        bans in proptest::collection::vec(any_ban(), 0..20),
+        registers in proptest::collection::btree_set(0u8..30, 0..10),
+        seed in any::<u64>(),
+    ) {
+        let mut story = Story::of(7);
+        let mut names = BTreeSet::new();
+        for (number, age, spec) in bans {
+            if names.insert(number) {
+                story = story.ban(&format!("b{number}"), age, spec);
+            }
+        }
+        story.subscriptions = registers.iter().map(|byte| subscription(&format!("s{byte}"), &hex::encode([*byte / 2; 16]))).collect();
+        let straight = story.compile();
+
+        let (bans, subscriptions) = (story.bans.len(), story.subscriptions.len());
+        if bans > 0 {
+            story.bans.rotate_left(usize::try_from(seed % 97).expect("small") % bans);
+        }
+        if subscriptions > 0 {
+            story.subscriptions.rotate_left(usize::try_from(seed % 89).expect("small") % subscriptions);
+        }
+        story.bans.reverse();
+        let shuffled = story.compile();
+
+        prop_assert_eq!(straight.content.digest(), shuffled.content.digest());
+        prop_assert_eq!(straight, shuffled);
+    }
+
+    #[test]
+    fn every_ban_in_the_content_has_an_accepted_source_and_the_group_keeps_its_majority(
+        bans in proptest::collection::vec(any_ban(), 0..20),
+        replicas in 1i32..9,
+    ) {
+        let mut story = Story::of(replicas);
+        for (index, (_, age, spec)) in bans.into_iter().enumerate() {
+            story = story.ban(&format!("b{index}"), age, spec);
+        }
+        let compiled = story.compile();
+
+        let accepted: BTreeSet<PeerId> = compiled.bans.values().filter(|verdict| verdict.reason() == "Accepted").filter_map(BanVerdict::peer_id).collect();
+        prop_assert_eq!(accepted, compiled.content.bans.keys().copied().collect::<BTreeSet<_>>());
+        let members = story.members.members().filter(|member| compiled.content.bans.contains_key(&member.peer_id)).count();
+        let replicas = usize::try_from(replicas).expect("positive");
+        prop_assert!(members == 0 || (replicas - members) * 2 > replicas);
+        prop_assert_eq!(compiled.bans.len(), story.bans.len());
+    }
+
+    #[test]
+    fn compiling_again_from_what_is_in_force_changes_nothing(bans in proptest::collection::vec(any_ban(), 0..20)) {
+        let mut story = Story::of(5);
+        for (index, (_, age, spec)) in bans.into_iter().enumerate() {
+            story = story.ban(&format!("b{index}"), age, spec);
+        }
+        let first = story.compile();
+        story.in_force = first.content.bans.clone();
+
+        prop_assert_eq!(story.compile(), first);
+    }
+}

@@ -1,0 +1,23 @@
+//! From objects to the signed snapshot that the nodes obey.
+//!
+//! ```text
+//! PeerNetwork, PeerBans, RegisterSubscriptions, members, trust, keys of the token issuer
+//!    └─ compile (pure) ─> Content + a verdict for each ban and subscription
+//!                            └─ Publisher ─> ConfigMap (commit point) ─> SnapshotFeeds ─> streams of the nodes
+//! ```
+
+mod bans;
+mod compile;
+mod decide;
+mod feeds;
+mod issuer;
+mod jwks;
+mod publish;
+mod stored;
+
+pub use bans::{BanSource, BanVerdict};
+pub use compile::{Compiled, Inputs, SubscriptionVerdict, compile};
+pub use feeds::{Published, SnapshotFeeds};
+pub use issuer::{IssuerError, TokenIssuers};
+pub use jwks::{JwksInvalid, TokenIssuer};
+pub use publish::{Publication, PublishError, Publisher, Request};

@@ -1,0 +1,124 @@
+//! What the operator is told: flags, each also an environment variable `PEERWRIGHT_...`.
+
+use std::{net::SocketAddr, str::FromStr};
+
+use clap::{Parser, ValueEnum};
+
+/// Kubernetes operator of Peerwright: turns PeerNetworks into running peer nodes.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "peerwright-operator", version, about)]
+pub struct Settings {
+    /// Namespace of the operator: its Lease, the authorities' Secrets and the member tables live here.
+    #[arg(long, env = "PEERWRIGHT_NAMESPACE")]
+    pub namespace: String,
+
+    /// Name of this pod: identifies this replica in the Lease and in Events.
+    #[arg(long, env = "PEERWRIGHT_POD_NAME")]
+    pub pod_name: String,
+
+    /// Image of the nodes of a network that names none. A network keeps the image that it first got.
+    #[arg(long, env = "PEERWRIGHT_NODE_IMAGE")]
+    pub node_image: String,
+
+    /// Namespaces to watch, separated by commas. Empty: all.
+    #[arg(long, env = "PEERWRIGHT_WATCH_NAMESPACES", default_value = "", hide_default_value = true)]
+    pub watch_namespaces: Namespaces,
+
+    /// Where nodes ask for certificates and listen for snapshots (gRPC over TLS).
+    #[arg(long, env = "PEERWRIGHT_LISTEN_NODES", default_value = "0.0.0.0:9443")]
+    pub listen_nodes: SocketAddr,
+
+    /// Where /livez, /readyz and /metrics are served (plain HTTP).
+    #[arg(long, env = "PEERWRIGHT_LISTEN_PROBES", default_value = "0.0.0.0:8080")]
+    pub listen_probes: SocketAddr,
+
+    /// What to log: a level, or a list such as `info,peerwright_operator=debug`.
+    #[arg(long, env = "PEERWRIGHT_LOG", default_value = "info")]
+    pub log: String,
+
+    /// How to log.
+    #[arg(long, env = "PEERWRIGHT_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which namespaces the operator looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Namespaces {
+    /// Every one, by cluster-wide watches.
+    All,
+    /// These, by one watch each: needs no cluster-wide right to networks and their children.
+    Only(Vec<String>),
+}
+
+impl Namespaces {
+    /// Says whether a namespace is looked at.
+    #[must_use]
+    pub fn contains(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|name| name == namespace),
+        }
+    }
+}
+
+impl FromStr for Namespaces {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut names: Vec<String> =
+            text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in &names {
+            let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if name.len() > 63 || !name.chars().all(allowed) {
+                return Err(format!("`{name}` is not a namespace: at most 63 of a-z, 0-9 and `-`"));
+            }
+        }
+        Ok(if names.is_empty() { Self::All } else { Self::Only(names) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Settings, clap::Error> {
+        let required = ["operator", "--namespace", "system", "--pod-name", "a", "--node-image", "node:dev"];
+        Settings::try_parse_from(required.iter().chain(arguments))
+    }
+
+    #[test]
+    fn no_list_of_namespaces_means_all() {
+        assert_eq!(parse(&[]).unwrap().watch_namespaces, Namespaces::All);
+    }
+
+    #[test]
+    fn a_list_of_namespaces_is_trimmed_and_unique() {
+        let settings = parse(&["--watch-namespaces", "b, a,b,"]).unwrap();
+        assert_eq!(settings.watch_namespaces, Namespaces::Only(vec!["a".into(), "b".into()]));
+        assert!(settings.watch_namespaces.contains("a"));
+        assert!(!settings.watch_namespaces.contains("c"));
+    }
+
+    #[test]
+    fn a_wrong_namespace_is_named_in_the_message() {
+        let message = parse(&["--watch-namespaces", "a,Not_One"]).unwrap_err().to_string();
+        assert!(message.contains("Not_One"), "{message}");
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Settings::command().debug_assert();
+    }
+}
