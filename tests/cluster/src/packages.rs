@@ -1,0 +1,98 @@
+//! Programs of the distribution that the whole cluster runs: finds what is missing and, as root on Debian or Ubuntu,
+//! installs it.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use nix::unistd::geteuid;
+
+use crate::{ClusterError, Result, program, progress};
+
+/// Program and the Debian package that has it.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("buildah", "buildah"),
+    ("conntrack", "conntrack"),
+    ("containerd", "containerd"),
+    ("ctr", "containerd"),
+    ("curl", "curl"),
+    ("ethtool", "ethtool"),
+    ("ip", "iproute2"),
+    ("ipset", "ipset"),
+    ("iptables", "iptables"),
+    ("mount", "mount"),
+    ("nft", "nftables"),
+    ("nsenter", "util-linux"),
+    ("openssl", "openssl"),
+    ("runc", "runc"),
+    ("socat", "socat"),
+    ("tc", "iproute2"),
+];
+
+/// Where distributions keep the CNI plugins.
+const CNI_FOLDERS: &[&str] = &["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
+
+/// Makes sure that the packages are there.
+///
+/// # Errors
+/// One line that names what is missing, where it cannot be installed.
+pub fn ensure() -> Result<()> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    if program::find("apt-get").is_none() {
+        return Err(ClusterError::Missing(format!(
+            "missing programs: install what your distribution has for the Debian packages {names}"
+        )));
+    }
+    if !geteuid().is_root() {
+        return Err(ClusterError::Missing(format!("missing packages: `sudo apt-get install {names}`")));
+    }
+    progress::say(format!("installing packages with apt-get: {names}"));
+    apt(&["update", "-qq"])?;
+    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    install.extend(missing);
+    apt(&install)
+}
+
+/// Folder with the CNI plugins.
+pub(crate) fn cni_folder() -> Option<PathBuf> {
+    CNI_FOLDERS.iter().map(PathBuf::from).find(|folder| folder.join("bridge").is_file())
+}
+
+/// The static busybox that base images are made of.
+pub(crate) fn static_busybox() -> Option<PathBuf> {
+    program::find("busybox").filter(|file| is_static(file))
+}
+
+fn missing() -> Vec<&'static str> {
+    let mut packages: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| program::find(program).is_none())
+        .map(|(_, package)| *package)
+        .chain(cni_folder().is_none().then_some("containernetworking-plugins"))
+        .chain(static_busybox().is_none().then_some("busybox-static"))
+        .chain(
+            (!Path::new("/etc/ssl/certs/ca-certificates.crt").exists() && program::find("apt-get").is_some())
+                .then_some("ca-certificates"),
+        )
+        .collect();
+    packages.dedup();
+    packages
+}
+
+fn apt(arguments: &[&str]) -> Result<()> {
+    let mut command = program::command("apt-get", arguments);
+    command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+    program::finish(command, None).map(drop)
+}
+
+/// Whether a program asks for no loader: the path of one (`/lib64/ld-linux…`, `/lib/ld-musl…`) stands at the start of the
+/// file if it does.
+fn is_static(file: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = std::fs::File::open(file).and_then(|file| file.take(4096).read_to_end(&mut start));
+    read.is_ok() && !start.windows(4).any(|bytes| bytes == b"/ld-")
+}
