@@ -1,0 +1,158 @@
+//! `test`: everything that proves the project, in order. Stops at the first failure; a cluster that a step started is
+//! ended either way.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+use peerwright_cluster::{Binaries, Cluster, binaries, progress};
+use serde_json::Value;
+
+use crate::repository::{self, cargo, metadata, show, succeeds};
+use crate::session::Session;
+use crate::target::Target;
+use crate::{generate, up};
+
+/// Test targets that need a cluster; each has a step of its own.
+const CLUSTER_TESTS: [&str; 2] = ["light", "whole"];
+
+/// A step of the proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Step {
+    /// Formatting
+    Fmt,
+    /// Lints, warnings refused
+    Clippy,
+    /// Generated files are current
+    Generated,
+    /// Licences, advisories, refused and doubled crates
+    Deny,
+    /// Lint of both charts
+    Charts,
+    /// Every test that needs no cluster
+    Unit,
+    /// Tests on etcd, API server and controller-manager
+    Light,
+    /// Tests on a whole cluster with the operator and the demo network
+    Whole,
+}
+
+/// Runs the steps, or those named.
+pub(crate) fn run(only: &[Step]) -> Result<()> {
+    let mut times: Vec<(Step, Duration)> = Vec::new();
+    for step in Step::value_variants().iter().filter(|step| only.is_empty() || only.contains(step)) {
+        progress::say(format!("== {}", name(*step)));
+        let began = Instant::now();
+        let ended = step.run();
+        times.push((*step, began.elapsed()));
+        if ended.is_err() {
+            summarize(&times, "FAILED");
+        }
+        ended.with_context(|| format!("step `{}`", name(*step)))?;
+    }
+    summarize(&times, "ok");
+    Ok(())
+}
+
+impl Step {
+    fn run(self) -> Result<()> {
+        match self {
+            Self::Fmt => show(cargo(&["fmt", "--all", "--check"])),
+            Self::Clippy => show(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+            Self::Generated => generate::run(true),
+            Self::Deny => deny(),
+            Self::Charts => lint_charts(),
+            Self::Unit => unit_tests(),
+            Self::Light => light_tests(),
+            Self::Whole => whole_tests(),
+        }
+    }
+}
+
+fn name(step: Step) -> String {
+    step.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+/// Time of every step; the last one ended as `last` says.
+fn summarize(times: &[(Step, Duration)], last: &str) {
+    progress::say("== time of each step");
+    for (place, (step, time)) in times.iter().enumerate() {
+        let result = if place + 1 == times.len() { last } else { "ok" };
+        progress::say(format!("  {:<10} {:>6.1} s  {result}", name(*step), time.as_secs_f64()));
+    }
+}
+
+fn deny() -> Result<()> {
+    if !succeeds("cargo", &["deny", "--version"]) {
+        progress::say(
+            "cargo-deny is not installed: licences, advisories and bans are NOT checked (`cargo install cargo-deny`)",
+        );
+        return Ok(());
+    }
+    show(cargo(&["deny", "--workspace", "check"]))
+}
+
+fn lint_charts() -> Result<()> {
+    let mut command = Command::new(Binaries::ensure(binaries::CLIENTS)?.path("helm"));
+    command
+        .args(["lint", "--strict", "charts/peerwright-crds", "charts/peerwright"])
+        .current_dir(repository::path("."));
+    show(command)
+}
+
+/// Always the whole workspace: a package on its own would ask for other features, and dependencies be compiled again.
+fn unit_tests() -> Result<()> {
+    let mut command = cargo(&["test", "--workspace", "--lib", "--bins", "--examples"]);
+    for test in test_targets()?.iter().filter(|name| !CLUSTER_TESTS.contains(&name.as_str())) {
+        command.args(["--test", test]);
+    }
+    show(command)?;
+    show(cargo(&["test", "--workspace", "--doc"]))
+}
+
+fn light_tests() -> Result<()> {
+    Binaries::ensure(binaries::LIGHT)?;
+    show(cargo(&["test", "--workspace", "--test", "light"]))
+}
+
+/// The tests attach to the cluster and disturb it, one at a time.
+fn whole_tests() -> Result<()> {
+    show(cargo(&["test", "--workspace", "--test", "whole", "--no-run"]))?;
+    let was_up = Cluster::exists();
+    let ended = up::start(Some(Target::Native), 3).and_then(|session| run_whole(&session));
+    if was_up {
+        progress::say("the cluster was up before and stays");
+        return ended;
+    }
+    match (ended, up::down()) {
+        (Ok(()), down) => down,
+        (Err(failure), Ok(())) => Err(failure),
+        (Err(failure), Err(down)) => bail!("{failure:#}; and `down` failed too: {down:#}"),
+    }
+}
+
+fn run_whole(session: &Session) -> Result<()> {
+    let mut command = cargo(&["test", "--workspace", "--test", "whole", "--", "--test-threads=1", "--show-output"]);
+    command.env("KUBECONFIG", session.kubeconfig()).env("PATH", session.path()?);
+    show(command)
+}
+
+/// Names of the workspace's integration tests.
+fn test_targets() -> Result<Vec<String>> {
+    let metadata = metadata()?;
+    let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut names = Vec::new();
+    for target in list(&metadata, "packages").iter().flat_map(|package| list(package, "targets")) {
+        if list(&target, "kind").contains(&Value::from("test")) {
+            names.extend(target.get("name").and_then(Value::as_str).map(str::to_owned));
+        }
+    }
+    names.sort();
+    names.dedup();
+    // A step that finds no tests would prove nothing.
+    if names.iter().any(|name| CLUSTER_TESTS.contains(&name.as_str())) {
+        return Ok(names);
+    }
+    bail!("the workspace has no test named {}", CLUSTER_TESTS.join(" or "))
+}
