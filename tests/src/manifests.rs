@@ -1,0 +1,135 @@
+//! Manifests to send, as JSON: small ones, the largest that the definitions allow, and variations of either.
+
+use serde_json::{Map, Value, json};
+
+/// The smallest network.
+pub fn network(name: &str) -> Value {
+    json!({
+        "apiVersion": "peerwright.dev/v1alpha1",
+        "kind": "PeerNetwork",
+        "metadata": { "name": name },
+        "spec": { "nodeGroups": [{ "name": "peer", "replicas": 3 }] }
+    })
+}
+
+/// A subscription of the network `demo`.
+pub fn subscription(name: &str) -> Value {
+    json!({
+        "apiVersion": "peerwright.dev/v1alpha1",
+        "kind": "RegisterSubscription",
+        "metadata": { "name": name },
+        "spec": { "networkRef": { "name": "demo" }, "registerId": "0123456789abcdef0123456789abcdef" }
+    })
+}
+
+/// A ban of a node of the network `demo`.
+pub fn ban(name: &str) -> Value {
+    json!({
+        "apiVersion": "peerwright.dev/v1alpha1",
+        "kind": "PeerBan",
+        "metadata": { "name": name },
+        "spec": { "networkRef": { "name": "demo" }, "node": "demo-peer-2" }
+    })
+}
+
+/// A network in which every list is full and every text as long as it may be.
+pub fn largest_network() -> Value {
+    let name = "n".repeat(24);
+    let quantities: Map<String, Value> = (0..8)
+        .map(|index| (format!("example.com/resource-{index}-{}", "r".repeat(40)), json!("1".repeat(18))))
+        .collect();
+    let groups: Vec<Value> = (0..8)
+        .map(|index| {
+            json!({
+                "name": format!("{}{index}", "g".repeat(15)),
+                "replicas": 100,
+                "resources": { "limits": quantities, "requests": quantities }
+            })
+        })
+        .collect();
+    let bans: Vec<Value> = (0..256)
+        .map(|index| {
+            let mut ban = json!({
+                "name": format!("{}{index:03}", "b".repeat(60)),
+                "reason": "r".repeat(256),
+                "expiresAt": "2027-01-31T12:00:00.123456789+00:00"
+            });
+            if index % 2 == 0 {
+                ban["peerId"] = json!("f".repeat(64));
+            } else {
+                ban["node"] = json!(format!("{name}-{}-10", "g".repeat(35)));
+            }
+            ban
+        })
+        .collect();
+    let access: Vec<Value> = (0..256)
+        .map(|index| json!({ "subject": format!("{}{index:03}", "s".repeat(509)), "role": "Moderator" }))
+        .collect();
+    json!({
+        "apiVersion": "peerwright.dev/v1alpha1",
+        "kind": "PeerNetwork",
+        "metadata": { "name": name },
+        "spec": {
+            "trustDomain": vec!["t".repeat(63); 4].join(".").chars().take(253).collect::<String>(),
+            "image": "i".repeat(512),
+            "imagePullPolicy": "IfNotPresent",
+            "nodeGroups": groups,
+            "storage": {
+                "size": "100000000000000000000000000000m",
+                "storageClassName": "c".repeat(253),
+                "reclaimPolicy": "Retain"
+            },
+            "bans": bans,
+            "api": { "access": access, "anonymousRole": "Reader" },
+            "heartbeat": { "intervalSeconds": 120 },
+            "limits": { "maxTransactionBytes": 10_485_760 },
+            "gossip": { "ttlSeconds": 86_400 },
+            "networkPolicy": "Disabled"
+        }
+    })
+}
+
+/// A subscription in which every text is as long as it may be.
+pub fn largest_subscription() -> Value {
+    let subscription = with(&subscription(&"s".repeat(253)), "spec.displayName", json!("d".repeat(38)));
+    with(&subscription, "spec.networkRef.name", json!("n".repeat(24)))
+}
+
+/// A ban in which every text is as long as it may be.
+pub fn largest_ban() -> Value {
+    let network = "n".repeat(24);
+    let mut ban = ban(&"b".repeat(253));
+    ban["spec"] = json!({
+        "networkRef": { "name": network },
+        "node": format!("{network}-{}-10", "g".repeat(35)),
+        "reason": "r".repeat(256),
+        "expiresAt": "2027-01-31T12:00:00.123456789+00:00"
+    });
+    ban
+}
+
+/// `manifest` with the field at a path, as in `spec.storage.size`, set; what is missing on the way is made. A number in
+/// the path is an index of a list.
+pub fn with(manifest: &Value, path: &str, value: Value) -> Value {
+    let mut changed = manifest.clone();
+    let mut place = &mut changed;
+    for step in path.split('.') {
+        place = match step.parse::<usize>() {
+            Ok(index) => &mut place[index],
+            Err(_) => &mut place[step],
+        };
+    }
+    *place = value;
+    changed
+}
+
+/// `manifest` without the field at a path.
+pub fn without(manifest: &Value, path: &str) -> Value {
+    let mut changed = manifest.clone();
+    let (parent, field) = path.rsplit_once('.').unwrap_or(("", path));
+    let parent = format!("/{}", parent.replace('.', "/"));
+    if let Some(fields) = changed.pointer_mut(&parent).and_then(Value::as_object_mut) {
+        fields.remove(field);
+    }
+    changed
+}

@@ -1,0 +1,120 @@
+//! A client of the REST API: the real curl, a service-account token, the network's trust anchors.
+
+use crate::{
+    kubectl::wait_for,
+    network::{Network, REGISTER},
+};
+use peerwright_cluster::Cluster;
+use serde_json::Value;
+use std::{io::Write, process::Command, time::Duration};
+
+/// Calls the API of single nodes.
+pub(crate) struct Client<'a> {
+    network: &'a Network,
+    token: String,
+    trust: tempfile::NamedTempFile,
+}
+
+impl<'a> Client<'a> {
+    /// A client with the token of a service account.
+    pub(crate) fn of(network: &'a Network, account: &str) -> Self {
+        let token =
+            network.kubectl(&["create", "token", account, "--audience", &network.trust_domain(), "--duration", "1h"]);
+        let mut trust = tempfile::NamedTempFile::new().unwrap();
+        trust.write_all(network.field("cm/net-trust", "{.data.ca\\.pem}").unwrap().as_bytes()).unwrap();
+        Self { network, token, trust }
+    }
+
+    /// The same client with another token.
+    pub(crate) fn with_token(mut self, token: &str) -> Self {
+        token.clone_into(&mut self.token);
+        self
+    }
+
+    /// One call; gives the status code and the JSON body.
+    pub(crate) fn call(&self, pod: &str, method: &str, path: &str, body: Option<&str>) -> Result<(u16, Value), String> {
+        let output =
+            Command::new("curl").args(self.words(pod, method, path, body)).output().expect("curl is on the PATH");
+        if output.status.success() {
+            Ok(answer(&String::from_utf8(output.stdout).unwrap()))
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).trim().to_owned())
+        }
+    }
+
+    /// The words of a call by curl.
+    fn words(&self, pod: &str, method: &str, path: &str, body: Option<&str>) -> Vec<String> {
+        let host = format!("{pod}.net-peers.{}.svc", self.network.namespace);
+        let resolve = format!("{host}:8443:{}", self.network.address(pod));
+        let trust = self.trust.path().to_str().unwrap();
+        let mut words =
+            ["--silent", "--show-error", "--max-time", "10", "--request", method].map(str::to_owned).to_vec();
+        words.extend(["--write-out", "\n%{http_code}", "--cacert", trust, "--resolve", &resolve].map(str::to_owned));
+        if !self.token.is_empty() {
+            words.extend(["--header".to_owned(), format!("Authorization: Bearer {}", self.token)]);
+        }
+        if let Some(body) = body {
+            words.extend(["--header", "Content-Type: application/json", "--data-binary", body].map(str::to_owned));
+        }
+        words.push(format!("https://{host}:8443{path}"));
+        words
+    }
+
+    /// Hands in a transaction that carries `text`; gives its id once the node says that it is accepted.
+    pub(crate) fn submit(&self, pod: &str, text: &str) -> Result<String, String> {
+        accepted(self.call(pod, "POST", &transactions(), Some(&transaction(text)))?)
+    }
+
+    /// As [`Client::submit`], by a curl that runs on a machine of the cluster, also when its cable is cut.
+    pub(crate) fn submit_on(&self, cluster: &Cluster, machine: &str, pod: &str, text: &str) -> Result<String, String> {
+        let words = self.words(pod, "POST", &transactions(), Some(&transaction(text)));
+        let words: Vec<&str> = std::iter::once("curl").chain(words.iter().map(String::as_str)).collect();
+        accepted(answer(&cluster.run_on(machine, &words).map_err(|error| error.to_string())?))
+    }
+
+    /// Waits until a node serves a transaction.
+    pub(crate) fn wait_holds(&self, pod: &str, id: &str, limit: Duration) -> Value {
+        let path = format!("/api/registers/{REGISTER}/transactions/{id}");
+        wait_for(&format!("{pod} holds {id}"), limit, || match self.call(pod, "GET", &path, None)? {
+            (200, transaction) => Ok(transaction),
+            (status, answer) => Err(format!("{status} {answer}")),
+        })
+    }
+
+    /// Number of established links of a node.
+    pub(crate) fn links(&self, pod: &str) -> Result<u64, String> {
+        match self.call(pod, "GET", "/api/peers/connected", None)? {
+            (200, answer) => answer["count"].as_u64().ok_or_else(|| answer.to_string()),
+            (status, answer) => Err(format!("{status} {answer}")),
+        }
+    }
+
+    /// Waits until a node has that many links.
+    pub(crate) fn wait_links(&self, pod: &str, count: u64, limit: Duration) {
+        wait_for(&format!("{pod} has {count} links"), limit, || match self.links(pod)? {
+            links if links == count => Ok(()),
+            links => Err(links.to_string()),
+        });
+    }
+}
+
+fn transactions() -> String {
+    format!("/api/registers/{REGISTER}/transactions")
+}
+
+fn transaction(text: &str) -> String {
+    serde_json::json!({"type": "Action", "payloads": [{"text": text, "contentType": "text/plain"}]}).to_string()
+}
+
+/// What curl printed, as body and status.
+fn answer(printed: &str) -> (u16, Value) {
+    let (body, status) = printed.trim_end().rsplit_once('\n').unwrap();
+    (status.parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+fn accepted((status, answer): (u16, Value)) -> Result<String, String> {
+    match answer["transactionId"].as_str() {
+        Some(id) if status == 202 => Ok(id.to_owned()),
+        _ => Err(format!("{status} {answer}")),
+    }
+}

@@ -1,0 +1,59 @@
+//! The figures of `docs/figures.md` that need a cluster, printed and held to their goals.
+
+use crate::network::Network;
+use peerwright_cluster::Cluster;
+use std::time::{Duration, Instant};
+
+/// Bans that the latency is taken of.
+const BANS: usize = 50;
+
+#[test]
+fn bans_are_enforced_within_two_seconds_at_the_99th_percentile() {
+    let network = Network::ready("latency", 3);
+    let mut times: Vec<Duration> = (0..BANS)
+        .map(|_| {
+            let ban = network.ban("net-peer-2");
+            let returned = Instant::now();
+            // One watch, so that looking costs no more than what is looked for.
+            network.kubectl(&["wait", "--for=condition=Enforced", &ban, "--timeout=10s"]);
+            let time = returned.elapsed();
+            network.kubectl(&["delete", &ban]);
+            time
+        })
+        .collect();
+    times.sort();
+    let (median, last) = (times[BANS / 2], times[BANS * 99 / 100]);
+    println!("figure: ban enforced on 3 nodes after kubectl returned, {BANS} bans: p50 {median:?}, p99 {last:?}");
+    assert!(last < Duration::from_secs(2), "{times:?}");
+}
+
+/// Resident kilobytes of a pod's processes.
+fn resident(cluster: &Cluster, namespace: &str, pod: &str) -> u64 {
+    let processes = cluster.pod_processes(namespace, pod).unwrap();
+    let of = |process: i32| {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap().to_owned();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    processes.iter().map(|(process, _)| of(*process)).sum()
+}
+
+#[test]
+fn idle_programs_are_small() {
+    let network = Network::ready("memory", 3);
+    network.subscribe();
+    let cluster = Cluster::attach().unwrap();
+    let node = resident(&cluster, &network.namespace, "net-peer-0");
+    let pods = crate::kubectl::kubectl(&[
+        "-n",
+        "peerwright-system",
+        "get",
+        "pods",
+        "-o",
+        "jsonpath={.items[*].metadata.name}",
+    ]);
+    let operator = pods.split(' ').map(|pod| resident(&cluster, "peerwright-system", pod)).max().unwrap();
+    println!("figure: resident memory: node {node} KiB, operator {operator} KiB");
+    assert!(node < 32 * 1024, "a node takes {node} KiB, its goal is 32 MiB");
+    assert!(operator < 64 * 1024, "the operator takes {operator} KiB, its goal is 64 MiB");
+}

@@ -1,0 +1,24 @@
+//! Behaviour on a whole cluster: real machines, real pods, the real kubectl and curl.
+//!
+//! `cargo xtask up` (or `cargo xtask test`) makes the cluster and installs the operator; `KUBECONFIG` names it. Every test
+//! makes its own namespace and network and removes them. Tests that disturb machines or the operator touch what others
+//! use, so the suite runs one test at a time: `cargo test -p peerwright-tests --test whole -- --test-threads=1`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "measured times belong to the output")]
+
+mod bans;
+mod client;
+mod faults;
+mod figures;
+mod kubectl;
+mod lifecycle;
+mod network;
+mod operator;
+mod strangers;
+mod transactions;

@@ -1,0 +1,157 @@
+//! A network in a namespace of its own, as a test's scene.
+
+use crate::kubectl::{kubectl, kubectl_with, try_kubectl, wait_for, wait_until};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// From apply to Ready, with time for a busy machine.
+pub(crate) const READY: Duration = Duration::from_secs(90);
+
+/// The register that [`Network::subscribe`] subscribes to.
+pub(crate) const REGISTER: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+/// A `PeerNetwork` named `net` in a namespace that goes with this value.
+pub(crate) struct Network {
+    pub(crate) namespace: String,
+}
+
+impl Network {
+    /// A namespace where the strictest pod security holds, with the client account that may write.
+    pub(crate) fn namespace(purpose: &str) -> Self {
+        let unique = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() % 100_000_000;
+        let namespace = format!("test-{purpose}-{unique}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        kubectl(&["create", "namespace", &namespace]);
+        kubectl(&["label", "namespace", &namespace, "pod-security.kubernetes.io/enforce=restricted"]);
+        kubectl(&["-n", &namespace, "create", "serviceaccount", "client"]);
+        kubectl(&["-n", &namespace, "create", "serviceaccount", "stranger"]);
+        Self { namespace }
+    }
+
+    /// A Ready network of `replicas` nodes whose volumes go with it.
+    pub(crate) fn ready(purpose: &str, replicas: u32) -> Self {
+        let network = Self::namespace(purpose);
+        network.apply(replicas, "Delete");
+        network.wait_ready(replicas);
+        network
+    }
+
+    /// Applies the network.
+    pub(crate) fn apply(&self, replicas: u32, reclaim: &str) {
+        let namespace = &self.namespace;
+        kubectl_with(
+            &["apply", "-f", "-"],
+            &format!(
+                r#"{{"apiVersion": "peerwright.dev/v1alpha1", "kind": "PeerNetwork",
+                "metadata": {{"name": "net", "namespace": "{namespace}"}},
+                "spec": {{
+                  "nodeGroups": [{{"name": "peer", "replicas": {replicas}}}],
+                  "storage": {{"size": "64Mi", "reclaimPolicy": "{reclaim}"}},
+                  "api": {{"access": [{{"subject": "system:serviceaccount:{namespace}:client", "role": "Moderator"}}]}}
+                }}}}"#
+            ),
+        );
+    }
+
+    /// Subscribes the network to [`REGISTER`].
+    pub(crate) fn subscribe(&self) {
+        let namespace = &self.namespace;
+        kubectl_with(
+            &["apply", "-f", "-"],
+            &format!(
+                r#"{{"apiVersion": "peerwright.dev/v1alpha1", "kind": "RegisterSubscription",
+                "metadata": {{"name": "orders", "namespace": "{namespace}"}},
+                "spec": {{"networkRef": {{"name": "net"}}, "registerId": "{REGISTER}", "displayName": "orders"}}}}"#
+            ),
+        );
+        self.wait_condition("rsub/orders", "Synced", "True", Duration::from_secs(20));
+    }
+
+    /// Bans a node by its pod's name; gives the PeerBan's resource name.
+    pub(crate) fn ban(&self, node: &str) -> String {
+        let namespace = &self.namespace;
+        kubectl_with(
+            &["create", "-o", "name", "-f", "-"],
+            &format!(
+                r#"{{"apiVersion": "peerwright.dev/v1alpha1", "kind": "PeerBan",
+                "metadata": {{"generateName": "ban-", "namespace": "{namespace}"}},
+                "spec": {{"networkRef": {{"name": "net"}}, "node": "{node}", "reason": "test"}}}}"#
+            ),
+        )
+    }
+
+    /// kubectl in this namespace.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+        kubectl(&[&["-n", &self.namespace], arguments].concat())
+    }
+
+    /// One field of an object, by JSON path; an error when the object is not there.
+    pub(crate) fn field(&self, object: &str, path: &str) -> Result<String, String> {
+        try_kubectl(&["-n", &self.namespace, "get", object, "-o", &format!("jsonpath={path}")], None)
+    }
+
+    /// Status and reason of a condition, as `True/Ready`.
+    pub(crate) fn condition(&self, object: &str, kind: &str) -> Result<String, String> {
+        let item = format!(".status.conditions[?(@.type==\"{kind}\")]");
+        self.field(object, &format!("{{{item}.status}}/{{{item}.reason}}"))
+    }
+
+    /// Waits until a condition has a status.
+    pub(crate) fn wait_condition(&self, object: &str, kind: &str, status: &str, limit: Duration) {
+        wait_for(&format!("{object} {kind}={status}"), limit, || {
+            let seen = self.condition(object, kind)?;
+            if seen.starts_with(&format!("{status}/")) { Ok(()) } else { Err(seen) }
+        });
+    }
+
+    /// Waits until the network says that `replicas` nodes are Ready.
+    pub(crate) fn wait_ready(&self, replicas: u32) {
+        wait_for("the network is Ready", READY, || {
+            let seen = format!(
+                "{} {} {}",
+                self.field("pnet/net", "{.status.nodes}")?,
+                self.field("pnet/net", "{.status.readyNodes}")?,
+                self.condition("pnet/net", "Ready")?
+            );
+            if seen.starts_with(&format!("{replicas} {replicas} True/")) { Ok(()) } else { Err(seen) }
+        });
+    }
+
+    /// Waits until a pod is Ready.
+    pub(crate) fn wait_pod_ready(&self, pod: &str, limit: Duration) {
+        self.wait_condition(&format!("pod/{pod}"), "Ready", "True", limit);
+    }
+
+    /// The address of a pod.
+    pub(crate) fn address(&self, pod: &str) -> String {
+        wait_for(&format!("{pod} has an address"), READY, || {
+            let address = self.field(&format!("pod/{pod}"), "{.status.podIP}")?;
+            if address.is_empty() { Err("none".to_owned()) } else { Ok(address) }
+        })
+    }
+
+    /// The trust domain of the network, audience of its clients' tokens.
+    pub(crate) fn trust_domain(&self) -> String {
+        format!("net.{}.peerwright.internal", self.namespace)
+    }
+
+    /// Deletes the network and waits until its pods are gone.
+    pub(crate) fn delete(&self) {
+        self.kubectl(&["delete", "pnet/net", "--wait=true", "--timeout=60s"]);
+        wait_until("the pods are gone", Duration::from_secs(90), || {
+            self.kubectl(&["get", "pods", "-o", "name"]).is_empty()
+        });
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        let deleted = try_kubectl(&["delete", "namespace", &self.namespace, "--wait=false"], None);
+        if let Err(error) = deleted {
+            eprintln!("namespace {} stays: {error}", self.namespace);
+        }
+    }
+}
