@@ -6,7 +6,7 @@ use crate::{
 };
 use peerwright_cluster::Cluster;
 use serde_json::Value;
-use std::{io::Write, process::Command, time::Duration};
+use std::{process::Command, time::Duration};
 
 /// Calls the API of single nodes.
 pub(crate) struct Client<'a> {
@@ -20,9 +20,7 @@ impl<'a> Client<'a> {
     pub(crate) fn of(network: &'a Network, account: &str) -> Self {
         let token =
             network.kubectl(&["create", "token", account, "--audience", &network.trust_domain(), "--duration", "1h"]);
-        let mut trust = tempfile::NamedTempFile::new().unwrap();
-        trust.write_all(network.field("cm/net-trust", "{.data.ca\\.pem}").unwrap().as_bytes()).unwrap();
-        Self { network, token, trust }
+        Self { network, token, trust: network.trust() }
     }
 
     /// The same client with another token.

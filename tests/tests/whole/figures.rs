@@ -2,6 +2,7 @@
 
 use crate::network::Network;
 use peerwright_cluster::Cluster;
+use peerwright_tests::OPERATOR_NAMESPACE;
 use std::time::{Duration, Instant};
 
 /// Bans that the latency is taken of.
@@ -44,15 +45,9 @@ fn idle_programs_are_small() {
     network.subscribe();
     let cluster = Cluster::attach().unwrap();
     let node = resident(&cluster, &network.namespace, "net-peer-0");
-    let pods = crate::kubectl::kubectl(&[
-        "-n",
-        "peerwright-system",
-        "get",
-        "pods",
-        "-o",
-        "jsonpath={.items[*].metadata.name}",
-    ]);
-    let operator = pods.split(' ').map(|pod| resident(&cluster, "peerwright-system", pod)).max().unwrap();
+    let pods =
+        crate::kubectl::kubectl(&["-n", OPERATOR_NAMESPACE, "get", "pods", "-o", "jsonpath={.items[*].metadata.name}"]);
+    let operator = pods.split(' ').map(|pod| resident(&cluster, OPERATOR_NAMESPACE, pod)).max().unwrap();
     println!("figure: resident memory: node {node} KiB, operator {operator} KiB");
     assert!(node < 32 * 1024, "a node takes {node} KiB, its goal is 32 MiB");
     assert!(operator < 64 * 1024, "the operator takes {operator} KiB, its goal is 64 MiB");

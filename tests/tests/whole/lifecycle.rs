@@ -4,6 +4,7 @@ use crate::{
     kubectl::{wait_for, wait_until},
     network::{Network, READY},
 };
+use peerwright_tests::OPERATOR_NAMESPACE;
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -79,7 +80,7 @@ fn delete_leaves_nothing_when_the_volumes_go_with_the_network() {
         if left.is_empty() { Ok(()) } else { Err(left.join(" ")) }
     });
     wait_for("its authority is gone", Duration::from_secs(30), || {
-        let left = crate::kubectl::kubectl(&["-n", "peerwright-system", "get", "secret,configmap", "-o", "name"]);
+        let left = crate::kubectl::kubectl(&["-n", OPERATOR_NAMESPACE, "get", "secret,configmap", "-o", "name"]);
         if left.contains(&uid) { Err(left) } else { Ok(()) }
     });
 }

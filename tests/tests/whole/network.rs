@@ -2,9 +2,11 @@
 
 use crate::kubectl::{kubectl, kubectl_with, try_kubectl, wait_for, wait_until};
 use std::{
+    io::Write,
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+use tempfile::NamedTempFile;
 
 /// From apply to Ready, with time for a busy machine.
 pub(crate) const READY: Duration = Duration::from_secs(90);
@@ -136,6 +138,13 @@ impl Network {
     /// The trust domain of the network, audience of its clients' tokens.
     pub(crate) fn trust_domain(&self) -> String {
         format!("net.{}.peerwright.internal", self.namespace)
+    }
+
+    /// The network's trust anchors, in a file.
+    pub(crate) fn trust(&self) -> NamedTempFile {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(self.field("cm/net-trust", "{.data.ca\\.pem}").unwrap().as_bytes()).unwrap();
+        file
     }
 
     /// Deletes the network and waits until its pods are gone.

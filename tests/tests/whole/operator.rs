@@ -6,6 +6,7 @@ use crate::{
     network::Network,
 };
 use peerwright_cluster::Cluster;
+use peerwright_tests::OPERATOR_NAMESPACE;
 use serde_json::Value;
 use std::{thread::sleep, time::Duration};
 
@@ -18,10 +19,10 @@ struct OperatorAway {
 
 impl OperatorAway {
     fn begin() -> Self {
-        let replicas = kubectl(&["-n", "peerwright-system", "get", DEPLOYMENT, "-o", "jsonpath={.spec.replicas}"]);
-        kubectl(&["-n", "peerwright-system", "scale", DEPLOYMENT, "--replicas=0"]);
+        let replicas = kubectl(&["-n", OPERATOR_NAMESPACE, "get", DEPLOYMENT, "-o", "jsonpath={.spec.replicas}"]);
+        kubectl(&["-n", OPERATOR_NAMESPACE, "scale", DEPLOYMENT, "--replicas=0"]);
         wait_until("the operator is away", Duration::from_secs(60), || {
-            kubectl(&["-n", "peerwright-system", "get", "pods", "-o", "name"]).is_empty()
+            kubectl(&["-n", OPERATOR_NAMESPACE, "get", "pods", "-o", "name"]).is_empty()
         });
         Self { replicas }
     }
@@ -29,8 +30,8 @@ impl OperatorAway {
 
 impl Drop for OperatorAway {
     fn drop(&mut self) {
-        kubectl(&["-n", "peerwright-system", "scale", DEPLOYMENT, &format!("--replicas={}", self.replicas)]);
-        kubectl(&["-n", "peerwright-system", "rollout", "status", DEPLOYMENT, "--timeout=60s"]);
+        kubectl(&["-n", OPERATOR_NAMESPACE, "scale", DEPLOYMENT, &format!("--replicas={}", self.replicas)]);
+        kubectl(&["-n", OPERATOR_NAMESPACE, "rollout", "status", DEPLOYMENT, "--timeout=60s"]);
     }
 }
 
@@ -68,15 +69,7 @@ fn nodes_restart_without_the_operator_with_bans_in_force_and_new_ones_wait() {
 
 /// Name of the pod that leads.
 fn leader() -> String {
-    kubectl(&[
-        "-n",
-        "peerwright-system",
-        "get",
-        "lease",
-        "peerwright-operator",
-        "-o",
-        "jsonpath={.spec.holderIdentity}",
-    ])
+    kubectl(&["-n", OPERATOR_NAMESPACE, "get", "lease", "peerwright-operator", "-o", "jsonpath={.spec.holderIdentity}"])
 }
 
 /// Writes by a pod in the audit log, its Lease and token reviews aside.
@@ -95,7 +88,7 @@ fn a_leader_that_was_frozen_past_its_lease_writes_nothing_when_it_thaws() {
     let network = Network::ready("stale", 3);
     let cluster = Cluster::attach().unwrap();
     let old = leader();
-    cluster.freeze_pod("peerwright-system", &old).unwrap();
+    cluster.freeze_pod(OPERATOR_NAMESPACE, &old).unwrap();
     wait_for("another replica leads", Duration::from_secs(40), || {
         let seen = leader();
         if seen == old || seen.is_empty() { Err(seen) } else { Ok(()) }
@@ -104,12 +97,12 @@ fn a_leader_that_was_frozen_past_its_lease_writes_nothing_when_it_thaws() {
     network.wait_condition(&ban, "Enforced", "True", Duration::from_secs(30));
     let snapshot = network.field("cm/net-snapshot", "{.metadata.resourceVersion}").unwrap();
     let before = writes_of(&cluster, &old).len();
-    cluster.thaw_pod("peerwright-system", &old).unwrap();
+    cluster.thaw_pod(OPERATOR_NAMESPACE, &old).unwrap();
     // Nothing is to be seen of nothing: long enough for whatever was in its queues.
     sleep(Duration::from_secs(8));
     let after = writes_of(&cluster, &old);
     assert_eq!(after.len(), before, "wrote after it thawed: {:?}", after.get(before..));
     assert_eq!(network.field("cm/net-snapshot", "{.metadata.resourceVersion}").unwrap(), snapshot);
     network.wait_condition(&ban, "Enforced", "True", Duration::from_secs(1));
-    kubectl(&["-n", "peerwright-system", "rollout", "status", DEPLOYMENT, "--timeout=90s"]);
+    kubectl(&["-n", OPERATOR_NAMESPACE, "rollout", "status", DEPLOYMENT, "--timeout=90s"]);
 }

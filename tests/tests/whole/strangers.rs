@@ -34,8 +34,7 @@ fn a_member_lists_the_services_with_grpcurl() {
     let machine = network.field("pod/net-peer-1", "{.spec.nodeName}").unwrap();
     let mut member = tempfile::NamedTempFile::new().unwrap();
     member.write_all(cluster.run_on(&machine, &["cat", &format!("{folder}/tls.pem")]).unwrap().as_bytes()).unwrap();
-    let mut trust = tempfile::NamedTempFile::new().unwrap();
-    trust.write_all(network.field("cm/net-trust", "{.data.ca\\.pem}").unwrap().as_bytes()).unwrap();
+    let trust = network.trust();
     let output = Command::new("grpcurl")
         .arg("-cacert")
         .arg(trust.path())
