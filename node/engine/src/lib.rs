@@ -38,6 +38,7 @@ mod outbox;
 mod random;
 mod ranges;
 mod ready;
+mod score;
 mod sync;
 mod timers;
 

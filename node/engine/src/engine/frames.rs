@@ -5,6 +5,7 @@ use crate::{
     Class, CloseReason, Event, LinkId, Output,
     frame::{Frame, FrameRefused},
     links::PeerState,
+    score::Outcome,
     timers::Timer,
 };
 use bytes::Bytes;
@@ -87,6 +88,7 @@ impl Engine {
         if let Some(peer) = self.links.get(link).map(|link| link.peer) {
             turn.out.event(Event::MalformedFrame { peer });
         }
+        self.outcome_of(link, Outcome::ProtocolViolation);
         self.close(turn, link, CloseReason::Malformed);
     }
 

@@ -6,6 +6,7 @@ mod gossip;
 mod peers;
 mod policy;
 mod publish;
+mod score;
 mod storage;
 mod sync;
 mod time;

@@ -25,6 +25,11 @@ pub(super) fn standing(bans: &Bans, links: &Links, peer: &PeerId) -> Standing {
 }
 
 impl Engine {
+    /// The links of the active view, which gossip and membership spread on: all of them.
+    pub(super) fn active_links(&self) -> Vec<LinkId> {
+        self.links.ids()
+    }
+
     pub(super) fn link_up(&mut self, turn: &mut Turn<'_>, link: LinkId, offer: &Offer) {
         if self.is_live(link) {
             return;
