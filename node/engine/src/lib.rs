@@ -19,6 +19,9 @@
 //! output: the same inputs give the same outputs, in production and in a simulation. All that is kept is bounded, see
 //! the constants in `bounds.rs`; frames are bounded before anything is allocated for them.
 //!
+//! [`session`] and [`breaker`] are state machines of the same kind that the driver holds itself: what makes a link
+//! reliable, and what keeps it from dialling where it only fails.
+//!
 //! What the driver owes the engine: `now` never goes back; every question with a token gets one answer; a link's frames
 //! come in order and once, and only between its `LinkUp` and its end; [`Input::Timer`] comes soon after the armed time.
 
@@ -27,6 +30,7 @@ mod appends;
 mod bans;
 mod bodies;
 pub mod bounds;
+pub mod breaker;
 mod clock;
 mod contract;
 mod engine;
@@ -39,6 +43,7 @@ mod random;
 mod ranges;
 mod ready;
 mod score;
+pub mod session;
 mod sync;
 mod timers;
 

@@ -1,6 +1,6 @@
 //! What the engine reports, in the log.
 
-use peerwright_engine::Event;
+use peerwright_engine::{Event, session::Carrier};
 
 /// Writes an event to the log, as loud as it deserves.
 pub(super) fn log(event: &Event) {
@@ -10,6 +10,15 @@ pub(super) fn log(event: &Event) {
         Event::LinkLost { peer, link, reason } => tracing::info!(%peer, link = link.0, %reason, "lost a link"),
         Event::DialFailed { address, reason, failures } => {
             tracing::debug!(%address, %reason, failures, "a dial came to nothing");
+        }
+        Event::BreakerChanged { address, peer, carrier, change } => {
+            let (from, to) = (change.from.label(), change.to.label());
+            let (peer, guards) = (peer.map(tracing::field::display), carrier.map_or("peer", Carrier::label));
+            tracing::info!(%address, peer, guards, from, to, reason = change.reason, "a breaker changed");
+        }
+        Event::CarrierChanged { peer, step } => {
+            let (from, to) = (step.from.label(), step.to.label());
+            tracing::info!(%peer, from, to, reason = step.reason.label(), "a link goes on by another carrier");
         }
         Event::OwnAddress { address } => tracing::debug!(%address, "an address is this node's own"),
         Event::PeerBanned { ban } => tracing::info!(peer = %ban.peer, expires_at = ban.expires_at, "a peer is banned"),

@@ -1,6 +1,10 @@
 //! What happened, for logs, metrics and people.
 
-use crate::{BanRecord, CloseReason, DialFailure, DownReason, LinkId, Readiness};
+use crate::{
+    BanRecord, CloseReason, DialFailure, DownReason, LinkId, Readiness,
+    breaker::BreakerChange,
+    session::{Carrier, Step},
+};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::net::SocketAddr;
@@ -43,6 +47,24 @@ pub enum Event {
         reason: DialFailure,
         /// How often in a row.
         failures: u32,
+    },
+    /// A breaker before a peer, or before one of the carriers to it, changed its state. Told by the driver.
+    BreakerChanged {
+        /// Where the peer is dialled.
+        address: SocketAddr,
+        /// Who was last reached there.
+        peer: Option<PeerId>,
+        /// The carrier; `None` is the peer as a whole.
+        carrier: Option<Carrier>,
+        /// The change, with its reason.
+        change: BreakerChange,
+    },
+    /// A link goes on by another carrier. Told by the driver.
+    CarrierChanged {
+        /// The peer.
+        peer: PeerId,
+        /// From which to which, and why.
+        step: Step,
     },
     /// An address turned out to be this node's own.
     OwnAddress {

@@ -68,8 +68,10 @@ labelled! {
         Duplicate => "duplicate",
         /// The peer said Goodbye for another reason.
         Goodbye => "goodbye",
-        /// The connection broke.
+        /// The connection broke and no other took its place in time.
         Broken => "broken",
+        /// The certificate that the peer showed has expired.
+        Expired => "expired",
         /// The peer took what was sent too slowly and the link's queue overflowed.
         Overload => "overload",
     }
@@ -86,6 +88,8 @@ labelled! {
         Banned => "banned",
         /// It took too long.
         Timeout => "timeout",
+        /// It was not tried: the breaker of the peer, or of all its carriers, is open after earlier failures.
+        BreakerOpen => "breaker_open",
     }
 }
 
