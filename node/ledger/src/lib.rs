@@ -14,13 +14,15 @@
 //! Both keep the bytes that were received and read their long fields in place, so storing and forwarding never encode
 //! again. Decoding accepts canonical bytes within the limits only: an id names one sequence of bytes.
 
+mod equivocation;
 mod identifiers;
 pub mod message;
 mod refusal;
 mod transaction;
 
+pub use equivocation::{Contradiction, EquivocationProof, MAX_PROOF_BYTES, ProofRefused};
 pub use identifiers::{RegisterId, TransactionId};
-pub use message::{Entry, Message, MessageBody, MessageId, MessageRefused};
+pub use message::{Entry, Message, MessageBody, MessageHeader, MessageId, MessageRefused};
 pub use refusal::Refusal;
 pub use transaction::{
     DEFAULT_LIFETIME_MICROS, Kind, Limits, MAX_LIST_ITEMS, MAX_NAME_BYTES, MAX_PAYLOADS, MAX_TRACKING_VALUE_BYTES,

@@ -17,7 +17,7 @@ pub const MAX_ANNOUNCED_BYTES: u32 = MAX_TRANSACTION_BYTES;
 /// The longest message.
 pub const MAX_MESSAGE_BYTES: usize = MAX_INLINE_BYTES + 512;
 
-const FORMAT: u8 = 1;
+pub(super) const FORMAT: u8 = 1;
 const SIGNATURE_BYTES: usize = 64;
 const INLINE: u8 = 0;
 const ANNOUNCED: u8 = 1;

@@ -11,8 +11,10 @@
 //! twice.
 
 mod format;
+mod header;
 
 pub use format::{MAX_ANNOUNCED_BYTES, MAX_ENTRIES, MAX_GATHERED_BYTES, MAX_INLINE_BYTES, MAX_MESSAGE_BYTES};
+pub use header::MessageHeader;
 
 use crate::{Refusal, RegisterId, Transaction, TransactionId};
 use bytes::Bytes;

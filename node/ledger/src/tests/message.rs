@@ -2,7 +2,9 @@
 
 use super::samples::{CREATED, any_message, author, inline, message, of_length, origin, plain};
 use crate::message::{MAX_ENTRIES, MAX_GATHERED_BYTES, MAX_INLINE_BYTES, MAX_MESSAGE_BYTES};
-use crate::{Entry, Message, MessageBody, MessageRefused, Refusal, RegisterId, TransactionBody, TransactionId};
+use crate::{
+    Entry, Message, MessageBody, MessageHeader, MessageRefused, Refusal, RegisterId, TransactionBody, TransactionId,
+};
 use bytes::Bytes;
 use peerwright_encoding::DecodeError;
 use peerwright_secure::sha256;
@@ -158,5 +160,16 @@ proptest! {
     #[test]
     fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         prop_assert!(Message::decode([&[1], bytes.as_slice()].concat()).is_err());
+    }
+
+    #[test]
+    fn the_header_is_what_the_whole_message_says(body in any_message()) {
+        let sent = body.clone().sign(&origin()).unwrap();
+        let header = MessageHeader::peek(sent.encoded()).unwrap();
+        prop_assert_eq!(header.origin, body.origin);
+        prop_assert_eq!((header.incarnation, header.sequence), (body.incarnation, body.sequence));
+        prop_assert_eq!((header.register, header.register_sequence), (body.register, body.register_sequence));
+        prop_assert_eq!(header.expires_at_micros, body.expires_at_micros);
+        prop_assert_eq!(MessageHeader::peek(&sent.encoded()[..100]), None);
     }
 }

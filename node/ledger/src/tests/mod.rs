@@ -1,6 +1,7 @@
 //! What the crate promises, by subject.
 
 mod admission;
+mod equivocation;
 mod message;
 mod samples;
 mod transaction;
