@@ -50,6 +50,9 @@ mod timers;
 pub use contract::*;
 pub use engine::Engine;
 pub use frame::MAX_FRAME_BYTES;
+pub use gossip::{
+    ANNOUNCE_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE, TIME_TO_LIVE_RANGE,
+};
 
 #[cfg(test)]
 mod tests;

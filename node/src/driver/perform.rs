@@ -24,7 +24,7 @@ impl Driver {
             Output::Close { link, reason } => self.close(link, reason),
             Output::Send { link, bytes, class } => self.send(link, bytes, class),
             Output::ArmTimer { at } => self.armed = Some(at),
-            Output::Verify { token, message } => self.verifier.push(token, message),
+            Output::Verify { token, link, message } => self.verifier.push(token, link, message),
             Output::Append { token, messages } => self.storage.push(Job::Append { token, messages }),
             Output::ReadHeld { token, registers } => self.storage.push(Job::ReadHeld { token, registers }),
             Output::ReadMessages { token, ranges, max_messages, max_bytes } => {

@@ -68,7 +68,7 @@ async fn a_message_holds_when_origin_and_authors_have_signed() {
     let carrying_rubbish = message(&origin, Bytes::from_static(b"rubbish"));
     let mut verifier = Verifier::new();
     for (token, message) in [good, forged, carrying_forged, carrying_rubbish].into_iter().enumerate() {
-        verifier.push(Token(token as u64), message);
+        verifier.push(Token(token as u64), LinkId(1), message);
     }
     verifier.start_batch();
     let verdicts = verifier.next().await.unwrap();

@@ -1,12 +1,22 @@
 //! Checks signatures away from the driver's task, in batches: while one is checked the next gathers.
+//!
+//! ```text
+//! link 1 ─▶ waiting ─┐
+//! link 2 ─▶ waiting ─┼─ in turn, a share each ─▶ a batch ─▶ verdicts
+//! link 3 ─▶ waiting ─┘
+//! ```
+//!
+//! Messages wait by the link that brought them, and the links have turns: one that sends a flood waits behind itself.
 
-use peerwright_engine::Token;
+use peerwright_engine::{LinkId, Token};
 use peerwright_ledger::Message;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use tokio::task::JoinSet;
 
 /// The most messages of a batch: small enough that an answer comes in a few milliseconds.
 const BATCH: usize = 64;
+/// Messages of one link in a turn.
+const LINK_SHARE: usize = 16;
 /// Batches under way: one a core is enough, and more would take the driver's.
 const UNDER_WAY: usize = 2;
 
@@ -15,26 +25,48 @@ pub(super) type Verdicts = Vec<(Token, bool)>;
 
 /// Messages that wait for their verdict. As many as the engine's bound allows.
 pub(super) struct Verifier {
-    waiting: VecDeque<(Token, Message)>,
+    waiting: BTreeMap<LinkId, VecDeque<(Token, Message)>>,
+    /// The links that have messages waiting, in the order of their turns.
+    turns: VecDeque<LinkId>,
     batches: JoinSet<Verdicts>,
 }
 
 impl Verifier {
     pub(super) fn new() -> Self {
-        Self { waiting: VecDeque::new(), batches: JoinSet::new() }
+        Self { waiting: BTreeMap::new(), turns: VecDeque::new(), batches: JoinSet::new() }
     }
 
-    pub(super) fn push(&mut self, token: Token, message: Message) {
-        self.waiting.push_back((token, message));
+    pub(super) fn push(&mut self, token: Token, link: LinkId, message: Message) {
+        let of_link = self.waiting.entry(link).or_default();
+        if of_link.is_empty() {
+            self.turns.push_back(link);
+        }
+        of_link.push_back((token, message));
     }
 
     /// Begins a batch when something waits and a place is free.
     pub(super) fn start_batch(&mut self) {
-        while !self.waiting.is_empty() && self.batches.len() < UNDER_WAY {
-            let batch: Vec<_> = self.waiting.drain(..self.waiting.len().min(BATCH)).collect();
+        while !self.turns.is_empty() && self.batches.len() < UNDER_WAY {
+            let batch = self.gather();
             self.batches
                 .spawn_blocking(move || batch.into_iter().map(|(token, message)| (token, holds(&message))).collect());
         }
+    }
+
+    /// The next batch: the links have turns of a share each until it is full.
+    fn gather(&mut self) -> Vec<(Token, Message)> {
+        let mut batch = Vec::new();
+        while let Some(link) = self.turns.pop_front_if(|_| batch.len() < BATCH) {
+            let Some(of_link) = self.waiting.get_mut(&link) else { continue };
+            let share = of_link.len().min(LINK_SHARE).min(BATCH - batch.len());
+            batch.extend(of_link.drain(..share));
+            if of_link.is_empty() {
+                self.waiting.remove(&link);
+            } else {
+                self.turns.push_back(link);
+            }
+        }
+        batch
     }
 
     /// The next verdicts; `None` while nothing is under way.
@@ -70,12 +102,29 @@ mod tests {
         for _ in 0..UNDER_WAY {
             verifier.batches.spawn_blocking(|| panic!("a defect"));
         }
-        verifier.push(Token(1), signed_message());
+        verifier.push(Token(1), LinkId(1), signed_message());
         verifier.start_batch();
         let mut verdicts = Vec::new();
         while let Some(more) = verifier.next().await {
             verdicts.extend(more);
         }
         assert_eq!(verdicts, [(Token(1), true)]);
+    }
+
+    #[test]
+    fn a_flood_on_one_link_waits_behind_itself() {
+        let mut verifier = Verifier::new();
+        for number in 0..1_000 {
+            verifier.push(Token(number), LinkId(1), signed_message());
+        }
+        verifier.push(Token(5_000), LinkId(2), signed_message());
+        let first: Vec<Token> = verifier.gather().into_iter().map(|(token, _)| token).collect();
+        assert_eq!((first.len(), first[LINK_SHARE]), (BATCH, Token(5_000)));
+        let mut rest = Vec::new();
+        while !verifier.turns.is_empty() {
+            rest.extend(verifier.gather().into_iter().map(|(token, _)| token.0));
+        }
+        assert!(rest.iter().copied().eq(63..1_000), "each link's order is kept");
+        assert!(verifier.waiting.is_empty());
     }
 }

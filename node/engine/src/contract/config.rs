@@ -1,5 +1,6 @@
 //! What is set once, at start.
 
+use crate::GossipSettings;
 use peerwright_secure::NodeKey;
 use std::time::Duration;
 
@@ -33,8 +34,8 @@ pub struct Config {
     /// How many links this node takes from peers. One that takes the place of another link to the same peer is taken
     /// whatever the number, so it is the sum of both that is never exceeded.
     pub inbound_links: usize,
-    /// How often a message of this node may be passed on.
-    pub hop_limit: u8,
+    /// How messages are spread.
+    pub gossip: GossipSettings,
 }
 
 impl Config {
@@ -55,7 +56,7 @@ impl Config {
             answer_timeout: Duration::from_secs(5),
             outbound_links: 30,
             inbound_links: 20,
-            hop_limit: 16,
+            gossip: GossipSettings::default(),
         }
     }
 }

@@ -47,7 +47,7 @@ pub enum Input<'a> {
         /// The link that it came on.
         link: LinkId,
         /// The frame as the other engine gave it to its driver.
-        bytes: &'a [u8],
+        bytes: &'a Bytes,
     },
     /// A newer snapshot is in force.
     Policy(Policy),

@@ -42,6 +42,9 @@ pub enum Output {
     Verify {
         /// To answer with.
         token: Token,
+        /// The link that brought it first: messages of one link belong into one batch, so that a batch with a forgery in it
+        /// delays nobody else's.
+        link: LinkId,
         /// The message.
         message: Message,
     },

@@ -14,7 +14,7 @@ use peerwright_ledger::{Message, MessageRefused};
 use std::time::Duration;
 
 impl Engine {
-    pub(super) fn frame(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &[u8]) {
+    pub(super) fn frame(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &Bytes) {
         let Some(state) = self.links.get_mut(link) else { return };
         state.last_heard = turn.now;
         state.received_bytes += bytes.len() as u64;

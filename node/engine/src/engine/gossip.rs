@@ -70,7 +70,7 @@ impl Engine {
         match self.candidates.offer(turn.now, token, message, link, path) {
             Offered::Verify => {
                 self.sync.incoming.begin(stream, number);
-                turn.out.push(Output::Verify { token, message: message.clone() });
+                turn.out.push(Output::Verify { token, link, message: message.clone() });
             }
             Offered::Joined => {
                 if path != Path::Sync {

@@ -2,7 +2,7 @@
 
 use super::{Draining, Engine, OwnBody, Turn};
 use crate::{
-    BodyRefused, CloseReason, Event, Output, SubmitRefusal, Token,
+    BodyRefused, CloseReason, Event, Output, SubmitRefusal, TIME_TO_LIVE_RANGE, Token,
     outbox::{Draft, Room},
     timers::Timer,
 };
@@ -89,7 +89,8 @@ impl Engine {
 
     /// Numbers and signs a draft, and queues it for the store.
     fn publish(&mut self, turn: &mut Turn<'_>, draft: Draft) {
-        let time_to_live = self.limits.unwrap_or_default().time_to_live;
+        let (shortest, longest) = TIME_TO_LIVE_RANGE.into_inner();
+        let time_to_live = self.limits.unwrap_or_default().time_to_live.clamp(shortest, longest);
         match self.outbox.sign(turn.now, turn.wall, time_to_live, draft) {
             Ok(message) => {
                 self.counters.submit.messages += 1;

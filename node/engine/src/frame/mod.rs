@@ -22,14 +22,14 @@ mod tests;
 
 use crate::{Held, MessageRange};
 use peerwright_encoding::DecodeError;
-use peerwright_ledger::{RegisterId, TransactionId, message::MAX_MESSAGE_BYTES};
+use peerwright_ledger::{MAX_PROOF_BYTES, RegisterId, TransactionId, message::MAX_MESSAGE_BYTES};
 use peerwright_secure::NodePublicKey;
 use thiserror::Error;
 
 /// The longest frame that an engine sends or reads.
-pub const MAX_FRAME_BYTES: usize = 64 * 1024 + 256;
+pub const MAX_FRAME_BYTES: usize = 66 * 1024;
 
-const _: () = assert!(MAX_MESSAGE_BYTES + 64 <= MAX_FRAME_BYTES);
+const _: () = assert!(MAX_MESSAGE_BYTES + 64 <= MAX_FRAME_BYTES && MAX_PROOF_BYTES + 64 <= MAX_FRAME_BYTES);
 
 pub(crate) const VERSION: u8 = 1;
 

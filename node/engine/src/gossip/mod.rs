@@ -11,11 +11,15 @@
 
 mod candidates;
 mod seen;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use candidates::{Candidate, Candidates, Offered, Path};
 pub(crate) use seen::{Seen, Standing};
+pub use settings::{
+    ANNOUNCE_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE, TIME_TO_LIVE_RANGE,
+};
 
 use peerwright_ledger::{Message, MessageBody};
 use peerwright_secure::NodePublicKey;

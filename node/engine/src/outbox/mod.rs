@@ -113,7 +113,7 @@ impl Outbox {
             register: draft.register,
             register_sequence,
             created_at_micros: wall.0,
-            expires_at_micros: (wall + time_to_live.max(Duration::from_secs(1))).0,
+            expires_at_micros: (wall + time_to_live).0,
             entries: draft.entries,
         };
         match message.sign(&self.key) {

@@ -175,7 +175,7 @@ fn running_out_of_hops_delays_and_does_not_lose() {
     net.cut(&[0], &[2, 3]);
     net.cut(&[1], &[3]);
     for node in 0..4 {
-        net.nodes[node].configure = |config| config.hop_limit = 1;
+        net.nodes[node].configure = |config| config.gossip.hop_limit = 1;
         net.start(node);
     }
     net.run(SECOND * 3);

@@ -79,7 +79,7 @@ impl Node {
         let millis = Duration::from_millis;
         let failed = self.store.fails;
         let answer = match question {
-            Output::Verify { token, message } => {
+            Output::Verify { token, message, .. } => {
                 if self.verifier_is_dead {
                     return None;
                 }
