@@ -26,7 +26,6 @@ done
 mkdir -p "$1/volumes"; mount --bind "$1/volumes" "$2"
 # kubelet wants shared propagation; the peer group is this namespace's own
 mount --make-rshared /
-touch "$1/holder.ready"
 exec sleep infinity
 "#;
 
@@ -127,14 +126,14 @@ volumePluginDir: {folder}/volume-plugins
 fn hold(cgroups: &Cgroups, machine: &str, folder: &Path) -> Result<()> {
     let volumes = layout::volumes();
     files::make_folder(&volumes)?;
-    let ready = folder.join("holder.ready");
     let own = std::fs::read_link("/proc/self/ns/mnt").map_err(ClusterError::file(Path::new("/proc/self/ns/mnt")))?;
     let service = Service { machine, name: "holder" };
     let unshare = ["--mount", "--propagation", "private", "sh", "-c", HOLDER, "sh"].map(str::to_owned);
     let arguments = unshare.into_iter().chain([text(folder), text(&volumes), text(&own)]);
     service.start(cgroups, Inside::Network, Path::new("/"), &words("unshare".to_owned(), arguments))?;
-    let limit = Duration::from_secs(10);
-    if progress::wait_until(limit, || ready.exists()) {
+    // The last thing that the script does is to become this program.
+    let limit = Duration::from_secs(30);
+    if progress::wait_until(limit, || service.process(cgroups, "sleep").is_some()) {
         return Ok(());
     }
     Err(ClusterError::Late {
