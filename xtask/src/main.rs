@@ -36,6 +36,12 @@ enum Command {
         #[arg(long, value_name = "STEP")]
         only: Vec<proof::Step>,
     },
+    /// A simulated network of real engines: one run, or `--seeds` of them; `--help` says what it takes
+    #[command(disable_help_flag = true)]
+    Sim {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+        options: Vec<String>,
+    },
     /// Write the files that come from Rust types: custom resource definitions
     Generate {
         /// Change nothing; fail if a file is not current
@@ -88,8 +94,16 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Some(Command::Down) => up::down(),
         Some(Command::Test { only }) => proof::run(&only),
+        Some(Command::Sim { options }) => simulate(&options),
         Some(Command::Generate { check }) => generate::run(check),
     }
+}
+
+/// The simulator is a program of its own, built for speed.
+fn simulate(options: &[String]) -> anyhow::Result<()> {
+    let mut command = repository::cargo(&["run", "--quiet", "--release", "--package", "peerwright-sim", "--"]);
+    command.args(options);
+    repository::show(command)
 }
 
 impl From<Choice> for Option<target::Target> {

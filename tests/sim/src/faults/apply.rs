@@ -1,0 +1,108 @@
+//! Faults at work on a network that stands still.
+
+use crate::{
+    event::{HostId, What},
+    host::Host,
+    network::Network,
+};
+use peerwright_engine::{BanRecord, Micros};
+use std::time::Duration;
+
+/// One change of the world.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Partition(Vec<u8>),
+    Mute(HostId),
+    Deafen(HostId),
+    HealCuts,
+    Kill(HostId),
+    PowerOff(HostId),
+    Start(HostId),
+    Pause(HostId, Duration),
+    SetClock(HostId, i64),
+    LoseCounter(HostId),
+    TakeImage(HostId),
+    RollBack(HostId),
+    BreakConnection(HostId, usize),
+    StoreFails(HostId, bool),
+    Ban(HostId),
+    Unban(HostId),
+}
+
+/// Makes a change.
+pub(crate) fn apply(network: &mut Network, change: Change) {
+    match change {
+        Change::Partition(sides) => network.world.cuts.sides = sides,
+        Change::Mute(host) => network.world.cuts.mute.push(host),
+        Change::Deafen(host) => network.world.cuts.deaf.push(host),
+        Change::HealCuts => heal_cuts(network),
+        Change::Kill(host) => network.with(host, |host, context| host.crash(context, false)),
+        Change::PowerOff(host) => network.with(host, |host, context| host.crash(context, true)),
+        Change::Start(host) => network.schedule(Duration::ZERO, host, What::Start),
+        Change::Pause(host, duration) => network.with(host, |host, context| host.pause(context, duration)),
+        Change::SetClock(host, ahead) => {
+            // A clock that was set back may give an incarnation again that the volume has forgotten.
+            network.world.reusing.push(host);
+            network.with(host, |host, context| host.set_clock(context, ahead));
+        }
+        Change::LoseCounter(host) => network.host_mut(host).store.volume.incarnation = 0,
+        Change::TakeImage(host) => take_image(network, host),
+        Change::RollBack(host) => roll_back(network, host),
+        Change::BreakConnection(host, choice) => {
+            network.with(host, |host, context| host.break_connection(context, choice));
+        }
+        Change::StoreFails(host, fails) => network.host_mut(host).store.fails = fails,
+        Change::Ban(host) => set_ban(network, host, true),
+        Change::Unban(host) => set_ban(network, host, false),
+    }
+}
+
+/// Ends every fault.
+pub(crate) fn heal(network: &mut Network) {
+    heal_cuts(network);
+    for host in 0..network.world.hosts {
+        network.host_mut(host).store.fails = false;
+        apply(network, Change::Start(host));
+        if !network.host(host).policy.bans.is_empty() {
+            network.with(host, |host, context| {
+                let policy = peerwright_engine::Policy { bans: Vec::new(), ..host.policy.clone() };
+                host.set_policy(context, policy);
+            });
+        }
+    }
+}
+
+fn heal_cuts(network: &mut Network) {
+    network.world.cuts = crate::world::Cuts::default();
+    for host in 0..network.world.hosts {
+        network.with(host, Host::send_waiting);
+    }
+}
+
+fn take_image(network: &mut Network, host: HostId) {
+    let now = network.now;
+    let host = network.host_mut(host);
+    host.store.image = Some((now, Box::new(host.store.volume.clone())));
+}
+
+/// What was acknowledged since the image was taken may be lost.
+fn roll_back(network: &mut Network, host: HostId) {
+    let host = network.host_mut(host);
+    let Some((taken, image)) = host.store.image.take() else { return };
+    host.store.volume = *image;
+    host.acknowledged.retain(|(_, at): &(u32, Micros)| *at < taken);
+}
+
+fn set_ban(network: &mut Network, banned: HostId, is_banned: bool) {
+    let peer = network.host(banned).peer;
+    for host in 0..network.world.hosts {
+        network.with(host, |host, context| {
+            let mut policy = host.policy.clone();
+            policy.bans.retain(|ban| ban.peer != peer);
+            if is_banned {
+                policy.bans.push(BanRecord { peer, expires_at: None });
+            }
+            host.set_policy(context, policy);
+        });
+    }
+}

@@ -1,0 +1,96 @@
+//! The process on the host: started, killed, paused, with its volume and its clock.
+
+use super::{Context, Host};
+use crate::{
+    event::What,
+    options::{Known, Options},
+    random::Random,
+    world::address_of,
+};
+use peerwright_engine::{Address, Config, Engine, Input, Policy};
+use std::time::Duration;
+
+impl Host {
+    /// Starts the process: the next incarnation is on the volume before the engine says a word.
+    pub(crate) fn start(&mut self, context: &mut Context<'_>) {
+        self.is_powered = true;
+        if self.engine.is_some() {
+            return;
+        }
+        let wall = self.wall(context.now);
+        self.incarnation = wall.0.max(self.store.volume.incarnation + 1);
+        self.store.volume.incarnation = self.incarnation;
+        self.life += 1;
+        let mut config = Config::new(self.key.clone(), self.incarnation, self.random.next());
+        (context.world.options.configure)(&mut config);
+        self.engine = Some(Box::new(Engine::new(config)));
+        self.was_ready = false;
+        self.input(context, Input::Clock { wall });
+        self.input(context, Input::Policy(self.policy.clone()));
+        let addresses = known_addresses(&context.world.options, self.id);
+        self.input(context, Input::Addresses { addresses: &addresses });
+        self.answer_at_once(context);
+    }
+
+    /// Ends the process as `kill -9` does, or with the power; what was not synced is lost but for a prefix.
+    pub(crate) fn crash(&mut self, context: &mut Context<'_>, loses_power: bool) {
+        if let Some(engine) = self.engine.take() {
+            context.figures.ended.push(engine.statistics());
+        }
+        self.lose_connections(context, !loses_power);
+        self.is_powered = !loses_power;
+        self.is_paused = false;
+        self.backlog.clear();
+        (self.armed, self.awaited) = (None, None);
+        self.submitted.clear();
+        self.carried.clear();
+        let kept = self.random.place(self.store.unsynced() + 1);
+        self.store.crash(kept);
+    }
+
+    /// Stops the process for a while; its kernel goes on.
+    pub(crate) fn pause(&mut self, context: &mut Context<'_>, duration: Duration) {
+        if self.engine.is_some() && !self.is_paused {
+            self.is_paused = true;
+            self.later(context, duration, What::Resume);
+        }
+    }
+
+    /// The process goes on: what has come meanwhile is read in the order in which it came.
+    pub(super) fn resume(&mut self, context: &mut Context<'_>) {
+        if !std::mem::take(&mut self.is_paused) {
+            return;
+        }
+        for event in std::mem::take(&mut self.backlog) {
+            self.happen(context, event);
+        }
+    }
+
+    /// Sets the wall clock.
+    pub(crate) fn set_clock(&mut self, context: &mut Context<'_>, ahead: i64) {
+        self.clock_ahead = ahead;
+        let wall = self.wall(context.now);
+        self.input(context, Input::Clock { wall });
+        self.answer_at_once(context);
+    }
+
+    /// Gives the process a policy, and each later one, too.
+    pub(crate) fn set_policy(&mut self, context: &mut Context<'_>, policy: Policy) {
+        self.policy = policy.clone();
+        self.input(context, Input::Policy(policy));
+        self.answer_at_once(context);
+    }
+}
+
+/// What discovery tells a host of the others.
+fn known_addresses(options: &Options, host: u32) -> Vec<Address> {
+    match options.known {
+        Known::All => (0..options.nodes).map(address_of).collect(),
+        Known::Seeds(count) => (0..count.min(options.nodes)).map(address_of).collect(),
+        Known::Random(count) => {
+            let mut random = Random::new(options.seed, u64::from(host));
+            let draw = |_| address_of(u32::try_from(random.below(options.nodes.into())).unwrap_or(0));
+            (0..count).map(draw).collect()
+        }
+    }
+}

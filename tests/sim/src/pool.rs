@@ -1,0 +1,120 @@
+//! Every message that an honest node published, once for all nodes, and what is true of it.
+//!
+//! A node's store is a set of numbers into this pool, so that 10,000 stores fit into memory. The pool is also the side
+//! table of verdicts: a message holds exactly when an origin has handed it to its own store, or when the simulation has
+//! entered it itself. Numbers depend on the order of threads and never reach an output.
+
+use bytes::Bytes;
+use peerwright_engine::{Held, MessageRange, Micros};
+use peerwright_ledger::{Message, MessageId, RegisterId, TransactionId};
+use peerwright_secure::NodePublicKey;
+use std::collections::{BTreeMap, HashMap};
+
+/// A message's number in the pool.
+pub(crate) type Number = u32;
+
+type Place = (RegisterId, NodePublicKey, u64, u64, Number);
+
+/// One message.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub message: Message,
+    /// When its origin had it ready to spread.
+    pub published: Micros,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    numbers: HashMap<MessageId, Number>,
+    entries: Vec<Entry>,
+    /// By register, origin, incarnation, register sequence.
+    places: BTreeMap<Place, ()>,
+    /// By origin, incarnation, sequence: the first that had that name.
+    names: BTreeMap<(NodePublicKey, u64, u64), Number>,
+    bodies: BTreeMap<TransactionId, Bytes>,
+}
+
+impl Pool {
+    /// Enters a message. Gives its number, and that of another that had its name before.
+    pub(crate) fn publish(&mut self, message: &Message, now: Micros) -> (Number, Option<Number>) {
+        if let Some(number) = self.number(message) {
+            return (number, None);
+        }
+        let number = Number::try_from(self.entries.len()).expect("fewer messages than that");
+        let body = message.body();
+        self.numbers.insert(message.id(), number);
+        self.places.insert((body.register, body.origin, body.incarnation, body.register_sequence, number), ());
+        let name = (body.origin, body.incarnation, body.sequence);
+        let first = *self.names.entry(name).or_insert(number);
+        self.entries.push(Entry { message: message.clone(), published: now });
+        (number, (first != number).then_some(first))
+    }
+
+    /// The number of a message that holds; `None` is the verdict that it does not.
+    pub(crate) fn number(&self, message: &Message) -> Option<Number> {
+        self.numbers.get(&message.id()).copied()
+    }
+
+    pub(crate) fn entry(&self, number: Number) -> &Entry {
+        &self.entries[number as usize]
+    }
+
+    pub(crate) fn put_body(&mut self, id: TransactionId, bytes: Bytes) {
+        self.bodies.entry(id).or_insert(bytes);
+    }
+
+    pub(crate) fn body(&self, id: &TransactionId) -> Option<&Bytes> {
+        self.bodies.get(id)
+    }
+
+    /// What a store that has these numbers holds of registers.
+    pub(crate) fn held(&self, registers: &[RegisterId], has: impl Fn(Number) -> bool) -> Vec<Held> {
+        let mut rows: Vec<Held> = Vec::new();
+        for (register, origin, incarnation, sequence, number) in self.places.keys() {
+            if !registers.contains(register) || !has(*number) {
+                continue;
+            }
+            let is_of = |row: &Held| (&row.register, &row.origin, &row.incarnation) == (register, origin, incarnation);
+            match rows.last_mut().filter(|row| is_of(row)) {
+                Some(row) => match row.ranges.last_mut() {
+                    Some((_, to)) if *to + 1 >= *sequence => *to = *sequence,
+                    _ => row.ranges.push((*sequence, *sequence)),
+                },
+                None => rows.push(Held {
+                    register: *register,
+                    origin: *origin,
+                    incarnation: *incarnation,
+                    ranges: vec![(*sequence, *sequence)],
+                }),
+            }
+        }
+        rows
+    }
+
+    /// Messages of ranges that a store has, until a budget ends; the first whatever its size.
+    pub(crate) fn read(
+        &self,
+        ranges: &[MessageRange],
+        max_messages: usize,
+        max_bytes: usize,
+        has: impl Fn(Number) -> bool,
+    ) -> Vec<Bytes> {
+        let (mut read, mut bytes) = (Vec::new(), 0);
+        for range in ranges {
+            let place = |sequence, number| (range.register, range.origin, range.incarnation, sequence, number);
+            for ((.., number), ()) in self.places.range(place(range.from, 0)..=place(range.to, Number::MAX)) {
+                if !has(*number) {
+                    continue;
+                }
+                let encoded = self.entry(*number).message.encoded();
+                bytes += encoded.len();
+                if read.len() >= max_messages || (!read.is_empty() && bytes > max_bytes) {
+                    return read;
+                }
+                read.push(encoded.clone());
+            }
+        }
+        read
+    }
+}

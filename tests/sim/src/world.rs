@@ -1,0 +1,102 @@
+//! What all hosts share: the options, the messages, who is where, and who cannot reach whom.
+
+use crate::{
+    event::HostId,
+    options::Options,
+    pool::Pool,
+    random::{micros, mix},
+};
+use peerwright_engine::{Address, Micros};
+use peerwright_ledger::RegisterId;
+use peerwright_secure::PeerId;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::RwLock,
+    time::Duration,
+};
+
+/// The register that every node holds.
+pub(crate) const REGISTER: RegisterId = RegisterId::from_bytes([0xaa; 16]);
+
+/// When a simulation begins.
+pub(crate) const START: Micros = Micros(1_700_000_000_000_000);
+
+const PORT: u16 = 5_000;
+/// 10.0.0.0/8: hosts are numbered from its second address.
+const NETWORK: u32 = 0x0a00_0000;
+
+/// Read by hosts, changed between two windows only.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub options: Options,
+    pub pool: RwLock<Pool>,
+    /// Hosts there are, clones and adversaries among them.
+    pub hosts: HostId,
+    pub cuts: Cuts,
+    /// Hosts that do not follow the protocol, and their peer ids.
+    pub hostile: Vec<(HostId, PeerId)>,
+    /// Hosts that may publish two messages of one name: they share a key, or their clock was set back when they lost
+    /// what they had published.
+    pub reusing: Vec<HostId>,
+    /// Transactions are being submitted.
+    pub publishing: bool,
+}
+
+/// Who cannot reach whom.
+#[derive(Debug, Default)]
+pub(crate) struct Cuts {
+    /// The side of a partition that a host is on; hosts beyond the end are on side 0.
+    pub sides: Vec<u8>,
+    /// Nothing that these send arrives.
+    pub mute: Vec<HostId>,
+    /// Nothing that is sent to these arrives.
+    pub deaf: Vec<HostId>,
+}
+
+impl Cuts {
+    /// Whether what `from` sends to `to` is lost.
+    pub(crate) fn apply(&self, from: HostId, to: HostId) -> bool {
+        let side = |host: HostId| self.sides.get(host as usize).copied().unwrap_or(0);
+        side(from) != side(to) || self.mute.contains(&from) || self.deaf.contains(&to)
+    }
+}
+
+impl World {
+    pub(crate) fn is_honest(&self, host: HostId) -> bool {
+        !self.hostile.iter().any(|(hostile, _)| *hostile == host)
+    }
+
+    pub(crate) fn is_honest_peer(&self, peer: &PeerId) -> bool {
+        !self.hostile.iter().any(|(_, hostile)| hostile == peer)
+    }
+
+    pub(crate) fn may_reuse_sequences(&self, host: HostId) -> bool {
+        self.reusing.contains(&host)
+    }
+
+    /// The one-way delay between two hosts, without jitter.
+    pub(crate) fn latency(&self, one: HostId, other: HostId) -> Duration {
+        let (from, to) = self.options.latency;
+        let pair = u64::from(one.min(other)) << 32 | u64::from(one.max(other));
+        let span = micros(to).saturating_sub(micros(from)) + 1;
+        from + Duration::from_micros(mix(self.options.seed ^ 0x6c61_7465, pair) % span)
+    }
+}
+
+/// Where a host listens.
+pub(crate) fn socket_of(host: HostId) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(NETWORK + 1 + host)), PORT)
+}
+
+/// Where a host listens, as discovery tells it.
+pub(crate) fn address_of(host: HostId) -> Address {
+    Address { host: format!("node-{host}"), socket: socket_of(host) }
+}
+
+/// The host that listens there, if there may be one.
+pub(crate) fn host_at(socket: SocketAddr) -> Option<HostId> {
+    match socket.ip() {
+        IpAddr::V4(address) if socket.port() == PORT => address.to_bits().checked_sub(NETWORK + 1),
+        _ => None,
+    }
+}
