@@ -1,5 +1,7 @@
 //! One seed, one trace.
 
+#![expect(clippy::panic, reason = "a test that fails")]
+
 use peerwright_sim::{Options, Report, run};
 use std::time::Duration;
 
