@@ -8,6 +8,12 @@ pub const MAX_ADDRESSES: usize = 1_024;
 /// Dials on their way at once. Full: the next address waits until one is answered.
 pub const MAX_DIALS: usize = 10;
 
+/// Peers of which a score is kept: more than a hub has links. Full: the one without a link that was heard longest ago is
+/// forgotten.
+pub const MAX_SCORED_PEERS: usize = 4_096;
+/// A peer without a link that was not heard for so long is forgotten.
+pub const FORGET_PEER: Duration = Duration::from_secs(86_400);
+
 /// Transactions that were submitted and are not durable yet. Full: refused as `overloaded`.
 pub const MAX_QUEUED_TRANSACTIONS: usize = 8_192;
 /// Bytes of such transactions. Full: refused as `overloaded`.

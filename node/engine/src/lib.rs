@@ -6,8 +6,9 @@
 //!   link up, down   │ links      one a peer, who stays, who is dead │   dial, close
 //!   frame      ────▶│ addresses  where peers may be, when to dial   │──▶ send a frame
 //!   timer           │ bans       who no link is kept with           │   arm the timer
-//!   policy          │ outbox     transactions become messages       │   verify
-//!   submission      │ gossip     which messages are new             │   append, read, store a body
+//!   policy          │ score      what peers are worth               │   verify
+//!   submission      │ outbox     transactions become messages       │   append, read, store a body
+//!                   │ gossip     which messages are new             │
 //!   verdict         │ bodies     large transactions, chunk by chunk │   accepted, refused
 //!   store's answer  │ holdings   what is held   sync  what is lacked│   event
 //!                   │ ready      whether this node may serve        │
@@ -53,6 +54,7 @@ pub use frame::MAX_FRAME_BYTES;
 pub use gossip::{
     ANNOUNCE_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE, TIME_TO_LIVE_RANGE,
 };
+pub use score::{DECAY_RANGE, EXPECTED_DELIVERIES_RANGE, FULL_THROUGHPUT_RANGE, ScoreSettings, ScoreSettingsRefused};
 
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,18 @@ pub(super) fn log(event: &Event) {
         Event::OwnAddress { address } => tracing::debug!(%address, "an address is this node's own"),
         Event::PeerBanned { ban } => tracing::info!(peer = %ban.peer, expires_at = ban.expires_at, "a peer is banned"),
         Event::PeerUnbanned { peer, expired } => tracing::info!(%peer, expired, "a peer is no longer banned"),
+        Event::PeerDiscovered { peer } => tracing::debug!(%peer, "a peer is known"),
+        Event::ScoreChanged { peer, score, rating, cause } => {
+            tracing::debug!(%peer, score, %rating, cause, "a peer's score changed");
+        }
+        Event::Misbehaved { peer, kind, times } => tracing::warn!(%peer, %kind, times, "a peer misbehaved"),
+        Event::AutoBanned { ban } => {
+            let (peer, reason, expires, count) = (ban.peer, ban.reason, ban.expires, ban.count);
+            tracing::warn!(%peer, %reason, expires, count, evidence = %ban.evidence, "banned a peer for what it did");
+        }
+        Event::BanWithheld { peer, kind, reason } => {
+            tracing::warn!(%peer, %kind, %reason, "a peer has earned a ban and is not banned");
+        }
         Event::DuplicateIdentity { incarnation } => {
             tracing::error!(incarnation, "another process uses this node's key; two nodes must not share a volume");
         }

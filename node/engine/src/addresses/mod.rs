@@ -204,6 +204,11 @@ impl AddressBook {
         Some(failures)
     }
 
+    /// Who was last reached at `socket`.
+    pub(crate) fn peer_at(&self, socket: &SocketAddr) -> Option<PeerId> {
+        self.entries.get(socket).and_then(|entry| entry.peer)
+    }
+
     /// The dial to `socket` became a link that is kept.
     pub(crate) fn linked(&mut self, now: Micros, socket: SocketAddr, link: LinkId, peer: PeerId) {
         if let Some(entry) = self.entries.get_mut(&socket) {

@@ -202,11 +202,10 @@ impl Fetches {
         }
     }
 
-    /// Leaves sources that have been silent for too long.
-    pub(crate) fn leave_overdue(&mut self, now: Micros) {
-        for fetch in self.by_id.values_mut() {
-            fetch.leave(|_, deadline| deadline <= now);
-        }
+    /// Leaves sources that have been silent for too long, and names them.
+    pub(crate) fn leave_overdue(&mut self, now: Micros) -> Vec<LinkId> {
+        let overdue = self.by_id.values_mut().filter_map(|fetch| fetch.leave(|_, deadline| deadline <= now));
+        overdue.collect()
     }
 
     /// When a source will have been silent for too long.
@@ -245,11 +244,12 @@ impl Fetch {
         Some(ChunkWanted { link: *source, register: self.register, id, offset, length })
     }
 
-    fn leave(&mut self, must_leave: impl Fn(LinkId, Micros) -> bool) {
-        if let State::Fetching { source, deadline, .. } = self.state
-            && must_leave(source, deadline)
-        {
-            self.state = State::Waiting;
+    fn leave(&mut self, must_leave: impl Fn(LinkId, Micros) -> bool) -> Option<LinkId> {
+        let State::Fetching { source, deadline, .. } = self.state else { return None };
+        if !must_leave(source, deadline) {
+            return None;
         }
+        self.state = State::Waiting;
+        Some(source)
     }
 }

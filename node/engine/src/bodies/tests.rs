@@ -88,7 +88,7 @@ fn a_silent_or_lost_holder_is_left_for_the_next_and_the_last_for_none() {
     let mut fetches = Fetches::default();
     assert!(fetches.want(id(1), CHUNK, announcement(1, CHUNK, &[1, 2, 3])));
     assert_eq!(fetches.start(LATER, |_| true).0[0].link, LinkId(1));
-    fetches.leave_overdue(LATER);
+    assert_eq!(fetches.leave_overdue(LATER), [LinkId(1)]);
     assert_eq!(fetches.start(LATER, |_| true).0[0].link, LinkId(2));
     fetches.link_ended(LinkId(2));
     assert_eq!(fetches.start(LATER, |_| true).0[0].link, LinkId(3));

@@ -1,6 +1,6 @@
 //! What is set once, at start.
 
-use crate::GossipSettings;
+use crate::{GossipSettings, ScoreSettings};
 use peerwright_secure::NodeKey;
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub struct Config {
     pub inbound_links: usize,
     /// How messages are spread.
     pub gossip: GossipSettings,
+    /// How peers are scored.
+    pub score: ScoreSettings,
 }
 
 impl Config {
@@ -57,6 +59,7 @@ impl Config {
             outbound_links: 30,
             inbound_links: 20,
             gossip: GossipSettings::default(),
+            score: ScoreSettings::default(),
         }
     }
 }

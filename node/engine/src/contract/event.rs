@@ -1,7 +1,7 @@
 //! What happened, for logs, metrics and people.
 
 use crate::{
-    BanRecord, CloseReason, DialFailure, DownReason, LinkId, Readiness,
+    AutoBan, BanRecord, CloseReason, DialFailure, DownReason, LinkId, Misbehaviour, Rating, Readiness, WithheldReason,
     breaker::BreakerChange,
     session::{Carrier, Step},
 };
@@ -82,6 +82,45 @@ pub enum Event {
         peer: PeerId,
         /// Whether the last ban ended by its own expiry rather than by a change of policy.
         expired: bool,
+    },
+    /// A peer is known that was not known before, or not any more.
+    PeerDiscovered {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// What this node thinks of a peer has changed by more than a point.
+    ScoreChanged {
+        /// The peer.
+        peer: PeerId,
+        /// What it is now, 0 to 100.
+        score: u8,
+        /// What that is called.
+        rating: Rating,
+        /// The outcome that moved it last, or `time`.
+        cause: &'static str,
+    },
+    /// A peer has done what no peer should.
+    Misbehaved {
+        /// The peer.
+        peer: PeerId,
+        /// What.
+        kind: Misbehaviour,
+        /// How often within the time in which it counts.
+        times: u32,
+    },
+    /// This node bans a peer by itself. `PeerBanned` follows unless the peer was banned already.
+    AutoBanned {
+        /// The ban, to be told upwards.
+        ban: Box<AutoBan>,
+    },
+    /// A peer has earned a ban and is not banned.
+    BanWithheld {
+        /// The peer.
+        peer: PeerId,
+        /// What it has done.
+        kind: Misbehaviour,
+        /// Why it is not banned.
+        reason: WithheldReason,
     },
     /// Another process with this node's key is alive, or one has published under this node's incarnation.
     DuplicateIdentity {

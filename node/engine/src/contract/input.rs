@@ -53,6 +53,11 @@ pub enum Input<'a> {
     Policy(Policy),
     /// Bans made on this node alone, the whole list. They add to the policy's and never lift one of them.
     LocalBans(Vec<BanRecord>),
+    /// Forget the failures of a peer: it is dialled at once.
+    ResetFailures {
+        /// The peer.
+        peer: PeerId,
+    },
     /// A transaction to publish; the driver has checked it with the ledger. Answered once, by
     /// [`Output::Accepted`](crate::Output::Accepted) or [`Output::Refused`](crate::Output::Refused).
     Submit {

@@ -5,6 +5,7 @@ mod event;
 mod identifiers;
 mod input;
 mod micros;
+mod misbehaviour;
 mod output;
 mod reason;
 mod view;
@@ -14,9 +15,10 @@ pub use event::Event;
 pub use identifiers::{Address, BanRecord, Held, LinkId, MessageRange, Policy, PolicyLimits, Token};
 pub use input::{BodyRefused, Input, StoreFailed};
 pub use micros::Micros;
+pub use misbehaviour::{AutoBan, EvidenceDigest, Offence};
 pub use output::{Class, Output, Outputs};
-pub use reason::{CloseReason, DialFailure, DownReason, SubmitRefusal};
+pub use reason::{CloseReason, DialFailure, DownReason, Misbehaviour, Rating, SubmitRefusal, WithheldReason};
 pub use view::{
-    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, PeerView, Readiness, RegisterView, Statistics,
-    StoreStatistics, SubmitStatistics, SyncStatistics,
+    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, PeerView, Readiness, RegisterView, ScoreView,
+    Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,
 };

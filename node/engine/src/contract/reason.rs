@@ -112,3 +112,63 @@ labelled! {
         Store => "store_failed",
     }
 }
+
+labelled! {
+    /// What a score is called.
+    pub enum Rating {
+        /// 80 points and more.
+        Excellent => "excellent",
+        /// 60 points and more.
+        Good => "good",
+        /// 40 points and more.
+        Fair => "fair",
+        /// 20 points and more.
+        Poor => "poor",
+        /// Less.
+        VeryPoor => "very_poor",
+    }
+}
+
+impl Rating {
+    /// What a score is called.
+    #[must_use]
+    pub const fn of(score: u8) -> Self {
+        match score {
+            80.. => Self::Excellent,
+            60.. => Self::Good,
+            40.. => Self::Fair,
+            20.. => Self::Poor,
+            _ => Self::VeryPoor,
+        }
+    }
+}
+
+labelled! {
+    /// What a peer has done that no peer should.
+    pub enum Misbehaviour {
+        /// It brought what does not verify, or a frame that cannot be read.
+        InvalidMessage => "invalid_message",
+        /// It sent or asked for more than its limits allow.
+        Spam => "spam",
+        /// It broke the protocol as no honest peer would.
+        ProtocolViolation => "protocol_violation",
+        /// It has signed what proves its malice to anybody.
+        MaliciousContent => "malicious_content",
+    }
+}
+
+labelled! {
+    /// Why a peer that has earned a ban is not banned.
+    pub enum WithheldReason {
+        /// As many of its group as may be are banned already.
+        GroupShare => "group_share",
+        /// It is a declared seed.
+        Seed => "seed",
+        /// It is a hub.
+        Hub => "hub",
+        /// It seals dockets.
+        Sealer => "sealer",
+        /// There are as many automatic bans as are kept.
+        Full => "full",
+    }
+}

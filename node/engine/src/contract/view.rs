@@ -1,6 +1,6 @@
 //! What an engine shows of itself.
 
-use crate::{LinkId, Micros};
+use crate::{LinkId, Micros, Rating};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
 use std::{net::SocketAddr, time::Duration};
@@ -96,6 +96,39 @@ pub struct BanView {
     pub by_policy: bool,
     /// Whether this node alone bans the peer.
     pub by_node: bool,
+}
+
+/// What this node thinks of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScoreView {
+    /// The peer.
+    pub peer: PeerId,
+    /// 0 to 100.
+    pub score: u8,
+    /// What that is called.
+    pub rating: Rating,
+    /// Links, dials and answers, 0 to 100.
+    pub reliability: u8,
+    /// Latency and throughput, 0 to 100.
+    pub performance: u8,
+    /// Messages and limits, 0 to 100.
+    pub behaviour: u8,
+    /// The shortest of the last hundred round trips.
+    pub shortest_round_trip: Option<Duration>,
+    /// Their mean.
+    pub mean_round_trip: Option<Duration>,
+    /// The longest of them.
+    pub longest_round_trip: Option<Duration>,
+    /// Of the last hundred requests, how many it answered, percent.
+    pub answered_percent: Option<u8>,
+    /// Outcomes that were as they should be.
+    pub successes: u32,
+    /// Outcomes that were not, since they were last reset.
+    pub failures: u32,
+    /// Bytes of messages that it was the first to bring.
+    pub delivered_bytes: u64,
+    /// When something was last heard of it.
+    pub last_seen: Micros,
 }
 
 /// A register that this node holds.

@@ -6,6 +6,7 @@ use crate::{
     bodies::{ChunkTaken, ChunkWanted, Served},
     frame::Frame,
     gossip::Candidate,
+    score::Outcome,
     timers::Timer,
 };
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -60,7 +61,9 @@ impl Engine {
     }
 
     pub(super) fn chunks_overdue(&mut self, turn: &mut Turn<'_>) {
-        self.fetches.leave_overdue(turn.now);
+        for link in self.fetches.leave_overdue(turn.now) {
+            self.outcome_of(link, Outcome::Unanswered);
+        }
         self.start_fetches(turn);
     }
 
@@ -96,6 +99,7 @@ impl Engine {
                 let Some(source) = self.fetches.retry(token) else { return };
                 if let Some(peer) = self.links.get(source).map(|link| link.peer) {
                     turn.out.event(Event::BadSignature { peer, origin: None });
+                    self.outcome(peer, Outcome::InvalidMessage);
                     self.close(turn, source, CloseReason::BadSignature);
                 }
             }

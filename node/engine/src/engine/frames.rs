@@ -88,7 +88,7 @@ impl Engine {
         if let Some(peer) = self.links.get(link).map(|link| link.peer) {
             turn.out.event(Event::MalformedFrame { peer });
         }
-        self.outcome_of(link, Outcome::ProtocolViolation);
+        self.outcome_of(link, Outcome::Malformed);
         self.close(turn, link, CloseReason::Malformed);
     }
 
@@ -97,7 +97,9 @@ impl Engine {
         if let Some(state) = self.links.get_mut(link)
             && (state.since.0..=turn.now.0).contains(&sent)
         {
-            state.round_trip = Some(Duration::from_micros(turn.now.0 - sent));
+            let round_trip = Duration::from_micros(turn.now.0 - sent);
+            state.round_trip = Some(round_trip);
+            self.outcome_of(link, Outcome::RoundTrip(round_trip));
         }
     }
 

@@ -9,6 +9,7 @@ use crate::{
     gossip::{Candidate, Offered, Path, Place, Standing},
     holdings::Stream,
     ranges::Ranges,
+    score::Outcome,
     timers::Timer,
 };
 use peerwright_ledger::{Entry, Message, MessageBody, TransactionId};
@@ -50,6 +51,7 @@ impl Engine {
             || self.is_judged(&stream, body);
         if is_known {
             self.counters.gossip.duplicates += 1;
+            self.outcome_of(link, Outcome::Duplicate);
             if let Some((id, _)) = announced(body) {
                 self.fetches.add_holder(&id, link);
             }
@@ -97,6 +99,7 @@ impl Engine {
         for link in &candidate.links {
             if let Some(peer) = self.links.get(*link).map(|link| link.peer) {
                 turn.out.event(Event::BadSignature { peer, origin: Some(body.origin) });
+                self.outcome(peer, Outcome::InvalidMessage);
                 self.close(turn, *link, CloseReason::BadSignature);
             }
         }
@@ -114,6 +117,9 @@ impl Engine {
             }
         };
         self.counters.gossip.delivered += u64::from(is_new);
+        if let Some(first) = candidate.links.first().filter(|_| is_new) {
+            self.outcome_of(*first, Outcome::FirstDelivery { bytes: message.encoded().len() });
+        }
         if !is_new || body.expires_at_micros <= turn.wall.0 {
             candidate.hops = None;
         }

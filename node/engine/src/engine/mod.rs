@@ -26,6 +26,7 @@ use crate::{
     outbox::Outbox,
     random::Random,
     ready::{Ready, Situation},
+    score::Scores,
     sync::Sync,
     timers::{Timer, Timers},
 };
@@ -54,6 +55,8 @@ pub struct Engine {
     limits: Option<PolicyLimits>,
     bans: Bans,
     links: Links,
+    scores: Scores,
+    told: score::Told,
     book: AddressBook,
     outbox: Outbox,
     /// Bodies of submitted transactions that are with the store.
@@ -117,6 +120,8 @@ impl Engine {
             limits: None,
             bans: Bans::default(),
             links: Links::default(),
+            scores: Scores::new(config.score),
+            told: score::Told::default(),
             book: AddressBook::new(Backoff::new(config.backoff_first, config.backoff_limit)),
             outbox: Outbox::new(config.key.clone(), config.incarnation),
             own_bodies: BTreeMap::new(),
@@ -156,6 +161,7 @@ impl Engine {
             Input::Frame { link, bytes } => self.frame(turn, link, bytes),
             Input::Policy(policy) => self.policy(turn, &policy),
             Input::LocalBans(bans) => self.local_bans(turn, &bans),
+            Input::ResetFailures { peer } => self.reset_failures(turn, &peer),
             Input::Submit { token, register, id, transaction } => self.submit(turn, token, register, id, transaction),
             Input::Verified { token, valid } => self.verified(turn, token, valid),
             Input::Appended { token, result } => self.appended(turn, token, result.is_ok()),
@@ -172,6 +178,7 @@ impl Engine {
 
     /// What may follow from any input.
     fn settle(&mut self, turn: &mut Turn<'_>) {
+        self.tell_scores(turn);
         self.start_append(turn);
         self.finish_draining(turn);
         self.look_ready(turn);

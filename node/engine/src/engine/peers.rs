@@ -7,6 +7,7 @@ use crate::{
     bans::Bans,
     bounds::{MAX_DIALS, SETTLED},
     links::{Admission, Link, Links, Offer},
+    score::Outcome,
     sync::LinkSync,
     timers::Timer,
 };
@@ -67,6 +68,7 @@ impl Engine {
             self.book.linked(turn.now, address, link, offer.peer);
         }
         turn.out.event(Event::PeerConnected { peer: offer.peer, link, outbound });
+        self.outcome(offer.peer, Outcome::Connected);
         self.timers.set(Timer::Link(link), turn.now + self.config.keepalive);
         self.sync.links.insert(link, LinkSync::new(turn.now + self.config.ready_timeout));
         self.beat(turn, link);
@@ -99,9 +101,9 @@ impl Engine {
         turn.out.push(Output::Close { link, reason });
         turn.out.event(Event::LinkClosed { peer: ended.peer, link, reason });
         self.counters.links.closed += 1;
-        if reason == CloseReason::Unreachable {
-            self.counters.links.unreachable += 1;
-        }
+        let is_silent = reason == CloseReason::Unreachable;
+        self.counters.links.unreachable += u64::from(is_silent);
+        self.outcome(ended.peer, if is_silent { Outcome::Silent } else { Outcome::Parted });
         self.link_ended(turn, link, &ended, false);
     }
 
@@ -109,6 +111,7 @@ impl Engine {
         let Some(ended) = self.links.remove(link) else { return };
         turn.out.event(Event::LinkLost { peer: ended.peer, link, reason });
         self.counters.links.lost += 1;
+        self.link_lost(ended.peer, reason);
         self.link_ended(turn, link, &ended, reason == DownReason::Duplicate);
     }
 
@@ -136,6 +139,8 @@ impl Engine {
             self.counters.links.dial_failures += 1;
             if reason == DialFailure::Banned {
                 self.counters.links.refused_banned += 1;
+            } else if let Some(peer) = self.book.peer_at(&address) {
+                self.outcome(peer, Outcome::ConnectFailed);
             }
             turn.out.event(Event::DialFailed { address, reason, failures });
         }

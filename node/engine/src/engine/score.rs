@@ -1,8 +1,21 @@
 //! What parts report of peers.
+//!
+//! A score changes at once. What follows from it waits until the input that caused it is dealt with, so that no part loses
+//! a link in the middle of its work.
 
-use super::Engine;
-use crate::{LinkId, score::Outcome};
+use super::{Engine, Turn};
+use crate::{
+    DownReason, Event, LinkId, Rating,
+    score::{Moved, Outcome},
+};
 use peerwright_secure::PeerId;
+
+/// What scores led to and was not told yet; emptied at the end of every input.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    discovered: Vec<PeerId>,
+    moved: Vec<(Moved, &'static str)>,
+}
 
 impl Engine {
     /// Reports what came of dealing with the peer of a live link.
@@ -13,5 +26,49 @@ impl Engine {
     }
 
     /// Reports what came of dealing with a peer.
-    pub(super) fn outcome(&mut self, _peer: PeerId, _outcome: Outcome) {}
+    pub(super) fn outcome(&mut self, peer: PeerId, outcome: Outcome) {
+        if !self.scores.knows(&peer) {
+            self.told.discovered.push(peer);
+        }
+        if let Some(moved) = self.scores.note(self.now, peer, outcome) {
+            self.told.moved.push((moved, outcome.label()));
+        }
+    }
+
+    /// What the end of a link says of its peer.
+    pub(super) fn link_lost(&mut self, peer: PeerId, reason: DownReason) {
+        let outcome = match reason {
+            DownReason::Broken | DownReason::Overload | DownReason::Expired => Outcome::LinkLost,
+            DownReason::Banned | DownReason::Duplicate | DownReason::Goodbye => Outcome::Parted,
+        };
+        self.outcome(peer, outcome);
+    }
+
+    /// Lets time work on the scores.
+    pub(super) fn sweep_scores(&mut self) {
+        let moved = self.scores.pass(self.now);
+        self.told.moved.extend(moved.into_iter().map(|moved| (moved, "time")));
+    }
+
+    /// Tells what scores led to.
+    pub(super) fn tell_scores(&mut self, turn: &mut Turn<'_>) {
+        for peer in self.told.discovered.drain(..) {
+            turn.out.event(Event::PeerDiscovered { peer });
+        }
+        for (Moved { peer, score }, cause) in self.told.moved.drain(..) {
+            turn.out.event(Event::ScoreChanged { peer, score, rating: Rating::of(score), cause });
+        }
+    }
+
+    pub(super) fn reset_failures(&mut self, turn: &mut Turn<'_>, peer: &PeerId) {
+        self.scores.reset_failures(peer);
+        self.book.unbanned(turn.now, peer);
+        self.redial(turn);
+    }
+
+    /// What this node thinks of a peer, 0 to 100; 50 when it knows nothing.
+    #[must_use]
+    pub fn score_of(&self, peer: &PeerId) -> u8 {
+        self.scores.of(self.now, peer)
+    }
 }

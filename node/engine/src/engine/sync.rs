@@ -8,7 +8,8 @@ use crate::{
     gossip::Path,
     holdings::Stream,
     ranges::Ranges,
-    sync::Overdue,
+    score::Outcome,
+    sync::{Overdue, PullAnswer},
     timers::Timer,
 };
 use bytes::Bytes;
@@ -127,7 +128,7 @@ impl Engine {
         let body = message.body();
         let deadline = turn.now + self.config.answer_timeout;
         let Some(sync) = self.sync.links.get_mut(&link) else { return };
-        if !sync.pulled(request, body, deadline) {
+        if !sync.pulled(request, body, message.encoded().len(), deadline) {
             return self.dropped(turn, "unrequested");
         }
         self.await_answers(link);
@@ -148,8 +149,13 @@ impl Engine {
     pub(super) fn pull_ended(&mut self, turn: &mut Turn<'_>, link: LinkId, request: u64) {
         let Some(sync) = self.sync.links.get_mut(&link) else { return };
         match sync.pull_ended(request) {
-            Some(true) => {}
-            Some(false) => self.counters.sync.pulls_failed += 1,
+            Some(PullAnswer { messages: 0, .. }) => {
+                self.counters.sync.pulls_failed += 1;
+                self.outcome_of(link, Outcome::Unanswered);
+            }
+            Some(PullAnswer { bytes, since, .. }) => {
+                self.outcome_of(link, Outcome::Answered { bytes, took: turn.now.since(since) });
+            }
             None => return,
         }
         // What this link was asked for and did not give is free for others.
@@ -178,7 +184,7 @@ impl Engine {
         }
         let on_their_way = self.sync.incoming.of_link(link);
         if on_their_way < PULL_LOW_WATER
-            && let Some((request, ranges)) = self.sync.next_pull(link, deadline)
+            && let Some((request, ranges)) = self.sync.next_pull(link, turn.now, deadline)
         {
             self.counters.sync.pulls += 1;
             self.send(turn, link, &Frame::Pull { request, ranges }, Class::Gossip);
@@ -202,6 +208,9 @@ impl Engine {
     pub(super) fn answers_overdue(&mut self, turn: &mut Turn<'_>, link: LinkId) {
         let Some(sync) = self.sync.links.get_mut(&link) else { return };
         let overdue = sync.take_overdue(turn.now);
+        for _ in &overdue {
+            self.outcome_of(link, Outcome::Unanswered);
+        }
         if overdue.contains(&Overdue::Pull) {
             self.counters.sync.pulls_failed += 1;
         }

@@ -58,6 +58,7 @@ impl Engine {
     fn sweep(&mut self, turn: &mut Turn<'_>) {
         self.seen.sweep(turn.wall);
         self.forget_unjudged(turn);
+        self.sweep_scores();
         self.timers.set(Timer::Sweep, turn.now + SWEEP_INTERVAL);
     }
 }

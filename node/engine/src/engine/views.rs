@@ -2,8 +2,8 @@
 
 use super::Engine;
 use crate::{
-    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, PeerView, Readiness, RegisterView, Statistics,
-    StoreStatistics, SubmitStatistics, SyncStatistics,
+    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, PeerView, Readiness, RegisterView, ScoreView,
+    Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,
 };
 use std::time::Duration;
 
@@ -56,6 +56,12 @@ impl Engine {
     pub fn peers(&self) -> Vec<PeerView> {
         let missing = |id| self.sync.links.get(&id).map_or(0, |sync| sync.wants.count());
         self.links.by_peer().map(|(id, link)| link.view(id, missing(id))).collect()
+    }
+
+    /// What this node thinks of the peers that it knows, ordered by peer id.
+    #[must_use]
+    pub fn scores(&self) -> Vec<ScoreView> {
+        self.scores.views(self.now)
     }
 
     /// Known addresses, ordered by socket.

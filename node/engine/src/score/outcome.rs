@@ -6,7 +6,7 @@ use std::time::Duration;
 /// decided in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// A dial led to a link.
+    /// A link to the peer is in use, whoever dialled.
     Connected,
     /// A dial came to nothing.
     ConnectFailed,
@@ -14,6 +14,8 @@ pub(crate) enum Outcome {
     LinkLost,
     /// A link was closed because nothing was heard on it.
     Silent,
+    /// A link ended because one of the two wished so, for no fault of the peer.
+    Parted,
     /// A keepalive was answered after this time.
     RoundTrip(Duration),
     /// The peer was the first to bring a message that verified.
@@ -34,8 +36,39 @@ pub(crate) enum Outcome {
     Unanswered,
     /// The peer passed on something that does not verify.
     InvalidMessage,
-    /// The peer sent a frame that cannot be read, or broke the protocol so that no honest peer would.
+    /// The peer sent a frame of a known kind that cannot be read. A defect of its version may do that, so this is not
+    /// yet a breach.
+    Malformed,
+    /// The peer broke the protocol as no version of an honest peer would.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no part has met one that a defect could not explain"))]
     ProtocolViolation,
-    /// The peer sent more than its limits allow.
+    /// The peer has signed what proves its malice to anybody.
+    #[cfg_attr(not(test), expect(dead_code, reason = "reported with the proofs of equivocation"))]
+    MaliciousContent,
+    /// The peer sent or asked for more than its limits allow.
+    #[cfg_attr(not(test), expect(dead_code, reason = "reported where requests are limited"))]
     LimitExceeded,
+}
+
+impl Outcome {
+    /// The outcome in one word.
+    pub(crate) const fn label(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::ConnectFailed => "connect_failed",
+            Self::LinkLost => "link_lost",
+            Self::Silent => "silent",
+            Self::Parted => "parted",
+            Self::RoundTrip(_) => "round_trip",
+            Self::FirstDelivery { .. } => "first_delivery",
+            Self::Duplicate => "duplicate",
+            Self::Answered { .. } => "answered",
+            Self::Unanswered => "unanswered",
+            Self::InvalidMessage => "invalid_message",
+            Self::Malformed => "malformed",
+            Self::ProtocolViolation => "protocol_violation",
+            Self::MaliciousContent => "malicious_content",
+            Self::LimitExceeded => "limit_exceeded",
+        }
+    }
 }

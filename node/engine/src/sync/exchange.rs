@@ -25,7 +25,20 @@ struct Pull {
     request: u64,
     ranges: Vec<MessageRange>,
     received: u64,
+    bytes: usize,
+    since: Micros,
     deadline: Micros,
+}
+
+/// What a peer gave for a pull.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PullAnswer {
+    /// How many messages.
+    pub messages: u64,
+    /// How long they are together.
+    pub bytes: usize,
+    /// When they were asked for.
+    pub since: Micros,
 }
 
 /// What a peer did not answer in time.
@@ -144,9 +157,10 @@ impl LinkSync {
     }
 
     /// Begins a pull and gives its number.
-    pub(crate) fn begin_pull(&mut self, ranges: Vec<MessageRange>, deadline: Micros) -> u64 {
+    pub(crate) fn begin_pull(&mut self, ranges: Vec<MessageRange>, now: Micros, deadline: Micros) -> u64 {
         self.last_request += 1;
-        self.pull = Some(Pull { request: self.last_request, ranges, received: 0, deadline });
+        let request = self.last_request;
+        self.pull = Some(Pull { request, ranges, received: 0, bytes: 0, since: now, deadline });
         self.last_request
     }
 
@@ -155,8 +169,8 @@ impl LinkSync {
         self.pull.as_ref().map_or(&[], |pull| &pull.ranges)
     }
 
-    /// A message came for a pull; says whether it was asked for.
-    pub(crate) fn pulled(&mut self, request: u64, message: &MessageBody, deadline: Micros) -> bool {
+    /// A message of this length came for a pull; says whether it was asked for.
+    pub(crate) fn pulled(&mut self, request: u64, message: &MessageBody, bytes: usize, deadline: Micros) -> bool {
         let (stream, number) = (Stream::of(message), message.register_sequence);
         let Some(pull) = self.pull.as_mut().filter(|pull| pull.request == request) else { return false };
         let is_asked_for = pull
@@ -165,19 +179,20 @@ impl LinkSync {
             .any(|range| Stream::of_range(range) == stream && (range.from..=range.to).contains(&number));
         if is_asked_for {
             pull.received += 1;
+            pull.bytes += bytes;
             pull.deadline = deadline;
         }
         is_asked_for
     }
 
     /// The peer has sent all it would for a pull. One that gave nothing ends the wish for its streams: the peer does not
-    /// hold what it advertised. Says whether it gave something; `None` for a pull that is not under way.
-    pub(crate) fn pull_ended(&mut self, request: u64) -> Option<bool> {
+    /// hold what it advertised. Says what it gave; `None` for a pull that is not under way.
+    pub(crate) fn pull_ended(&mut self, request: u64) -> Option<PullAnswer> {
         let pull = self.pull.take_if(|pull| pull.request == request)?;
         if pull.received == 0 {
             self.give_up(&pull.ranges);
         }
-        Some(pull.received > 0)
+        Some(PullAnswer { messages: pull.received, bytes: pull.bytes, since: pull.since })
     }
 
     /// What the peer has not answered by `now`. It is not wanted from this link any more; the next digest asks again.

@@ -27,7 +27,7 @@ mod incoming;
 mod tests;
 mod wants;
 
-pub(crate) use exchange::{LinkSync, Overdue};
+pub(crate) use exchange::{LinkSync, Overdue, PullAnswer};
 pub(crate) use gaps::Gaps;
 pub(crate) use incoming::Incoming;
 pub(crate) use wants::Wants;
@@ -67,14 +67,19 @@ impl Sync {
     }
 
     /// Begins the next pull of a link, if it may have one and wants something that is not on its way already.
-    pub(crate) fn next_pull(&mut self, link: LinkId, deadline: Micros) -> Option<(u64, Vec<MessageRange>)> {
+    pub(crate) fn next_pull(
+        &mut self,
+        link: LinkId,
+        now: Micros,
+        deadline: Micros,
+    ) -> Option<(u64, Vec<MessageRange>)> {
         if !self.links.get(&link)?.may_pull() {
             return None;
         }
         let elsewhere = self.asked_elsewhere(link);
         let sync = self.links.get_mut(&link)?;
         let ranges = sync.wants.choose(&elsewhere, &self.incoming);
-        if ranges.is_empty() { None } else { Some((sync.begin_pull(ranges.clone(), deadline), ranges)) }
+        if ranges.is_empty() { None } else { Some((sync.begin_pull(ranges.clone(), now, deadline), ranges)) }
     }
 
     /// Messages wanted from any link, each counted once.

@@ -1,4 +1,4 @@
-use super::{Gaps, Incoming, LinkSync, Overdue, Sync, Wants};
+use super::{Gaps, Incoming, LinkSync, Overdue, PullAnswer, Sync, Wants};
 use crate::{LinkId, MessageRange, Micros, bounds, frame::Cursor, holdings::Stream, ranges::Ranges};
 use bytes::Bytes;
 use peerwright_ledger::{Entry, MessageBody, RegisterId};
@@ -59,9 +59,9 @@ fn several_links_share_what_is_pulled() {
         want(&mut sync, link, 1, &[(1, 3_000)]);
     }
     assert_eq!(sync.missing(), 3_000, "each message is counted once");
-    assert_eq!(pairs(&sync.next_pull(LinkId(1), LATER).unwrap().1), [(1, 1_024)]);
-    assert_eq!(pairs(&sync.next_pull(LinkId(2), LATER).unwrap().1), [(1_025, 2_048)]);
-    assert!(sync.next_pull(LinkId(1), LATER).is_none(), "one pull is under way");
+    assert_eq!(pairs(&sync.next_pull(LinkId(1), NOW, LATER).unwrap().1), [(1, 1_024)]);
+    assert_eq!(pairs(&sync.next_pull(LinkId(2), NOW, LATER).unwrap().1), [(1_025, 2_048)]);
+    assert!(sync.next_pull(LinkId(1), NOW, LATER).is_none(), "one pull is under way");
 }
 
 #[test]
@@ -69,26 +69,26 @@ fn what_is_on_its_way_is_not_pulled() {
     let mut sync = with_links(1);
     want(&mut sync, 1, 1, &[(1, 5)]);
     sync.incoming.begin(stream(1), 3);
-    assert_eq!(pairs(&sync.next_pull(LinkId(1), LATER).unwrap().1), [(1, 2), (4, 5)]);
+    assert_eq!(pairs(&sync.next_pull(LinkId(1), NOW, LATER).unwrap().1), [(1, 2), (4, 5)]);
 }
 
 #[test]
 fn a_pull_that_gives_nothing_ends_the_wish_and_one_that_gives_something_does_not() {
     let mut sync = with_links(1);
     want(&mut sync, 1, 1, &[(1, 5)]);
-    let (request, _) = sync.next_pull(LinkId(1), LATER).unwrap();
+    let (request, _) = sync.next_pull(LinkId(1), NOW, LATER).unwrap();
     let link = sync.links.get_mut(&LinkId(1)).unwrap();
-    assert!(!link.pulled(request, &message(1, 6), LATER), "not asked for");
-    assert!(!link.pulled(request + 1, &message(1, 1), LATER), "for another pull");
-    assert!(link.pulled(request, &message(1, 1), LATER));
-    assert_eq!(link.pull_ended(request), Some(true));
+    assert!(!link.pulled(request, &message(1, 6), 10, LATER), "not asked for");
+    assert!(!link.pulled(request + 1, &message(1, 1), 10, LATER), "for another pull");
+    assert!(link.pulled(request, &message(1, 1), 10, LATER));
+    assert_eq!(link.pull_ended(request), Some(PullAnswer { messages: 1, bytes: 10, since: NOW }));
     sync.arrived(&stream(1), 1);
-    let (request, ranges) = sync.next_pull(LinkId(1), LATER).unwrap();
+    let (request, ranges) = sync.next_pull(LinkId(1), NOW, LATER).unwrap();
     assert_eq!(pairs(&ranges), [(2, 5)]);
     let link = sync.links.get_mut(&LinkId(1)).unwrap();
     assert_eq!(link.pull_ended(request + 1), None);
-    assert_eq!(link.pull_ended(request), Some(false));
-    assert!(sync.next_pull(LinkId(1), LATER).is_none());
+    assert_eq!(link.pull_ended(request).map(|answer| answer.messages), Some(0));
+    assert!(sync.next_pull(LinkId(1), NOW, LATER).is_none());
     assert_eq!(sync.missing(), 0);
 }
 
@@ -126,7 +126,7 @@ fn the_next_page_waits_while_too_much_is_wanted() {
 fn what_is_not_answered_is_given_up() {
     let mut sync = with_links(1);
     want(&mut sync, 1, 1, &[(1, 5)]);
-    sync.next_pull(LinkId(1), SOON).unwrap();
+    sync.next_pull(LinkId(1), NOW, SOON).unwrap();
     let link = sync.links.get_mut(&LinkId(1)).unwrap();
     link.digest_ended();
     link.differs(register(1));

@@ -1,0 +1,84 @@
+//! The scores of all peers that are known.
+
+use super::{INITIAL, Outcome, ScoreSettings, peer::PeerScore};
+use crate::{
+    Micros, ScoreView,
+    bounds::{FORGET_PEER, MAX_SCORED_PEERS},
+};
+use peerwright_secure::PeerId;
+use std::collections::BTreeMap;
+
+/// A score that moved by more than a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub peer: PeerId,
+    pub score: u8,
+}
+
+/// The scores. A peer without a link is kept for a day after it was last heard.
+#[derive(Debug)]
+pub(crate) struct Scores {
+    settings: ScoreSettings,
+    peers: BTreeMap<PeerId, PeerScore>,
+}
+
+impl Scores {
+    pub(crate) fn new(settings: ScoreSettings) -> Self {
+        Self { settings, peers: BTreeMap::new() }
+    }
+
+    /// Takes in an outcome.
+    pub(crate) fn note(&mut self, now: Micros, peer: PeerId, outcome: Outcome) -> Option<Moved> {
+        if !self.peers.contains_key(&peer) {
+            self.make_room();
+        }
+        let entry = self.peers.entry(peer).or_insert_with(|| PeerScore::new(now));
+        entry.note(now, outcome, &self.settings);
+        entry.tell(now, &self.settings).map(|score| Moved { peer, score })
+    }
+
+    /// Time has passed since the last call: whoever was linked was up. Gives the scores that moved.
+    pub(crate) fn pass(&mut self, now: Micros) -> Vec<Moved> {
+        self.peers.retain(|_, entry| entry.is_linked() || now.since(entry.last_seen()) < FORGET_PEER);
+        let settings = &self.settings;
+        let moved = self.peers.iter_mut().filter_map(|(peer, entry)| {
+            entry.pass(now);
+            entry.tell(now, settings).map(|score| Moved { peer: *peer, score })
+        });
+        moved.collect()
+    }
+
+    /// What a peer is worth.
+    pub(crate) fn of(&self, now: Micros, peer: &PeerId) -> u8 {
+        self.peers.get(peer).map_or(INITIAL, |entry| entry.score(now, &self.settings))
+    }
+
+    /// Whether something is known of a peer.
+    pub(crate) fn knows(&self, peer: &PeerId) -> bool {
+        self.peers.contains_key(peer)
+    }
+
+    /// All, by peer id.
+    pub(crate) fn views(&self, now: Micros) -> Vec<ScoreView> {
+        self.peers.iter().map(|(peer, entry)| entry.view(*peer, now, &self.settings)).collect()
+    }
+
+    /// Forgets the failures that were counted of a peer. Its samples stay.
+    pub(crate) fn reset_failures(&mut self, peer: &PeerId) {
+        if let Some(entry) = self.peers.get_mut(peer) {
+            entry.reset_failures();
+        }
+    }
+
+    /// The peer without a link that was not heard for longest makes room for another.
+    fn make_room(&mut self) {
+        if self.peers.len() < MAX_SCORED_PEERS {
+            return;
+        }
+        let unlinked = self.peers.iter().filter(|(_, entry)| !entry.is_linked());
+        let oldest = unlinked.min_by_key(|(_, entry)| entry.last_seen()).or_else(|| self.peers.iter().next());
+        if let Some(peer) = oldest.map(|(peer, _)| *peer) {
+            self.peers.remove(&peer);
+        }
+    }
+}
