@@ -24,6 +24,10 @@ pub struct Settings {
     #[arg(long, env = "PEERWRIGHT_WATCH_NAMESPACES", default_value = "", hide_default_value = true)]
     pub watch_namespaces: Namespaces,
 
+    /// DNS domain of the cluster, as in `<service>.<namespace>.svc.<domain>`.
+    #[arg(long, env = "PEERWRIGHT_CLUSTER_DOMAIN", default_value = "cluster.local", value_parser = domain)]
+    pub cluster_domain: String,
+
     /// Where nodes ask for certificates and listen for snapshots (gRPC over TLS).
     #[arg(long, env = "PEERWRIGHT_LISTEN_NODES", default_value = "0.0.0.0:9443")]
     pub listen_nodes: SocketAddr,
@@ -32,13 +36,26 @@ pub struct Settings {
     #[arg(long, env = "PEERWRIGHT_LISTEN_PROBES", default_value = "0.0.0.0:8080")]
     pub listen_probes: SocketAddr,
 
-    /// What to log: a level, or a list such as `info,peerwright_operator=debug`.
-    #[arg(long, env = "PEERWRIGHT_LOG", default_value = "info")]
+    /// What to log: a level, or a list such as `info,peerwright_operator=debug`. By default without a line for each
+    /// reconciliation.
+    #[arg(long, env = "PEERWRIGHT_LOG", default_value = "info,kube_runtime=warn")]
     pub log: String,
 
     /// How to log.
     #[arg(long, env = "PEERWRIGHT_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+}
+
+/// A DNS domain without the final dot.
+fn domain(text: &str) -> Result<String, String> {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let is_domain = text.len() <= 128 && text.split('.').all(is_label);
+    is_domain.then(|| text.to_owned()).ok_or_else(|| "write a lower-case DNS domain such as `cluster.local`".to_owned())
 }
 
 /// How log lines are written.
@@ -114,6 +131,15 @@ mod tests {
     fn a_wrong_namespace_is_named_in_the_message() {
         let message = parse(&["--watch-namespaces", "a,Not_One"]).unwrap_err().to_string();
         assert!(message.contains("Not_One"), "{message}");
+    }
+
+    #[test]
+    fn the_cluster_domain_is_a_domain() {
+        assert_eq!(parse(&[]).unwrap().cluster_domain, "cluster.local");
+        assert_eq!(parse(&["--cluster-domain", "k8s.example"]).unwrap().cluster_domain, "k8s.example");
+        for wrong in ["", ".", "cluster.local.", "Cluster.Local", "a b", "-a.b"] {
+            assert!(parse(&["--cluster-domain", wrong]).is_err(), "{wrong}");
+        }
     }
 
     #[test]

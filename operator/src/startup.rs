@@ -25,7 +25,7 @@ use crate::{
     identity::{Authorities, InstallRoot, InstallRootError, Members, Networks},
     leadership::{Leadership, campaign},
     metrics::Metrics,
-    nodes::{Listener, NodeMetrics, NodeRegistry, NodeService},
+    nodes::{Duty, Listener, NodeMetrics, NodeRegistry, NodeService},
     policy::{Publisher, SnapshotFeeds, TokenIssuers},
     settings::Settings,
 };
@@ -166,8 +166,13 @@ fn parts(
         Arc::clone(&networks),
         Arc::clone(&members),
         leadership.clone(),
+        &settings.cluster_domain,
     );
-    let install = Install { namespace: settings.namespace.clone(), install_root_sha256: install_root.sha256() };
+    let install = Install {
+        namespace: settings.namespace.clone(),
+        cluster_domain: settings.cluster_domain.clone(),
+        install_root_sha256: install_root.sha256(),
+    };
     let install_root_pem = install_root.root_pem().to_owned();
     let publisher =
         Publisher::new(client.clone(), install_root, Arc::clone(&members), Arc::clone(&feeds), leadership.clone());
@@ -186,6 +191,7 @@ fn parts(
         authorities: Arc::new(authorities),
         members,
         registry: Arc::new(NodeRegistry::default()),
+        duty: Duty::new(leadership.clone()),
         publisher: Arc::new(publisher),
         feeds,
         tokens,
@@ -212,10 +218,11 @@ async fn serve_nodes(
         Arc::clone(&parts.members),
         Arc::clone(&parts.feeds),
         Arc::clone(&parts.registry),
-        base.leadership.clone(),
+        parts.duty.clone(),
         base.metrics.register_more(NodeMetrics::register),
     );
-    let listener = Listener::new(socket, service, install_root, base.settings.namespace.clone());
+    let own = (base.settings.namespace.as_str(), base.settings.cluster_domain.as_str());
+    let listener = Listener::new(socket, service, install_root, own);
     let stop = base.stop.child_token();
     tasks.spawn(async move { Ok(listener.serve(stop).await?) });
     base.health.set("node service", None);

@@ -9,7 +9,7 @@
 //!
 //! There is no watch of Secrets.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{borrow::Cow, collections::BTreeSet, fmt::Debug, sync::Arc};
 
 use futures::future::{BoxFuture, FutureExt, join_all};
 use k8s_openapi::api::{
@@ -91,26 +91,35 @@ impl Caches {
 
     /// Returns once every cache has had its first complete list; `waiting` hears what is still missing.
     pub async fn filled(&self, waiting: impl Fn(&str)) {
-        waiting("peernetworks");
-        self.networks.filled().await;
-        waiting("peerbans");
-        self.bans.filled().await;
-        waiting("registersubscriptions");
-        self.subscriptions.filled().await;
-        waiting("statefulsets");
-        self.stateful_sets.filled().await;
-        waiting("pods");
-        self.pods.filled().await;
-        waiting("services");
-        self.services.filled().await;
-        waiting("serviceaccounts");
-        self.service_accounts.filled().await;
-        waiting("configmaps");
-        self.config_maps.filled().await;
-        waiting("poddisruptionbudgets");
-        self.disruption_budgets.filled().await;
-        waiting("networkpolicies");
-        self.network_policies.filled().await;
+        for (resource, filled) in self.all() {
+            waiting(&resource);
+            filled.await;
+        }
+    }
+
+    /// Every cache's resource, and its first complete list.
+    fn all(&self) -> [(Cow<'static, str>, BoxFuture<'_, ()>); 10] {
+        [
+            filling(&self.networks),
+            filling(&self.bans),
+            filling(&self.subscriptions),
+            filling(&self.stateful_sets),
+            filling(&self.pods),
+            filling(&self.services),
+            filling(&self.service_accounts),
+            filling(&self.config_maps),
+            filling(&self.disruption_budgets),
+            filling(&self.network_policies),
+        ]
+    }
+
+    /// UIDs of the objects that people write: networks, bans and subscriptions.
+    #[must_use]
+    pub fn own_uids(&self) -> BTreeSet<String> {
+        fn uids<K: Resource<DynamicType = ()> + Clone + Debug>(cache: &Cache<K>) -> impl Iterator<Item = String> {
+            cache.select(|_| true).into_iter().filter_map(|object| object.uid())
+        }
+        uids(&self.networks).chain(uids(&self.bans)).chain(uids(&self.subscriptions)).collect()
     }
 
     /// The network under this key, if there is one that can be read.
@@ -228,6 +237,14 @@ fn pod_changed(triggers: &Triggers, change: Change<'_, Pod>) {
         triggers.reach.fire(network.clone());
         triggers.networks.fire(network);
     }
+}
+
+/// The resource that a cache holds, and its first complete list.
+fn filling<K>(cache: &Cache<K>) -> (Cow<'static, str>, BoxFuture<'_, ()>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync,
+{
+    (K::plural(&()), cache.filled().boxed())
 }
 
 fn network_of<K: Resource<DynamicType = ()>>(child: &K) -> Option<ObjectKey> {

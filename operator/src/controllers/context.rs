@@ -14,7 +14,7 @@ use crate::{
     events::Events,
     identity::{Authorities, Members, unix_now},
     metrics::Metrics,
-    nodes::NodeRegistry,
+    nodes::{Duty, NodeRegistry},
     policy::{Publisher, SnapshotFeeds, TokenIssuers},
     settings::Namespaces,
 };
@@ -38,6 +38,8 @@ pub struct Parts {
     pub members: Arc<Members>,
     /// What the nodes say.
     pub registry: Arc<NodeRegistry>,
+    /// Whether nodes are answered.
+    pub duty: Duty,
     /// Publishes snapshots.
     pub publisher: Arc<Publisher>,
     /// The snapshots in force.
@@ -129,17 +131,27 @@ impl Context {
         K: Resource<DynamicType = ()> + Clone,
     {
         let invalid = match object {
-            Decoded::Valid(object) => return Some(Arc::clone(object)),
+            Decoded::Valid(object) => {
+                self.told_unreadable().remove(&object.uid().unwrap_or_default());
+                return Some(Arc::clone(object));
+            }
             Decoded::Invalid(invalid) => invalid,
         };
         let (uid, generation) = (object.uid().unwrap_or_default(), object.meta().generation);
-        let told = self.told_unreadable.lock().unwrap_or_else(PoisonError::into_inner).insert(uid, generation);
+        let told = self.told_unreadable().insert(uid, generation);
         if told != Some(generation) {
+            // Rare enough to look at all: what is kept is never more than what exists.
+            let existing = self.parts.caches.own_uids();
+            self.told_unreadable().retain(|uid, _| existing.contains(uid));
             let note = format!("This object cannot be read by this operator and is left alone: {}", invalid.error);
             tracing::warn!(kind = %K::kind(&()), object = %ObjectKey::of(object), error = invalid.error, "unreadable object");
             self.parts.events.tell(object, EventType::Warning, "Unreadable", "Read", note).await;
         }
         None
+    }
+
+    fn told_unreadable(&self) -> std::sync::MutexGuard<'_, HashMap<String, Option<i64>>> {
+        self.told_unreadable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn evicted(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {

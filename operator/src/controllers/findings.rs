@@ -6,7 +6,7 @@ use std::{
 };
 
 use peerwright_snapshot::Version;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use crate::policy::{BanSource, BanVerdict, Published, SubscriptionVerdict};
 
@@ -32,7 +32,7 @@ pub struct Finding {
     pub policy_problem: Option<Problem>,
     /// What became of each ban.
     pub bans: BTreeMap<BanSource, BanFinding>,
-    /// What became of each subscription, by name.
+    /// What became of each subscription, by UID: another one may have taken its name since.
     pub subscriptions: BTreeMap<String, SubscriptionVerdict>,
     /// The snapshot in force.
     pub published: Option<Arc<Published>>,
@@ -82,6 +82,7 @@ impl Finding {
 #[derive(Debug, Default)]
 pub struct Findings {
     by_network: Mutex<HashMap<String, Arc<Finding>>>,
+    changes: watch::Sender<()>,
 }
 
 impl Findings {
@@ -93,12 +94,22 @@ impl Findings {
 
     /// Replaces what was found; gives what was found before.
     pub fn put(&self, network_uid: &str, finding: Arc<Finding>) -> Option<Arc<Finding>> {
-        self.lock().insert(network_uid.to_owned(), finding)
+        let before = self.lock().insert(network_uid.to_owned(), finding);
+        self.changes.send_replace(());
+        before
     }
 
     /// Forgets a network that is gone.
     pub fn forget(&self, network_uid: &str) {
         self.lock().remove(network_uid);
+        self.changes.send_replace(());
+    }
+
+    /// Returns once `enough` says so of what was found, looking whenever that changes.
+    pub async fn wait_until(&self, enough: impl Fn(&HashMap<String, Arc<Finding>>) -> bool) {
+        let mut changes = self.changes.subscribe();
+        // The sender lives as long as this does: waiting cannot fail.
+        while !enough(&self.lock()) && changes.changed().await.is_ok() {}
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Finding>>> {
@@ -108,6 +119,7 @@ impl Findings {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
     use peerwright_secure::PeerId;
     use peerwright_snapshot::{Ban, Content, Snapshot};
 
@@ -115,6 +127,18 @@ mod tests {
 
     fn peer(n: u8) -> PeerId {
         PeerId::from_bytes([n; 32])
+    }
+
+    #[tokio::test]
+    async fn who_waits_sees_every_change() {
+        let findings = Findings::default();
+        let mut waiting = std::pin::pin!(findings.wait_until(|found| found.len() == 1 && found.contains_key("b")));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        findings.put("a", Arc::default());
+        findings.put("b", Arc::default());
+        assert!(waiting.as_mut().now_or_never().is_none());
+        findings.forget("a");
+        assert!(waiting.as_mut().now_or_never().is_some());
     }
 
     fn finding(revision: u64, contained: &[u8], accepted: &[u8]) -> Finding {

@@ -12,6 +12,7 @@
 mod ban;
 pub mod caches;
 mod context;
+mod custody;
 mod departed;
 mod error;
 pub mod findings;

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{ResourceExt, runtime::controller::Action};
-use peerwright_crds::{PeerBan, PeerNetwork};
+use peerwright_crds::{PeerBan, PeerNetwork, RegisterSubscription};
 use tokio::time::Instant;
 
 use super::{
@@ -22,8 +22,12 @@ use crate::{
     policy::{BanSource, Compiled, Inputs, Publication, PublishError, Published, Request, TokenIssuer, compile},
 };
 
-/// The bans that a snapshot was compiled from.
-type Bans = Vec<Arc<PeerBan>>;
+/// What a snapshot was compiled into, and the objects that it was compiled from.
+struct Judged {
+    compiled: Compiled,
+    bans: Vec<Arc<PeerBan>>,
+    subscriptions: Vec<Arc<RegisterSubscription>>,
+}
 
 /// How soon a trust ConfigMap that could not be written is tried again.
 const SOON: Duration = Duration::from_secs(5);
@@ -87,9 +91,9 @@ impl Pass<'_> {
             again = finding.policy_problem.as_ref().map(|_| SOON);
         }
         match self.publish(authority.as_deref()).await {
-            Ok((compiled, bans, publication)) => {
-                again = [again, self.next_look(&compiled, &publication)].into_iter().flatten().min();
-                finding.take(compiled, &bans, publication.published());
+            Ok((judged, publication)) => {
+                again = [again, self.next_look(&judged.compiled, &publication)].into_iter().flatten().min();
+                finding.take(judged, publication.published());
             }
             Err(error) => {
                 let permanent = matches!(error, PublishError::NameCollision(_) | PublishError::Unsignable(_));
@@ -131,7 +135,7 @@ impl Pass<'_> {
         Ok(problem)
     }
 
-    async fn publish(&self, authority: Option<&Authority>) -> Result<(Compiled, Bans, Publication), PublishError> {
+    async fn publish(&self, authority: Option<&Authority>) -> Result<(Judged, Publication), PublishError> {
         let parts = &self.context.parts;
         let observed = self.observed_snapshot();
         let in_force = parts.publisher.in_force(self.network, observed.as_deref()).await?;
@@ -151,9 +155,10 @@ impl Pass<'_> {
         let tokens = parts.tokens.current().or(told);
         let none = BTreeMap::new();
         let bans = parts.caches.bans_of(&self.key);
+        let subscriptions = parts.caches.subscriptions_of(&self.key);
         let compiled = compile(&Inputs {
             network: self.network,
-            subscriptions: &parts.caches.subscriptions_of(&self.key),
+            subscriptions: &subscriptions,
             bans: &bans,
             members: &members,
             trust: &trust,
@@ -169,7 +174,7 @@ impl Pass<'_> {
             acknowledged,
         };
         let publication = parts.publisher.publish(request).await?;
-        Ok((compiled, bans, publication))
+        Ok((Judged { compiled, bans, subscriptions }, publication))
     }
 
     /// resourceVersion of the snapshot's ConfigMap as the watch shows it.
@@ -229,7 +234,8 @@ fn unless_not_leading(error: ReconcileError) -> Result<ReconcileError, Reconcile
 
 impl Finding {
     /// Takes over what a compilation and its publication brought.
-    fn take(&mut self, compiled: Compiled, bans: &[Arc<PeerBan>], published: &Arc<Published>) {
+    fn take(&mut self, judged: Judged, published: &Arc<Published>) {
+        let Judged { compiled, bans, subscriptions } = judged;
         let uids: BTreeMap<String, Option<String>> = bans.iter().map(|ban| (ban.name_any(), ban.uid())).collect();
         let judged = compiled.bans.into_iter().map(|(source, verdict)| {
             let of = match &source {
@@ -239,7 +245,10 @@ impl Finding {
             (source, BanFinding { of, verdict, contained_since: None })
         });
         self.bans = judged.collect();
-        self.subscriptions = compiled.subscriptions;
+        let of = |subscription: &Arc<RegisterSubscription>| {
+            Some((subscription.uid()?, *compiled.subscriptions.get(&subscription.name_any())?))
+        };
+        self.subscriptions = subscriptions.iter().filter_map(of).collect();
         self.published = Some(Arc::clone(published));
     }
 
@@ -249,5 +258,43 @@ impl Finding {
         self.bans.clone_from(&before.bans);
         self.subscriptions.clone_from(&before.subscriptions);
         self.published.clone_from(&before.published);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use peerwright_snapshot::{Content, Snapshot};
+
+    use super::*;
+    use crate::policy::SubscriptionVerdict;
+
+    fn subscription(name: &str, uid: &str) -> Arc<RegisterSubscription> {
+        let written = serde_json::json!({
+            "metadata": { "name": name, "namespace": "shop", "uid": uid },
+            "spec": { "networkRef": { "name": "demo" }, "registerId": "00".repeat(16), "mode": "FullReplica" },
+        });
+        Arc::new(serde_json::from_value(written).unwrap())
+    }
+
+    #[test]
+    fn a_verdict_belongs_to_the_subscription_and_not_to_whoever_takes_its_name() {
+        let verdict = SubscriptionVerdict::Accepted { register: [0; 16] };
+        let compiled = Compiled {
+            content: Content::default(),
+            bans: BTreeMap::new(),
+            subscriptions: [("orders".to_owned(), verdict)].into(),
+            next_expiry: None,
+        };
+        let subscriptions = vec![subscription("orders", "first")];
+        let snapshot = Snapshot { network_uid: "uid".into(), epoch: 1, revision: 1, content: Content::default() };
+        let published =
+            Published { snapshot, digest: [0; 32], content_digest: [0; 32], bytes: bytes::Bytes::default() };
+        let mut finding = Finding::default();
+
+        finding.take(Judged { compiled, bans: Vec::new(), subscriptions }, &Arc::new(published));
+
+        assert_eq!(finding.subscriptions, [("first".to_owned(), verdict)].into());
     }
 }

@@ -53,6 +53,8 @@ pub struct Reached {
     pub acknowledged: Option<Version>,
     /// End of its certificate, Unix seconds.
     pub certificate_not_after: Option<i64>,
+    /// What it waits for until it is Ready, in one word of its own; empty when nothing, or when nothing is known.
+    pub waits_for: String,
     /// Registers of which it holds all that its reachable members advertised.
     pub synced: BTreeSet<[u8; 16]>,
     /// Since when it has been silent.
@@ -105,6 +107,7 @@ impl Reach {
                 banned: node.banned,
                 acknowledged: report.and_then(|report| report.acknowledged),
                 certificate_not_after: report.map(|report| report.certificate_not_after),
+                waits_for: report.map_or_else(String::new, |report| report.waits_for.clone()),
                 synced: synced.into_iter().flatten().collect(),
                 silent_since: (!connected).then_some(silent_since),
                 heard_since: connected.then_some(heard_since),

@@ -30,13 +30,13 @@ pub(super) fn reconcile(object: Arc<Decoded<RegisterSubscription>>, context: Arc
         let network = parts.caches.network(&key);
         let uid = network.as_ref().and_then(|network| network.uid()).unwrap_or_default();
         let (finding, reach) = (context.findings.get(&uid), context.reaches.get(&uid));
-        let name = subscription.name_any();
+        let own = subscription.uid().unwrap_or_default();
         let rivals = parts.caches.subscriptions_of(&key);
         let assessed = assess(&Facts {
             subscription: &subscription,
             network_exists: network.is_some(),
             winner: winner(&subscription, &rivals),
-            verdict: finding.as_deref().and_then(|finding| finding.subscriptions.get(&name)).copied(),
+            verdict: finding.as_deref().and_then(|finding| finding.subscriptions.get(&own)).copied(),
             problem: finding.as_deref().and_then(|finding| finding.policy_problem.as_ref()),
             published_at: finding.as_deref().and_then(|finding| finding.published_at),
             reach: reach.as_deref(),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
-use kube::Client;
+use kube::{Client, Resource, ResourceExt};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -11,11 +11,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, Parts, ban, departed, network, policy, reach, run::Controller, subscription};
+use super::{Context, Parts, ban, custody, departed, network, policy, reach, run::Controller, subscription};
 use crate::{leadership::Leadership, policy::TokenIssuer};
 
 /// How long the controllers have to end what they have begun. Longer than any one call.
 const WIND_UP: Duration = Duration::from_secs(4);
+/// How long a term looks at every network before it answers nodes; one that is slower does not hold up the others.
+const FIRST_LOOK: Duration = Duration::from_secs(15);
 /// How long a term waits for the keys of the cluster's tokens before it begins without.
 const TOKENS: Duration = Duration::from_secs(5);
 
@@ -45,7 +47,10 @@ pub async fn lead(parts: Parts, client: Client, leadership: Leadership, stop: Ca
             tracing::warn!("controllers did not end in time and are dropped");
             tasks.shutdown().await;
         }
+        // Networks may go while another replica leads: what this one knows is over.
         parts.feeds.suspend();
+        parts.authorities.suspend();
+        parts.registry.clear();
         for network in parts.caches.networks.select(|_| true) {
             parts.metrics.forget(&crate::cache::ObjectKey::of(network.as_ref()));
         }
@@ -97,7 +102,9 @@ async fn begin(parts: Parts, client: Client, term: &CancellationToken) -> JoinSe
     run(children.run(Arc::clone(&context), term.clone()).boxed());
     run(bans.run(Arc::clone(&context), term.clone()).boxed());
     run(subscriptions.run(Arc::clone(&context), term.clone()).boxed());
+    run(until(term, answer_nodes(Arc::clone(&context))));
     run(until(term, reach::follow(Arc::clone(&context))));
+    run(until(term, custody::follow(Arc::clone(&context))));
     run(until(term, departed::follow(Arc::clone(&context), client)));
     run(until(term, follow_tokens(Arc::clone(&context), tokens)));
     tasks
@@ -106,6 +113,20 @@ async fn begin(parts: Parts, client: Client, term: &CancellationToken) -> JoinSe
 fn until(term: &CancellationToken, task: impl Future<Output = ()> + Send + 'static) -> BoxFuture<'static, ()> {
     let term = term.clone();
     async move { term.run_until_cancelled(task).map(drop).await }.boxed()
+}
+
+/// Answers nodes once every network was looked at: before, its members would be strangers here.
+async fn answer_nodes(context: Arc<Context>) {
+    let looked_at = context.findings.wait_until(|findings| {
+        let networks = context.parts.caches.networks.select(|network| network.valid().is_some());
+        let mut present = networks.iter().filter(|network| network.meta().deletion_timestamp.is_none());
+        present.all(|network| findings.contains_key(&network.uid().unwrap_or_default()))
+    });
+    if timeout(FIRST_LOOK, looked_at).await.is_err() {
+        tracing::warn!("not every network could be looked at: members of those hear that they are unknown");
+    }
+    let _on_duty = context.parts.duty.begin();
+    std::future::pending::<()>().await;
 }
 
 /// Compiles every network anew when the keys of the cluster's tokens change.

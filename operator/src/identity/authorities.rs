@@ -4,7 +4,10 @@
 //! fingerprint is one that was made just before a crash, and is adopted; a recorded fingerprint without its Secret is a
 //! lost key, which nobody replaces silently: every node of the network trusts only the old one.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
@@ -93,10 +96,11 @@ pub struct Authorities {
     networks: Arc<Networks>,
     members: Arc<Members>,
     leadership: Leadership,
+    cluster_domain: String,
 }
 
 impl Authorities {
-    /// Authorities kept in `namespace`, the operator's own. What [`ensure`](Self::ensure) finds goes to `networks`.
+    /// Authorities kept in `namespace`, the operator's own; leaves name nodes in `cluster_domain`. What [`ensure`](Self::ensure) finds goes to `networks`.
     #[must_use]
     pub fn new(
         client: Client,
@@ -104,8 +108,17 @@ impl Authorities {
         networks: Arc<Networks>,
         members: Arc<Members>,
         leadership: Leadership,
+        cluster_domain: &str,
     ) -> Self {
-        Self { secrets: Api::namespaced(client.clone(), namespace), client, networks, members, leadership }
+        let cluster_domain = cluster_domain.to_owned();
+        Self {
+            secrets: Api::namespaced(client.clone(), namespace),
+            client,
+            networks,
+            members,
+            leadership,
+            cluster_domain,
+        }
     }
 
     /// Gives the network's authority, made now if there never was one, and lets nodes join by the network's facts of
@@ -115,12 +128,15 @@ impl Authorities {
     /// # Errors
     /// When the key is lost ([`AuthorityError::is_permanent`]) or the API server does not answer.
     pub async fn ensure(&self, network: &PeerNetwork) -> Result<Arc<Authority>, AuthorityError> {
-        let facts = NetworkFacts::from(network);
+        let facts = NetworkFacts::new(network, &self.cluster_domain);
         let recorded = network.status.as_ref().and_then(|status| status.identity.as_ref()?.ca_fingerprint.as_deref());
         let secret = secret_name(&facts.key.uid);
         let authority = match self.networks.get(&facts.key.uid) {
-            Some(known) => known.authority.clone(),
-            None => Arc::new(self.load_or_create(&facts.key, &secret, recorded.is_some()).await?),
+            Some(known) if !known.key_lost => known.authority.clone(),
+            known => {
+                let had_one = recorded.is_some() || known.is_some();
+                Arc::new(self.load_or_create(&facts.key, &secret, had_one).await?)
+            }
         };
         if recorded.is_some_and(|recorded| recorded != authority.fingerprint()) {
             self.networks.remove(&facts.key.uid);
@@ -134,12 +150,12 @@ impl Authorities {
         &self,
         network: &NetworkKey,
         secret: &str,
-        recorded: bool,
+        had_one: bool,
     ) -> Result<Authority, AuthorityError> {
         if let Some(found) = read(self.secrets.get_opt(secret)).await? {
             return restore(&found, secret);
         }
-        if recorded {
+        if had_one {
             return Err(AuthorityError::KeyLost { secret: secret.to_owned() });
         }
         let made = Authority::generate(&network.uid)?;
@@ -151,6 +167,36 @@ impl Authorities {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Looks whether the Secrets of the known networks are still there, in one call while they are, and gives the
+    /// networks whose Secret is newly gone. Of those, [`ensure`](Self::ensure) says that the key is lost until it is
+    /// restored; their members stay known, so that bans reach them, and no leaf is issued.
+    ///
+    /// # Errors
+    /// When the API server does not answer: then nothing is known to be lost.
+    pub async fn find_lost(&self) -> Result<Vec<NetworkKey>, AuthorityError> {
+        let held = self.networks.in_custody();
+        if held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stored = read(self.secrets.list_metadata(&networks_secrets())).await?;
+        let stored: BTreeSet<String> = stored.items.iter().map(ResourceExt::name_any).collect();
+        let mut lost = Vec::new();
+        for network in held {
+            let secret = secret_name(&network.uid);
+            // One whose label was taken away is asked for by its name.
+            let is_there = stored.contains(&secret) || read(self.secrets.get_metadata_opt(&secret)).await?.is_some();
+            if !is_there && self.networks.lose_key(&network.uid) {
+                lost.push(network);
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Forgets, in memory alone, what this replica knows: its term is over.
+    pub fn suspend(&self) {
+        self.networks.clear();
     }
 
     /// Deletes what a network that is gone left behind: the member table, then the authority's Secret, by which
@@ -175,8 +221,7 @@ impl Authorities {
     /// # Errors
     /// When the API server does not answer; what was forgotten until then stays forgotten.
     pub async fn forget_orphans(&self, watches: impl Fn(&str) -> bool) -> Result<Vec<NetworkKey>, AuthorityError> {
-        let selector = ListParams::default().labels(&format!("{KIND_LABEL}={KIND_VALUE}"));
-        let stored = read(self.secrets.list_metadata(&selector)).await?;
+        let stored = read(self.secrets.list_metadata(&networks_secrets())).await?;
         let mut forgotten = Vec::new();
         for secret in &stored.items {
             let entry = |map: &BTreeMap<String, String>, key: &str| map.get(key).cloned();
@@ -199,6 +244,11 @@ impl Authorities {
         }
         Ok(forgotten)
     }
+}
+
+/// The Secrets of all networks' authorities.
+fn networks_secrets() -> ListParams {
+    ListParams::default().labels(&format!("{KIND_LABEL}={KIND_VALUE}"))
 }
 
 fn secret_name(network_uid: &str) -> String {

@@ -11,7 +11,7 @@ const SECRET: &str = "/api/v1/namespaces/peerwright-system/secrets/ca-demo-uid";
 fn authorities(api: &FakeApi) -> Authorities {
     let (client, leadership) = (api.client(), Leadership::held_for(Duration::from_secs(60)));
     let members = Arc::new(Members::new(client.clone(), "peerwright-system", leadership.clone()));
-    Authorities::new(client, "peerwright-system", Arc::default(), members, leadership)
+    Authorities::new(client, "peerwright-system", Arc::default(), members, leadership, "cluster.local")
 }
 
 fn recorded(fingerprint: &str) -> PeerNetwork {
@@ -32,6 +32,20 @@ async fn authority_is_made_once_and_then_kept_in_memory() {
 
     assert_eq!(first.fingerprint(), again.fingerprint());
     assert_eq!(api.calls(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn regained_leadership_knows_no_network_that_went_meanwhile() {
+    let api = FakeApi::default();
+    let authorities = authorities(&api);
+    let made = authorities.ensure(&network("demo", 3)).await.expect("made");
+    let known = authorities.networks.get("demo-uid").expect("known");
+
+    authorities.suspend();
+
+    assert!(known.gone().is_cancelled() && authorities.networks.get("demo-uid").is_none());
+    let again = authorities.ensure(&network("demo", 3)).await.expect("read anew");
+    assert_eq!(again.fingerprint(), made.fingerprint());
 }
 
 #[tokio::test]
@@ -65,6 +79,41 @@ async fn replaced_secret_is_not_used() {
 
     assert!(matches!(refused, AuthorityError::KeyReplaced { .. }), "{refused}");
     assert!(fresh.networks.get("demo-uid").is_none(), "nobody is certified");
+}
+
+#[tokio::test]
+async fn secret_that_goes_while_the_operator_runs_is_a_lost_key_until_it_is_restored() {
+    let api = FakeApi::default();
+    let authorities = authorities(&api);
+    let made = authorities.ensure(&network("demo", 3)).await.expect("made");
+    assert_eq!(authorities.find_lost().await.expect("asked"), []);
+    let secret = api.get(SECRET).expect("stored");
+    api.remove(SECRET);
+
+    let lost = authorities.find_lost().await.expect("asked");
+    assert_eq!(lost.iter().map(|network| network.name.as_str()).collect::<Vec<_>>(), ["demo"]);
+    assert_eq!(authorities.find_lost().await.expect("asked"), [], "told once");
+    for state in [network("demo", 3), recorded(made.fingerprint())] {
+        let refused = authorities.ensure(&state).await.expect_err("refused");
+        assert!(matches!(refused, AuthorityError::KeyLost { .. }), "never made anew: {refused}");
+    }
+    let known = authorities.networks.get("demo-uid").expect("its members are still known");
+    assert!(known.key_lost && !known.gone().is_cancelled());
+
+    api.put(SECRETS, secret);
+    let back = authorities.ensure(&recorded(made.fingerprint())).await.expect("restored");
+    assert_eq!(back.fingerprint(), made.fingerprint());
+    assert!(!authorities.networks.get("demo-uid").expect("known").key_lost);
+}
+
+#[tokio::test]
+async fn nothing_counts_as_lost_while_the_api_server_does_not_answer() {
+    let api = FakeApi::default();
+    let authorities = authorities(&api);
+    authorities.ensure(&network("demo", 3)).await.expect("made");
+    api.break_down(true);
+    authorities.find_lost().await.expect_err("no answer");
+    assert!(!authorities.networks.get("demo-uid").expect("known").key_lost);
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ fn leaf_dns_names(network: &NetworkFacts, pod: &str) -> Vec<String> {
     let (peers, api) = (&network.peers_service, &network.api_service);
     [format!("{pod}.{peers}.{namespace}.svc"), format!("{peers}.{namespace}.svc"), format!("{api}.{namespace}.svc")]
         .into_iter()
-        .flat_map(|name| [format!("{name}.cluster.local"), name])
+        .flat_map(|name| [format!("{name}.{}", network.cluster_domain), name])
         .collect()
 }
 

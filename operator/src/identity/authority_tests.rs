@@ -8,7 +8,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use super::*;
 use crate::identity::{
     Networks, Trust,
-    fixtures::{Keys, network},
+    fixtures::{Keys, facts, network},
     unix_now,
 };
 
@@ -17,7 +17,7 @@ fn trust_of(
     authority: Authority,
 ) -> (std::sync::Arc<Trust>, std::sync::Arc<Authority>) {
     let (networks, authority) = (Networks::default(), std::sync::Arc::new(authority));
-    networks.put(network.into(), authority.clone());
+    networks.put(facts(network), authority.clone());
     (networks.trust(), authority)
 }
 
@@ -103,8 +103,8 @@ fn chain_vouches_for_its_own_trust_domain_only() {
     let networks = Networks::default();
     let our_authority = std::sync::Arc::new(Authority::generate("demo-uid").expect("an authority"));
     let their_authority = std::sync::Arc::new(Authority::generate("other-uid").expect("an authority"));
-    networks.put((&ours).into(), our_authority);
-    networks.put((&theirs).into(), their_authority.clone());
+    networks.put(facts(&ours), our_authority);
+    networks.put(facts(&theirs), their_authority.clone());
 
     let forged = keys.leaf(&their_authority, &ours, "demo-peer-1", SystemTime::now());
 
@@ -120,8 +120,8 @@ fn one_trust_domain_in_two_namespaces_keeps_them_apart() {
     theirs.metadata.namespace = Some("elsewhere".into());
     let networks = Networks::default();
     let their_authority = std::sync::Arc::new(Authority::generate("evil-uid").expect("an authority"));
-    networks.put((&ours).into(), std::sync::Arc::new(Authority::generate("demo-uid").expect("an authority")));
-    networks.put((&theirs).into(), their_authority.clone());
+    networks.put(facts(&ours), std::sync::Arc::new(Authority::generate("demo-uid").expect("an authority")));
+    networks.put(facts(&theirs), their_authority.clone());
 
     let forged = keys.leaf(&their_authority, &ours, "demo-peer-1", SystemTime::now());
     let honest = keys.leaf(&their_authority, &theirs, "evil-peer-1", SystemTime::now());
@@ -135,7 +135,7 @@ fn expired_leaf_and_forgotten_network_are_refused() {
     let (network, keys) = (network("demo", 3), Keys::of(1));
     let networks = Networks::default();
     let authority = std::sync::Arc::new(Authority::generate("demo-uid").expect("an authority"));
-    networks.put((&network).into(), authority.clone());
+    networks.put(facts(&network), authority.clone());
     let long_ago = SystemTime::now() - Duration::from_secs(80 * 3600);
     let (expired, valid) = (
         keys.leaf(&authority, &network, "demo-peer-1", long_ago),

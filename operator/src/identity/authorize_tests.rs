@@ -2,7 +2,7 @@ use super::*;
 use crate::identity::fixtures;
 
 fn network() -> NetworkFacts {
-    (&fixtures::network("demo", 3)).into()
+    fixtures::facts(&fixtures::network("demo", 3))
 }
 
 fn claims() -> Claims {

@@ -65,7 +65,12 @@ impl Keys {
         now: SystemTime,
     ) -> CertificateDer<'static> {
         let public_key = SubjectPublicKeyInfo::from_der(&self.tls.subject_public_key_info()).expect("a key");
-        let facts = NetworkFacts::from(network);
+        let facts = facts(network);
         authority.issue_leaf(&facts, pod, &public_key, &self.binding(), now).expect("a leaf").certificate
     }
+}
+
+/// What identity knows of a network of these tests.
+pub(crate) fn facts(network: &PeerNetwork) -> NetworkFacts {
+    NetworkFacts::new(network, "cluster.local")
 }

@@ -193,7 +193,11 @@ impl InstallRoot {
     ///
     /// # Errors
     /// When a key or certificate cannot be made.
-    pub fn serving_certificate(&self, namespace: &str) -> Result<ServingCertificate, InstallRootError> {
+    pub fn serving_certificate(
+        &self,
+        namespace: &str,
+        cluster_domain: &str,
+    ) -> Result<ServingCertificate, InstallRootError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(IssueError::from)?;
         let service = "peerwright-operator";
         let request = EndEntity {
@@ -204,7 +208,7 @@ impl InstallRoot {
                 service.to_owned(),
                 format!("{service}.{namespace}"),
                 format!("{service}.{namespace}.svc"),
-                format!("{service}.{namespace}.svc.cluster.local"),
+                format!("{service}.{namespace}.svc.{cluster_domain}"),
             ],
             extended_key_usages: vec![ExtendedKeyUsagePurpose::ServerAuth],
             extensions: Vec::new(),

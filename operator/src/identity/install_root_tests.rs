@@ -61,7 +61,7 @@ fn nodes_accept_snapshots_that_the_root_vouches_for() {
 fn serving_certificate_is_for_the_operators_service_only() {
     let root = InstallRoot::generate(SystemTime::now()).expect("a root");
 
-    let serving = root.serving_certificate("peerwright-system").expect("a certificate");
+    let serving = root.serving_certificate("peerwright-system", "cluster.local").expect("a certificate");
 
     let mut roots = rustls::RootCertStore::empty();
     roots.add(root.issuing.certificate().clone()).expect("an anchor");

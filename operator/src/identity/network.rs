@@ -55,6 +55,8 @@ pub struct NetworkFacts {
     pub peers_service: String,
     /// Service in front of the nodes' REST API.
     pub api_service: String,
+    /// DNS domain of the cluster.
+    pub cluster_domain: String,
     /// The node groups that the network wants now.
     pub groups: Vec<GroupFacts>,
     /// The network is being deleted: nobody joins any more.
@@ -72,8 +74,10 @@ pub struct GroupFacts {
     pub replicas: u32,
 }
 
-impl From<&PeerNetwork> for NetworkFacts {
-    fn from(network: &PeerNetwork) -> Self {
+impl NetworkFacts {
+    /// What a network says, in the cluster with this domain.
+    #[must_use]
+    pub fn new(network: &PeerNetwork, cluster_domain: &str) -> Self {
         let groups = network.spec.node_groups.iter().map(|group| GroupFacts {
             name: group.name.clone(),
             stateful_set: network.stateful_set_name(&group.name),
@@ -86,6 +90,7 @@ impl From<&PeerNetwork> for NetworkFacts {
             service_account: network.name_any(),
             peers_service: network.peers_service_name(),
             api_service: network.api_service_name(),
+            cluster_domain: cluster_domain.to_owned(),
             groups: groups.collect(),
             deleting: network.metadata.deletion_timestamp.is_some(),
         }

@@ -8,7 +8,7 @@ use std::{
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
-use super::{Authority, NetworkFacts, trust::Trust};
+use super::{Authority, NetworkFacts, NetworkKey, trust::Trust};
 
 /// One network that members can join.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct KnownNetwork {
     pub facts: NetworkFacts,
     /// Its certificate authority.
     pub authority: Arc<Authority>,
+    /// The Secret with the authority's key is gone: members are still known, and no leaf is issued.
+    pub key_lost: bool,
     gone: CancellationToken,
 }
 
@@ -44,7 +46,7 @@ impl Networks {
         let same_trust = before.is_some_and(|before| {
             before.facts.trust_domain == facts.trust_domain && before.authority.fingerprint() == authority.fingerprint()
         });
-        by_uid.insert(facts.key.uid.clone(), Arc::new(KnownNetwork { facts, authority, gone }));
+        by_uid.insert(facts.key.uid.clone(), Arc::new(KnownNetwork { facts, authority, key_lost: false, gone }));
         if !same_trust {
             self.rebuild_trust(&by_uid);
         }
@@ -57,6 +59,28 @@ impl Networks {
             self.rebuild_trust(&by_uid);
             known.gone.cancel();
         }
+    }
+
+    /// Says that the Secret with a network's key is gone. True when that is news.
+    pub fn lose_key(&self, network_uid: &str) -> bool {
+        let mut by_uid = self.lock();
+        let Some(known) = by_uid.get_mut(network_uid).filter(|known| !known.key_lost) else { return false };
+        *known = Arc::new(KnownNetwork { key_lost: true, ..KnownNetwork::clone(known) });
+        true
+    }
+
+    /// The networks whose keys are in custody, as far as is known.
+    #[must_use]
+    pub fn in_custody(&self) -> Vec<NetworkKey> {
+        self.lock().values().filter(|known| !known.key_lost).map(|known| known.facts.key.clone()).collect()
+    }
+
+    /// Drops every network: another replica may lead from now on, and networks go without this one's hearing of it.
+    pub fn clear(&self) {
+        let mut by_uid = self.lock();
+        let known = std::mem::take(&mut *by_uid);
+        self.rebuild_trust(&by_uid);
+        known.values().for_each(|known| known.gone.cancel());
     }
 
     /// The network with this UID.

@@ -15,7 +15,7 @@ use peerwright_proto::v1::{CertifyRequest, CertifyResponse};
 use peerwright_secure::sha256;
 use tokio::sync::Semaphore;
 
-use super::{rate::RateLimit, registry::NodeRegistry};
+use super::{duty::Duty, rate::RateLimit, registry::NodeRegistry};
 use crate::{
     identity::{
         CallError, Claims, KnownNetwork, Member, Members, MembersError, Networks, PodFacts, Refusal, authorize,
@@ -23,7 +23,6 @@ use crate::{
         request::{CertificateRequest, MAX_TOKEN_BYTES},
         unix_now,
     },
-    leadership::Leadership,
     policy::SnapshotFeeds,
 };
 
@@ -37,7 +36,7 @@ pub(super) struct Certifier {
     members: Arc<Members>,
     feeds: Arc<SnapshotFeeds>,
     registry: Arc<NodeRegistry>,
-    leadership: Leadership,
+    duty: Duty,
     rate: Mutex<RateLimit>,
     in_flight: Semaphore,
 }
@@ -49,10 +48,10 @@ impl Certifier {
         members: Arc<Members>,
         feeds: Arc<SnapshotFeeds>,
         registry: Arc<NodeRegistry>,
-        leadership: Leadership,
+        duty: Duty,
     ) -> Self {
         let (rate, in_flight) = (Mutex::new(RateLimit::default()), Semaphore::new(MAX_IN_FLIGHT));
-        Self { client, networks, members, feeds, registry, leadership, rate, in_flight }
+        Self { client, networks, members, feeds, registry, duty, rate, in_flight }
     }
 
     /// Answers one call.
@@ -117,6 +116,9 @@ impl Certifier {
         if published.snapshot.is_banned(&peer_id, u64::try_from(unix_now()).unwrap_or_default()) {
             return Err(Refusal::Banned);
         }
+        if network.key_lost {
+            return Err(Refusal::CaUnavailable);
+        }
         let admitted = self.members.admit(&key.uid, member, peer_id).await;
         let is_new = admitted.map_err(|error| match error {
             MembersError::Refused(refusal) => refusal,
@@ -130,7 +132,7 @@ impl Certifier {
             tracing::info!(network = key.name, namespace = key.namespace, pod = member.pod, %peer_id, "member admitted");
             self.registry.notify(key);
         }
-        if !self.leadership.is_fresh() {
+        if !self.duty.is_on() {
             return Err(Refusal::NotLeader);
         }
         let issued = network

@@ -65,6 +65,17 @@ fn run_pod(harness: &Harness, ordinal: u32) -> String {
 }
 
 #[tokio::test]
+async fn nobody_gets_a_leaf_while_the_key_in_custody_is_lost() {
+    let (harness, keys) = (Harness::leader().await, Keys::of(1));
+    let token = run_pod(&harness, 2);
+    assert!(harness.networks.lose_key("demo-uid"));
+
+    let refused = harness.certify(&keys, &token).await.expect_err("refused");
+
+    assert_eq!(refusal_of(&refused), "ca_unavailable");
+}
+
+#[tokio::test]
 async fn pod_gets_a_leaf_with_its_own_names_and_can_watch_with_it() {
     let (harness, keys) = (Harness::leader().await, Keys::of(1));
     let token = run_pod(&harness, 2);

@@ -36,12 +36,12 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::{Listener, NodeMetrics, NodeRegistry, NodeService, ServeError};
+use super::{Duty, Listener, NodeMetrics, NodeRegistry, NodeService, OnDuty, ServeError};
 use crate::{
     identity::{
         Authority, InstallRoot, Members, Networks, REFUSAL_METADATA,
         fake_api::FakeApi,
-        fixtures::{Keys, network},
+        fixtures::{Keys, facts, network},
     },
     leadership::Leadership,
     policy::{Published, SnapshotFeeds},
@@ -60,7 +60,8 @@ pub(super) struct Harness {
     pub(super) registry: Arc<NodeRegistry>,
     pub(super) shutdown: CancellationToken,
     pub(super) address: SocketAddr,
-    pub(super) leadership: Leadership,
+    pub(super) duty: Duty,
+    pub(super) on_duty: Option<OnDuty>,
     metrics: Registry,
     server: JoinHandle<Result<(), ServeError>>,
 }
@@ -68,6 +69,13 @@ pub(super) struct Harness {
 impl Harness {
     /// A leader that knows the network `demo` and has published revision 1.
     pub(super) async fn leader() -> Self {
+        let mut harness = Self::fresh_leader().await;
+        harness.on_duty = Some(harness.duty.begin());
+        harness
+    }
+
+    /// A leader that has not looked at every network yet.
+    pub(super) async fn fresh_leader() -> Self {
         Self::start(Leadership::held_for(Duration::from_secs(3600))).await
     }
 
@@ -81,22 +89,22 @@ impl Harness {
         let root = Arc::new(InstallRoot::generate(SystemTime::now()).expect("a root"));
         let authority = Arc::new(Authority::generate("demo-uid").expect("an authority"));
         let networks = Arc::new(Networks::default());
-        networks.put((&network).into(), authority.clone());
+        networks.put(facts(&network), authority.clone());
         let members = Arc::new(Members::new(api.client(), "peerwright-system", leadership.clone()));
         let (feeds, registry) = (Arc::new(SnapshotFeeds::default()), Arc::new(NodeRegistry::default()));
-        let mut metrics = Registry::default();
+        let (mut metrics, duty) = (Registry::default(), Duty::new(leadership));
         let service = NodeService::new(
             api.client(),
             networks.clone(),
             members,
             feeds.clone(),
             registry.clone(),
-            leadership.clone(),
+            duty.clone(),
             NodeMetrics::register(&mut metrics),
         );
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (address, shutdown) = (socket.local_addr().expect("bound"), CancellationToken::new());
-        let listener = Listener::new(socket, service, root.clone(), "peerwright-system");
+        let listener = Listener::new(socket, service, root.clone(), ("peerwright-system", "cluster.local"));
         let server = tokio::spawn(listener.serve(shutdown.clone()));
         let harness = Self {
             api,
@@ -108,7 +116,8 @@ impl Harness {
             registry,
             shutdown,
             address,
-            leadership,
+            duty,
+            on_duty: None,
             metrics,
             server,
         };

@@ -1,4 +1,4 @@
-//! Accepts connections on port 9443, renews the serving certificate, and ends every connection when leadership changes.
+//! Accepts connections on port 9443, renews the serving certificate, and ends every connection when the duty changes.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -43,18 +43,20 @@ pub struct Listener {
     service: Arc<NodeService>,
     install_root: Arc<InstallRoot>,
     namespace: String,
+    cluster_domain: String,
 }
 
 impl Listener {
-    /// Serves `service` on `socket`, as the operator's Service in `namespace`.
+    /// Serves `service` on `socket`, as the operator's Service in a namespace of a cluster domain.
     #[must_use]
     pub fn new(
         socket: TcpListener,
         service: Arc<NodeService>,
         install_root: Arc<InstallRoot>,
-        namespace: impl Into<String>,
+        (namespace, cluster_domain): (&str, &str),
     ) -> Self {
-        Self { socket, service, install_root, namespace: namespace.into() }
+        let (namespace, cluster_domain) = (namespace.to_owned(), cluster_domain.to_owned());
+        Self { socket, service, install_root, namespace, cluster_domain }
     }
 
     /// Serves until `shutdown`; every task of the service has ended when this returns, or its time was up.
@@ -62,10 +64,10 @@ impl Listener {
     /// # Errors
     /// When the service cannot begin.
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), ServeError> {
-        let serving = self.install_root.serving_certificate(&self.namespace)?;
+        let serving = self.install_root.serving_certificate(&self.namespace, &self.cluster_domain)?;
         let key = Arc::new(ServingKey(ArcSwap::from(serving.key)));
-        let mut leader = self.service.leadership().subscribe();
-        let config = server_config(key.clone(), self.service.networks().clone(), leader.clone())?;
+        let mut duty = self.service.duty().subscribe();
+        let config = server_config(key.clone(), self.service.networks().clone(), duty.clone())?;
         let tasks = TaskTracker::new();
         let connections = Connections {
             acceptor: TlsAcceptor::from(Arc::new(config)),
@@ -82,7 +84,7 @@ impl Listener {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                changed = leader.changed() => {
+                changed = duty.changed() => {
                     term.cancel();
                     term = shutdown.child_token();
                     if changed.is_err() {
@@ -121,7 +123,8 @@ impl Listener {
         mut not_after: i64,
         shutdown: CancellationToken,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let (install_root, namespace) = (self.install_root.clone(), self.namespace.clone());
+        let install_root = self.install_root.clone();
+        let (namespace, cluster_domain) = (self.namespace.clone(), self.cluster_domain.clone());
         async move {
             loop {
                 let left = u64::try_from(not_after - unix_now()).unwrap_or_default();
@@ -131,7 +134,7 @@ impl Listener {
                     () = shutdown.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}
                 }
-                match install_root.serving_certificate(&namespace) {
+                match install_root.serving_certificate(&namespace, &cluster_domain) {
                     Ok(serving) => {
                         not_after = serving.not_after;
                         key.0.store(serving.key);

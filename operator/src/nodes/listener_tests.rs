@@ -101,7 +101,7 @@ async fn node_gets_what_is_newer_and_what_comes_and_is_heard() {
         let report = harness.registry.report("demo-uid");
         report.first().is_some_and(|node| {
             node.acknowledged == Some(Version { epoch: 1, revision: 3 })
-                && node.ready
+                && node.waits_for.is_empty()
                 && node.peer_id == keys.node.peer_id()
         })
     })
@@ -173,13 +173,13 @@ async fn stream_ends_with_its_leaf() {
 }
 
 #[tokio::test]
-async fn lost_leadership_ends_every_connection() {
-    let (harness, keys) = (Harness::leader().await, Keys::of(1));
+async fn the_end_of_the_duty_ends_every_connection() {
+    let (mut harness, keys) = (Harness::leader().await, Keys::of(1));
     let mut stream = harness.watch(harness.leaf(&keys, POD), &keys, 1).await.expect("opened");
     let mut newcomer = harness.dial(Arc::new(harness.client_config(&TLS13, None))).await.expect("connected");
     newcomer.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("sent");
 
-    harness.leadership.end();
+    harness.on_duty = None;
 
     assert_eq!(stream.refusal().await, "not_leader");
     let mut rest = Vec::new();
@@ -211,6 +211,22 @@ async fn standby_hears_members_and_says_that_it_does_not_lead() {
 
     assert_eq!(refusal_of(&watched), "not_leader");
     assert_eq!((refusal_of(&certified).as_str(), certified.code()), ("not_leader", tonic::Code::FailedPrecondition));
+}
+
+#[tokio::test]
+async fn fresh_leader_says_that_it_does_not_lead_until_it_has_looked_at_every_network() {
+    let (mut harness, keys) = (Harness::fresh_leader().await, Keys::of(1));
+    let known = harness.networks.get("demo-uid").expect("known");
+    harness.networks.remove("demo-uid");
+
+    let watched = harness.watch(harness.leaf(&keys, POD), &keys, 1).await.map(drop).expect_err("refused");
+    let certified = harness.certify(&keys, "token").await.expect_err("refused");
+    assert_eq!((refusal_of(&watched).as_str(), refusal_of(&certified).as_str()), ("not_leader", "not_leader"));
+
+    harness.networks.put(known.facts.clone(), known.authority.clone());
+    harness.on_duty = Some(harness.duty.begin());
+    eventually("on duty", || harness.duty.is_on()).await;
+    harness.watch(harness.leaf(&keys, POD), &keys, 1).await.expect("opened");
 }
 
 #[tokio::test]

@@ -6,11 +6,12 @@
 //!                                                                        acknowledgements up ─> NodeRegistry
 //! ```
 //!
-//! Only the leader answers; the other replicas ask for no certificate and say `not_leader`. When leadership changes,
-//! every connection is closed, so that a node looks for the leader again.
+//! Only the leader answers, once it knows every network ([`Duty`]); the other replicas ask for no certificate and say
+//! `not_leader`. When the duty changes, every connection is closed, so that a node looks for the leader again.
 
 mod certify;
 mod connection;
+mod duty;
 #[cfg(test)]
 mod fixtures;
 mod listener;
@@ -22,6 +23,7 @@ mod service;
 mod tls;
 mod watch;
 
+pub use duty::{Duty, OnDuty};
 pub use listener::{Listener, ServeError};
 pub use metrics::NodeMetrics;
 pub use registry::{Changes, NodeRegistry};

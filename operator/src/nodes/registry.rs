@@ -94,6 +94,12 @@ impl NodeRegistry {
         }
     }
 
+    /// Drops everything: another replica hears the nodes from now on.
+    pub fn clear(&self) {
+        let networks = std::mem::take(&mut self.lock().networks);
+        networks.values().flat_map(|nodes| nodes.by_pod.values()).for_each(|node| node.superseded.cancel());
+    }
+
     /// A newer leaf was issued to the pod: a stream that rests on another ends soon.
     pub(super) fn leaf_issued(&self, network_uid: &str, pod: &str, leaf: &[u8; 32]) {
         let state = self.lock();
@@ -108,7 +114,6 @@ impl NodeRegistry {
         self: &Arc<Self>,
         member: &MemberIdentity,
         acknowledged: Option<Version>,
-        program: String,
     ) -> Result<NodeStream, Refusal> {
         let mut state = self.lock();
         let stream = state.next_stream;
@@ -128,12 +133,9 @@ impl NodeRegistry {
             peer_id: member.peer_id,
             connected: true,
             acknowledged,
-            links: 0,
             certificate_not_after: member.not_after,
-            ready: same_peer.is_some_and(|before| before.report.ready),
-            reason: same_peer.map_or_else(String::new, |before| before.report.reason.clone()),
+            waits_for: same_peer.map_or_else(String::new, |before| before.report.waits_for.clone()),
             registers: same_peer.map_or_else(Vec::new, |before| before.report.registers.clone()),
-            program,
         };
         let notable = before.as_ref().is_none_or(|before| before.report.differs_notably(&report));
         let (superseded, reissued) = (CancellationToken::new(), CancellationToken::new());
@@ -233,7 +235,6 @@ impl Drop for NodeStream {
         // Refused when a newer stream took over: then the node is connected by that one.
         let _superseded = self.registry.change(self, |report| {
             report.connected = false;
-            report.links = 0;
             Ok(())
         });
     }

@@ -20,7 +20,7 @@ fn registry() -> Arc<NodeRegistry> {
 }
 
 fn open(registry: &Arc<NodeRegistry>, pod: &str, leaf: u8) -> NodeStream {
-    registry.open(&member(pod, leaf), None, "0.1.0".into()).expect("opened")
+    registry.open(&member(pod, leaf), None).expect("opened")
 }
 
 fn version(revision: u64) -> Version {
@@ -43,7 +43,7 @@ fn report_follows_what_a_node_says_and_outlives_its_stream() {
     stream.heartbeat(digest(true, 2)).expect("known");
 
     let report = registry.report("demo-uid").remove(0);
-    assert_eq!((report.connected, report.acknowledged, report.ready, report.links), (true, Some(version(4)), true, 2));
+    assert_eq!((report.connected, report.acknowledged, report.waits_for.as_str()), (true, Some(version(4)), ""));
     assert_eq!(report.certificate_not_after, 1_000);
 
     drop(stream);
@@ -99,6 +99,8 @@ fn followers_wake_for_what_matters_once_a_network() {
 
     stream.heartbeat(digest(true, 7)).expect("known");
     assert!(!woken(&mut changes), "a number of links is no change");
+    stream.heartbeat(HeartbeatDigest { reason: "catching-up".into(), ..digest(false, 7) }).expect("known");
+    assert!(woken(&mut changes), "what a node waits for");
 
     drop(stream);
     assert!(woken(&mut changes), "a node that goes");
@@ -127,15 +129,16 @@ fn malformed_digests_are_refused_and_change_nothing() {
     let stream = open(&registry, "demo-peer-0", 1);
     let register = |length| RegisterDigest { register_id: vec![1; length].into(), transactions: 0, synced: false };
     let cases = [
-        HeartbeatDigest { reason: "two words".into(), ..digest(true, 9) },
-        HeartbeatDigest { reason: "x".repeat(65), ..digest(true, 9) },
+        HeartbeatDigest { reason: "two words".into(), ..digest(false, 9) },
+        HeartbeatDigest { reason: "x".repeat(65), ..digest(false, 9) },
         HeartbeatDigest { registers: vec![register(15)], ..digest(true, 9) },
         HeartbeatDigest { registers: vec![register(16); MAX_SUBSCRIPTIONS + 1], ..digest(true, 9) },
     ];
     for case in cases {
         assert_eq!(stream.heartbeat(case), Err(Refusal::Malformed));
     }
-    assert_eq!(registry.report("demo-uid")[0].links, 0);
+    let report = registry.report("demo-uid").remove(0);
+    assert!(report.waits_for.is_empty() && report.registers.is_empty());
 }
 
 #[test]

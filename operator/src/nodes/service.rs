@@ -11,10 +11,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming, async_trait, service::Routes};
 
-use super::{certify::Certifier, connection::Caller, metrics::NodeMetrics, registry::NodeRegistry, watch};
+use super::{certify::Certifier, connection::Caller, duty::Duty, metrics::NodeMetrics, registry::NodeRegistry, watch};
 use crate::{
     identity::{Members, Networks, Refusal},
-    leadership::Leadership,
     policy::SnapshotFeeds,
 };
 
@@ -28,7 +27,7 @@ pub struct NodeService {
     registry: Arc<NodeRegistry>,
     networks: Arc<Networks>,
     feeds: Arc<SnapshotFeeds>,
-    leadership: Leadership,
+    duty: Duty,
     metrics: NodeMetrics,
     streams: TaskTracker,
 }
@@ -42,27 +41,21 @@ impl NodeService {
         members: Arc<Members>,
         feeds: Arc<SnapshotFeeds>,
         registry: Arc<NodeRegistry>,
-        leadership: Leadership,
+        duty: Duty,
         metrics: NodeMetrics,
     ) -> Arc<Self> {
-        let certifier = Certifier::new(
-            client,
-            networks.clone(),
-            members.clone(),
-            feeds.clone(),
-            registry.clone(),
-            leadership.clone(),
-        );
+        let certifier =
+            Certifier::new(client, networks.clone(), members.clone(), feeds.clone(), registry.clone(), duty.clone());
         let streams = TaskTracker::new();
-        Arc::new(Self { certifier, members, registry, networks, feeds, leadership, metrics, streams })
+        Arc::new(Self { certifier, members, registry, networks, feeds, duty, metrics, streams })
     }
 
     pub(super) fn networks(&self) -> &Arc<Networks> {
         &self.networks
     }
 
-    pub(super) const fn leadership(&self) -> &Leadership {
-        &self.leadership
+    pub(super) const fn duty(&self) -> &Duty {
+        &self.duty
     }
 
     pub(super) const fn metrics(&self) -> &NodeMetrics {
@@ -86,7 +79,7 @@ impl NodeService {
     }
 
     fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Refusal> {
-        if !self.leadership.is_fresh() {
+        if !self.duty.is_on() {
             return Err(Refusal::NotLeader);
         }
         request.extensions().get::<Caller>().cloned().ok_or(Refusal::CertificateRequired)

@@ -34,10 +34,10 @@ impl ResolvesServerCert for ServingKey {
 pub(super) fn server_config(
     serving: Arc<ServingKey>,
     networks: Arc<Networks>,
-    leader: watch::Receiver<bool>,
+    duty: watch::Receiver<bool>,
 ) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Arc::new(MemberVerifier { networks, leader, provider: provider.clone() });
+    let verifier = Arc::new(MemberVerifier { networks, duty, provider: provider.clone() });
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(verifier)
@@ -51,7 +51,7 @@ pub(super) fn server_config(
 /// Accepts members of the networks that are known at the moment of the handshake.
 struct MemberVerifier {
     networks: Arc<Networks>,
-    leader: watch::Receiver<bool>,
+    duty: watch::Receiver<bool>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -62,10 +62,10 @@ impl fmt::Debug for MemberVerifier {
 }
 
 impl ClientCertVerifier for MemberVerifier {
-    /// A replica that does not lead knows no authorities: it asks for nothing, so that the node gets to hear
+    /// A replica that is not on duty may not know every authority: it asks for nothing, so that the node gets to hear
     /// `not_leader` instead of a refused handshake.
     fn offer_client_auth(&self) -> bool {
-        *self.leader.borrow()
+        *self.duty.borrow()
     }
 
     fn client_auth_mandatory(&self) -> bool {

@@ -14,7 +14,6 @@ use tonic::{Status, Streaming};
 use super::{
     metrics::NodeMetrics,
     registry::{NodeRegistry, NodeStream},
-    report::checked_word,
 };
 use crate::{
     identity::{KnownNetwork, MemberIdentity, Refusal, unix_now},
@@ -75,7 +74,7 @@ impl Session {
         let Some(hello) = self.hello(&mut inbound).await? else { return Ok(()) };
         let mut sent = Version { epoch: hello.epoch, revision: hello.revision };
         let acknowledged = (sent != Version::default()).then_some(sent);
-        let stream = self.registry.open(&self.member, acknowledged, checked_word(hello.version)?)?;
+        let stream = self.registry.open(&self.member, acknowledged)?;
         self.feed.mark_changed();
         let mut heard = Instant::now();
         let mut leaf_ends = Instant::now() + seconds_until(self.member.not_after);

@@ -20,7 +20,15 @@ use crate::controllers::network::{
 };
 
 fn desired(valid: &ValidNetwork<'_>) -> Children {
-    build(valid, &Install { namespace: "system".into(), install_root_sha256: "aa".into() }, 0)
+    build(
+        valid,
+        &Install {
+            namespace: "system".into(),
+            cluster_domain: "cluster.local".into(),
+            install_root_sha256: "aa".into(),
+        },
+        0,
+    )
 }
 
 /// As the API server gives back what was applied: with a generation, a status and defaults.

@@ -21,12 +21,9 @@ fn report(pod: &str, acknowledged: Version) -> NodeReport {
         peer_id: PeerId::from_bytes([1; 32]),
         connected: true,
         acknowledged: Some(acknowledged),
-        links: 2,
         certificate_not_after: 1000,
-        ready: true,
-        reason: String::new(),
-        registers: vec![RegisterReport { register: ORDERS, transactions: 3, synced: true }],
-        program: "1".to_owned(),
+        waits_for: String::new(),
+        registers: vec![RegisterReport { register: ORDERS, synced: true }],
     }
 }
 

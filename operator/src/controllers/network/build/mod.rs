@@ -37,6 +37,8 @@ mod port {
 pub struct Install {
     /// Namespace of the operator.
     pub namespace: String,
+    /// DNS domain of the cluster.
+    pub cluster_domain: String,
     /// Lower-case hex SHA-256 of the install root that is mounted into the nodes.
     pub install_root_sha256: String,
 }

@@ -117,7 +117,7 @@ fn environment(network: &ValidNetwork<'_>, install: &Install) -> Vec<EnvVar> {
         ("PEERWRIGHT_TRUST_DOMAIN", network.network.trust_domain()),
         ("PEERWRIGHT_OPERATOR", format!("peerwright-operator.{}.svc:9443", install.namespace)),
         ("PEERWRIGHT_INSTALL_ROOT_SHA256", install.install_root_sha256.clone()),
-        ("PEERWRIGHT_SEEDS", format!("{peers}.{namespace}.svc.cluster.local:{}", port::PEER)),
+        ("PEERWRIGHT_SEEDS", format!("{peers}.{namespace}.svc.{}:{}", install.cluster_domain, port::PEER)),
         ("PEERWRIGHT_LOG_FORMAT", "json".to_owned()),
     ];
     let name = EnvVar {

@@ -4,7 +4,11 @@ use super::{Install, build, trust_config_map};
 use crate::controllers::network::{testing::network, validate::validate};
 
 fn install() -> Install {
-    Install { namespace: "peerwright-system".to_owned(), install_root_sha256: "a1".repeat(32) }
+    Install {
+        namespace: "peerwright-system".to_owned(),
+        cluster_domain: "cluster.local".to_owned(),
+        install_root_sha256: "a1".repeat(32),
+    }
 }
 
 #[test]

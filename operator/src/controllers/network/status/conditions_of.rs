@@ -35,9 +35,17 @@ impl LookAgain {
     }
 }
 
-/// Wanted nodes that are neither Ready nor banned.
+/// Wanted nodes that are neither Ready nor banned, each with what it says it waits for.
 fn not_ready(facts: &Facts<'_>) -> Vec<String> {
-    wanted(facts).into_iter().filter(|name| state(facts, name) == NodeState::NotReady).collect()
+    let names = wanted(facts).into_iter().filter(|name| state(facts, name) == NodeState::NotReady);
+    let with_reason = names.map(|name| {
+        let node = facts.reach.and_then(|reach| reach.nodes.get(&name));
+        match node.map(|node| node.waits_for.as_str()).filter(|word| !word.is_empty()) {
+            Some(word) => format!("{name} ({word})"),
+            None => name,
+        }
+    });
+    with_reason.collect()
 }
 
 fn certificates(facts: &Facts<'_>, before: &[Condition], look_again: &mut LookAgain) -> Verdict {

@@ -151,8 +151,11 @@ fn a_restarted_operator_that_has_heard_nobody_changes_nothing() {
 fn a_node_that_is_not_ready_is_named() {
     let mut world = World::at_rest();
     world.node(1).ready = false;
+    world.reached("demo-peer-1").waits_for = "catching-up".into();
     let assessed = world.assess();
     assert_eq!(says(&assessed, "Ready"), "False NodesNotReady");
+    let ready = find(&assessed.status.conditions, "Ready").unwrap();
+    assert!(ready.message.contains("waits for demo-peer-1 (catching-up)"), "{}", ready.message);
     assert_eq!(says(&assessed, "Reconciling"), "True NodesNotReady");
     assert_eq!(assessed.status.ready_nodes, Some(2));
     assert!(
