@@ -32,6 +32,12 @@ pub(crate) enum What {
     Answer { life: u32, answer: Answer },
     /// The next transaction is to be submitted.
     Publish,
+    /// One transaction is to be submitted.
+    PublishOnce,
+    /// A forger sends again.
+    Forge,
+    /// A newer version says what older ones do not know.
+    Novelty,
     /// The process goes on after a pause.
     Resume,
     /// Nothing was heard of a dial.

@@ -32,6 +32,10 @@ pub(crate) struct Figures {
     pub ended: Vec<Statistics>,
     /// Bans that no policy had ordered.
     pub automatic_bans: u64,
+    /// Links closed because of what the peer said.
+    pub accusations: u64,
+    pub unsupported_frames: u64,
+    pub forged: u64,
 }
 
 impl Default for Figures {
@@ -49,6 +53,9 @@ impl Default for Figures {
             lost_packets: 0,
             ended: Vec::new(),
             automatic_bans: 0,
+            accusations: 0,
+            unsupported_frames: 0,
+            forged: 0,
         }
     }
 }
@@ -77,6 +84,9 @@ impl Figures {
         self.lost_packets += other.lost_packets;
         self.ended.extend_from_slice(&other.ended);
         self.automatic_bans += other.automatic_bans;
+        self.accusations += other.accusations;
+        self.unsupported_frames += other.unsupported_frames;
+        self.forged += other.forged;
     }
 }
 

@@ -1,8 +1,13 @@
 //! `cargo xtask sim`: runs one simulation, or many seeds of one.
 
-use clap::Parser;
-use peerwright_sim::{Options, run};
-use std::{io::Write as _, process::ExitCode, time::Duration};
+use clap::{Parser, builder::PossibleValuesParser};
+use peerwright_sim::{SCENARIOS, Scenario, run};
+use std::{
+    io::Write as _,
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask sim", bin_name = "cargo xtask sim", about = "A simulated network of real engines")]
@@ -13,35 +18,102 @@ struct Arguments {
     /// Where every choice comes from
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Run so many seeds, from `--seed` on, and stop at the first that fails
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
     /// What is simulated
-    #[arg(long, default_value = "swarm")]
+    #[arg(long, default_value = "swarm", value_parser = PossibleValuesParser::new(names()))]
     scenario: String,
     /// Simulated minutes of load and faults
     #[arg(long, default_value_t = 5.0)]
     minutes: f64,
-    /// Threads that share the nodes of one network, or the seeds; 0: as many as there are processors
+    /// Threads that share the nodes of a large network, or the seeds; 0: as many as there are processors
     #[arg(long, default_value_t = 0)]
     threads: usize,
 }
 
+/// Networks of so many nodes are shared by threads.
+const LARGE: u32 = 500;
+
+fn names() -> Vec<&'static str> {
+    SCENARIOS.iter().map(|scenario| scenario.name).collect()
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let safety = Duration::from_secs_f64(arguments.minutes * 60.0);
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = if arguments.threads == 0 { processors } else { arguments.threads };
-    let mut options = match arguments.scenario.as_str() {
-        "swarm" => Options::swarm(arguments.seed, arguments.nodes, safety),
-        _ => Options { safety, ..Options::calm("calm", arguments.seed, arguments.nodes) },
-    };
-    options.threads = if arguments.nodes >= 500 { threads } else { 1 };
-    match run(options) {
-        Ok(report) => {
-            let _ = writeln!(std::io::stdout(), "{report}");
-            ExitCode::SUCCESS
-        }
-        Err(failure) => {
+    let mut arguments = Arguments::parse();
+    if arguments.threads == 0 {
+        arguments.threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    }
+    let Some(scenario) = Scenario::named(&arguments.scenario) else { return ExitCode::FAILURE };
+    let failed = if arguments.seeds == 1 { one(&arguments, scenario) } else { many(&arguments, scenario) };
+    match failed {
+        None => ExitCode::SUCCESS,
+        Some(failure) => {
             let _ = writeln!(std::io::stderr(), "{failure}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn safety(arguments: &Arguments) -> Duration {
+    Duration::from_secs_f64(arguments.minutes.clamp(0.0, 100_000.0) * 60.0)
+}
+
+/// Runs one seed and prints what it has shown; gives what is wrong.
+fn one(arguments: &Arguments, scenario: Scenario) -> Option<String> {
+    let mut options = scenario.options(arguments.seed, arguments.nodes, safety(arguments));
+    options.threads = if arguments.nodes >= LARGE { arguments.threads } else { 1 };
+    match run(scenario, options) {
+        Ok(report) => {
+            let _ = writeln!(std::io::stdout(), "{report}");
+            (!report.all_met()).then(|| "a goal was missed".to_owned())
+        }
+        Err(failure) => Some(failure.to_string()),
+    }
+}
+
+/// Runs many seeds, each on one thread; gives the failure of the smallest seed that has one.
+fn many(arguments: &Arguments, scenario: Scenario) -> Option<String> {
+    let (next, events, deliveries) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let failed = std::sync::Mutex::new(None::<(u64, String)>);
+    let began = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..arguments.threads {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= arguments.seeds {
+                        return;
+                    }
+                    let seed = arguments.seed + number;
+                    match run(scenario, scenario.options(seed, arguments.nodes, safety(arguments))) {
+                        Ok(report) => {
+                            events.fetch_add(report.events, Ordering::Relaxed);
+                            deliveries.fetch_add(report.measured.deliveries(), Ordering::Relaxed);
+                        }
+                        Err(failure) => {
+                            next.store(arguments.seeds, Ordering::Relaxed);
+                            let mut failed = failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                            if failed.as_ref().is_none_or(|(other, _)| *other > seed) {
+                                *failed = Some((seed, failure.to_string()));
+                            }
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _ = writeln!(
+        std::io::stdout(),
+        "{} seeds of {} with {} nodes in {:.1} s: {} events, {} deliveries, {}",
+        arguments.seeds,
+        scenario.name,
+        arguments.nodes,
+        began.elapsed().as_secs_f64(),
+        events.into_inner(),
+        deliveries.into_inner(),
+        if failed.is_some() { "a failure" } else { "all invariants held" }
+    );
+    failed.map(|(_, failure)| failure)
 }

@@ -68,6 +68,8 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// Mean time between two faults.
     pub fault_every: Duration,
+    /// A mutant of the volume: the incarnation is used before it is durable, and a crash loses it.
+    pub forgets_incarnations: bool,
     /// Changes the engine's settings.
     pub configure: fn(&mut Config),
 }
@@ -75,10 +77,10 @@ pub struct Options {
 impl Options {
     /// A network without faults.
     #[must_use]
-    pub fn calm(scenario: &'static str, seed: u64, nodes: u32) -> Self {
+    pub fn calm(seed: u64, nodes: u32) -> Self {
         Self {
             seed,
-            scenario,
+            scenario: "calm",
             nodes,
             threads: 1,
             warm_up: Duration::from_secs(10),
@@ -101,6 +103,7 @@ impl Options {
             bans_at_handshake: true,
             faults: Vec::new(),
             fault_every: Duration::from_secs(5),
+            forgets_incarnations: false,
             configure: |_| {},
         }
     }
@@ -110,7 +113,7 @@ impl Options {
     #[must_use]
     pub fn swarm(seed: u64, nodes: u32, safety: Duration) -> Self {
         let mut random = Random::new(seed, 1);
-        let mut options = Self::calm("swarm", seed, nodes);
+        let mut options = Self::calm(seed, nodes);
         options.safety = safety;
         options.warm_up = Duration::from_secs(5);
         let slowest = [5, 20, 50, 200][random.place(4)];

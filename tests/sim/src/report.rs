@@ -1,20 +1,37 @@
 //! What a run has shown.
 
-use crate::{figures::Figures, options::Options};
+use crate::{figures::Figures, options::Options, scenarios::Finding};
 use peerwright_engine::Statistics;
 use std::{fmt, time::Duration};
 
-/// The figures of a run whose invariants held.
+/// Kinds of frames that carry a whole message by gossip.
+const MESSAGE_KINDS: [usize; 1] = [7];
+/// Kinds of frames of membership and the failure detector.
+const MEMBERSHIP_KINDS: std::ops::Range<usize> = 24..40;
+/// Kinds of frames that carry bodies or catch up.
+const BULK_KINDS: [usize; 4] = [9, 10, 12, 13];
+
+/// What was counted over a time.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    pub(crate) nodes: u32,
+    pub(crate) time: Duration,
+    pub(crate) figures: Figures,
+    pub(crate) before: Vec<Statistics>,
+    pub(crate) after: Vec<Statistics>,
+}
+
+/// A run whose invariants held.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// What was simulated.
     pub options: Options,
+    /// What the scenario was after.
+    pub findings: Vec<Finding>,
     /// Counted in the safety phase.
-    pub(crate) figures: Figures,
-    /// Events of the liveness phase.
-    pub(crate) events: u64,
-    pub(crate) before: Vec<Statistics>,
-    pub(crate) after: Vec<Statistics>,
+    pub measured: Measured,
+    /// Events of the whole run.
+    pub events: u64,
     /// How long after the safety phase all held the same.
     pub agreed_after: Duration,
     /// Simulated time in all.
@@ -25,28 +42,20 @@ pub struct Report {
     pub trace: u64,
 }
 
-/// Kinds of frames that carry a whole message by gossip.
-const MESSAGE_KINDS: [usize; 1] = [7];
-/// Kinds of frames of membership and the failure detector.
-const MEMBERSHIP_KINDS: std::ops::Range<usize> = 24..40;
-/// Kinds of frames that carry bodies or catch up.
-const BULK_KINDS: [usize; 4] = [9, 12, 13, 10];
-
-impl Report {
-    /// Copies of messages beyond the first, for each delivery of the safety phase.
+impl Measured {
+    /// Copies of messages beyond the first, for each delivery.
     #[must_use]
     pub fn redundant_copies(&self) -> f64 {
-        let copies: u64 = self.sum(|statistics| statistics.gossip.duplicates);
-        ratio(copies, self.figures.deliveries)
+        ratio(self.sum(|statistics| statistics.gossip.duplicates), self.figures.deliveries)
     }
 
-    /// Deliveries of the safety phase.
+    /// Messages that a node stored for the first time, its own left out.
     #[must_use]
     pub fn deliveries(&self) -> u64 {
         self.figures.deliveries
     }
 
-    /// Transactions acknowledged in the safety phase.
+    /// Transactions acknowledged.
     #[must_use]
     pub fn accepted(&self) -> u64 {
         self.figures.accepted
@@ -58,17 +67,41 @@ impl Report {
         self.figures.automatic_bans
     }
 
+    /// Links closed because of what the peer said.
+    #[must_use]
+    pub fn accusations(&self) -> u64 {
+        self.figures.accusations
+    }
+
+    /// Frames of kinds that their receivers do not know.
+    #[must_use]
+    pub fn unsupported_frames(&self) -> u64 {
+        self.figures.unsupported_frames
+    }
+
+    /// Forged messages sent.
+    #[must_use]
+    pub fn forged(&self) -> u64 {
+        self.figures.forged
+    }
+
     /// The latency that so many of a thousand deliveries do not exceed.
     #[must_use]
     pub fn latency(&self, per_mille: u64) -> Duration {
         self.figures.latencies.per_mille(per_mille)
     }
 
+    /// The longest latency of a delivery.
+    #[must_use]
+    pub fn longest_latency(&self) -> Duration {
+        self.figures.latencies.longest()
+    }
+
     /// Bytes of membership frames for each node and second.
     #[must_use]
     pub fn membership_rate(&self) -> f64 {
         let bytes: u64 = self.figures.bytes[MEMBERSHIP_KINDS].iter().sum();
-        ratio(bytes, u64::from(self.options.nodes)) / self.options.safety.as_secs_f64()
+        ratio(bytes, u64::from(self.nodes)) / self.time.as_secs_f64()
     }
 
     /// Bytes of control frames for each delivery.
@@ -85,40 +118,39 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Whether every goal is reached.
+    #[must_use]
+    pub fn all_met(&self) -> bool {
+        self.findings.iter().all(Finding::is_met)
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for Measured {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let events = self.figures.events + self.events;
-        let wall = self.wall.as_secs_f64();
-        writeln!(formatter, "{}", self.options)?;
+        let figures = &self.figures;
         writeln!(
             formatter,
-            "simulated {:.1} s in {wall:.1} s: {events} events, {:.0} a second; peak memory {} MiB",
-            self.simulated.as_secs_f64(),
-            ratio(events, 1) / wall,
-            peak_memory_mib()
-        )?;
-        writeln!(
-            formatter,
-            "transactions: {} submitted, {} accepted, {} refused; all level {:.0} s after the safety phase",
-            self.figures.submitted,
-            self.figures.accepted,
-            self.figures.refused,
-            self.agreed_after.as_secs_f64()
+            "in {:.0} s: transactions: {} submitted, {} accepted, {} refused",
+            self.time.as_secs_f64(),
+            figures.submitted,
+            figures.accepted,
+            figures.refused
         )?;
         let percentile = |share| self.latency(share).as_secs_f64() * 1_000.0;
         writeln!(
             formatter,
             "deliveries: {}; latency p50 {:.0} ms, p99 {:.0} ms, p99.9 {:.0} ms, longest {:.0} ms",
-            self.figures.latencies.count(),
+            figures.latencies.count(),
             percentile(500),
             percentile(990),
             percentile(999),
-            self.figures.latencies.longest().as_secs_f64() * 1_000.0
+            self.longest_latency().as_secs_f64() * 1_000.0
         )?;
         writeln!(
             formatter,
@@ -127,15 +159,34 @@ impl fmt::Display for Report {
             self.control_bytes(),
             self.membership_rate()
         )?;
-        for (kind, frames) in self.figures.frames.iter().enumerate().filter(|(_, frames)| **frames > 0) {
-            let bytes = self.figures.bytes[kind];
-            writeln!(formatter, "  frame kind {kind:>2}: {frames:>10} frames, {bytes:>12} bytes")?;
+        for (kind, frames) in figures.frames.iter().enumerate().filter(|(_, frames)| **frames > 0) {
+            writeln!(formatter, "  frame kind {kind:>2}: {frames:>10} frames, {:>12} bytes", figures.bytes[kind])?;
         }
+        write!(
+            formatter,
+            "{} packets lost, {} automatic bans, {} links closed for what was said",
+            figures.lost_packets, figures.automatic_bans, figures.accusations
+        )
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (wall, busy) = (self.wall.as_secs_f64(), processor_seconds());
+        writeln!(formatter, "{}", self.options)?;
+        writeln!(formatter, "{}", self.measured)?;
+        writeln!(formatter, "all level {:.0} s after the safety phase", self.agreed_after.as_secs_f64())?;
         writeln!(
             formatter,
-            "{} packets lost; {} automatic bans",
-            self.figures.lost_packets, self.figures.automatic_bans
+            "simulated {:.1} s in {wall:.1} s ({busy:.1} s of processors): {} events, {:.0} a second; peak memory {} MiB",
+            self.simulated.as_secs_f64(),
+            self.events,
+            ratio(self.events, 1) / wall,
+            peak_memory_mib()
         )?;
+        for finding in &self.findings {
+            writeln!(formatter, "{finding}")?;
+        }
         write!(formatter, "trace {:016x}; again: {}", self.trace, self.options.replay())
     }
 }
@@ -144,8 +195,14 @@ impl fmt::Display for Report {
 fn peak_memory_mib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_whitespace().next())
-        .and_then(|kilobytes| kilobytes.parse::<u64>().ok())
-        .unwrap_or(0)
-        / 1_024
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()).and_then(|text| text.parse::<u64>().ok());
+    kilobytes.unwrap_or(0) / 1_024
+}
+
+/// Time of processors that this process has used, as Linux tells in hundredths; 0 elsewhere.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 = behind_name.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<u64>().ok()).sum();
+    ratio(ticks, 100)
 }

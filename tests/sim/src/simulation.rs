@@ -7,19 +7,22 @@
 
 use crate::{
     event::{HostId, What},
-    faults,
+    faults::{self, Change},
     figures::Figures,
     host::Host,
     invariants::{self, Broken},
     network::Network,
     options::Options,
     pool::Pool,
-    report::Report,
+    random::{Random, mix},
+    report::{Measured, Report},
+    scenarios::{Finding, Scenario},
     world::{Cuts, REGISTER, START, World},
 };
-use peerwright_engine::{Config, Policy, PolicyLimits, Statistics};
+use peerwright_engine::{Config, Engine, Micros, Policy, PolicyLimits, Statistics};
 use peerwright_secure::NodeKey;
 use std::{
+    fmt,
     sync::RwLock,
     time::{Duration, Instant},
 };
@@ -29,19 +32,16 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often the liveness phase looks whether it is over.
 const AGREE_EVERY: Duration = Duration::from_secs(1);
 
-/// A simulation that runs.
-#[derive(Debug)]
-pub struct Simulation {
-    pub(crate) network: Network,
-    began: Instant,
-}
-
-/// Runs a simulation to its end.
-pub fn run(options: Options) -> Result<Report, Box<Failure>> {
+/// Runs a scenario to its end.
+pub fn run(scenario: Scenario, options: Options) -> Result<Report, Box<Failure>> {
+    let began = Instant::now();
     let mut simulation = Simulation::new(options);
-    simulation
-        .finish()
-        .map_err(|broken| Box::new(Failure { broken, options: simulation.network.world.options.clone() }))
+    let findings = (scenario.script)(&mut simulation);
+    let (options, trace) = (simulation.options().clone(), simulation.network.trace());
+    match findings {
+        Ok(findings) => Ok(simulation.report(findings, trace, began.elapsed())),
+        Err(broken) => Err(Box::new(Failure { broken, options })),
+    }
 }
 
 /// An invariant did not hold.
@@ -53,31 +53,36 @@ pub struct Failure {
     pub options: Options,
 }
 
-impl std::fmt::Display for Failure {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "{}", self.options)?;
         writeln!(formatter, "invariant {}", self.broken)?;
         write!(formatter, "run it again with: {}", self.options.replay())
     }
 }
 
+/// A simulation that runs.
+#[derive(Debug)]
+pub(crate) struct Simulation {
+    pub network: Network,
+    /// Counted since the last `measure`.
+    figures: Figures,
+    before: Vec<Statistics>,
+    /// Events before that.
+    events: u64,
+    /// When the figures stopped being counted.
+    measured: Option<Measured>,
+    measured_since: Micros,
+    agreed_after: Duration,
+}
+
 impl Simulation {
     /// Hosts whose processes will start soon.
-    #[must_use]
-    pub fn new(options: Options) -> Self {
-        let began = Instant::now();
-        let nodes = options.nodes;
-        let policy = Policy {
-            bans: Vec::new(),
-            registers: vec![REGISTER],
-            limits: PolicyLimits { heartbeat: options.heartbeat, ..PolicyLimits::default() },
-        };
-        let seed = options.seed;
+    fn new(options: Options) -> Self {
+        let (nodes, seed) = (options.nodes, options.seed);
+        let limits = PolicyLimits { heartbeat: options.heartbeat, ..PolicyLimits::default() };
+        let policy = Policy { registers: vec![REGISTER], limits, ..Policy::default() };
         let hosts = (0..nodes).map(|host| Host::new(host, key_of(seed, host), policy.clone(), seed)).collect();
-        let start_within = options.start_within;
-        let origins = options.origins.min(nodes);
-        let publish_after = options.warm_up / 2;
-        let publish_every = options.publish_every;
         let world = World {
             options,
             pool: RwLock::new(Pool::default()),
@@ -87,58 +92,114 @@ impl Simulation {
             reusing: Vec::new(),
             publishing: true,
         };
-        let mut network = Network::new(world, hosts);
-        let mut random = crate::random::Random::new(seed, 3);
-        for host in 0..nodes {
-            network.schedule(random.between(Duration::ZERO, start_within), host, What::Start);
-        }
-        for origin in 0..origins {
-            let host = HostId::try_from(u64::from(origin) * u64::from(nodes) / u64::from(origins)).unwrap_or(0);
-            let first = publish_after + random.between(Duration::ZERO, publish_every);
-            network.schedule(first, host, What::Publish);
-        }
-        Self { network, began }
+        let network = Network::new(world, hosts);
+        let mut simulation = Self {
+            network,
+            figures: Figures::default(),
+            before: Vec::new(),
+            events: 0,
+            measured: None,
+            measured_since: START,
+            agreed_after: Duration::ZERO,
+        };
+        simulation.begin();
+        simulation
     }
 
-    fn finish(&mut self) -> Result<Report, Broken> {
-        let options = self.network.world.options.clone();
-        self.pass(options.warm_up)?;
-        self.network.take_figures();
-        let before = self.statistics(&Figures::default());
-        let began = self.network.now;
-        for (at, change) in faults::plan(&options) {
-            self.pass((began + at).since(self.network.now))?;
-            faults::apply(&mut self.network, change);
+    /// Starts the processes and the load.
+    fn begin(&mut self) {
+        let options = self.options().clone();
+        let mut random = Random::new(options.seed, 3);
+        for host in 0..options.nodes {
+            self.network.schedule(random.between(Duration::ZERO, options.start_within), host, What::Start);
         }
-        self.pass((began + options.safety).since(self.network.now))?;
-        let figures = self.network.take_figures();
-        let after = self.statistics(&figures);
-        self.network.world.publishing = false;
-        faults::heal(&mut self.network);
-        let agreed_after = self.agree(options.liveness)?;
-        self.final_checks()?;
-        let total_figures = self.network.take_figures();
-        Ok(Report {
-            options,
-            figures,
-            events: total_figures.events,
-            before,
-            after,
-            agreed_after,
-            simulated: self.network.now.since(START),
-            wall: self.began.elapsed(),
-            trace: self.network.trace(),
-        })
+        for host in self.origins() {
+            let first = options.warm_up / 4 + random.between(Duration::ZERO, options.publish_every);
+            self.network.schedule(first, host, What::Publish);
+        }
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.network.world.options
+    }
+
+    pub(crate) fn now(&self) -> Micros {
+        self.network.now
+    }
+
+    /// The hosts that publish.
+    pub(crate) fn origins(&self) -> Vec<HostId> {
+        let (nodes, origins) = (u64::from(self.options().nodes), u64::from(self.options().origins));
+        let place = |origin| HostId::try_from(origin * nodes / origins.max(1)).unwrap_or(0);
+        (0..origins.min(nodes)).map(place).collect()
+    }
+
+    /// The time until nodes have linked; figures begin behind it.
+    pub(crate) fn warm_up(&mut self) -> Result<(), Broken> {
+        self.pass(self.options().warm_up)?;
+        self.measure();
+        Ok(())
+    }
+
+    /// Figures begin here.
+    pub(crate) fn measure(&mut self) {
+        self.collect();
+        self.events += std::mem::take(&mut self.figures).events;
+        self.before = self.statistics();
+        self.measured = None;
+        self.measured_since = self.now();
+    }
+
+    /// The figures from the last `measure` to the end of the safety phase, or to now.
+    pub(crate) fn measured(&mut self) -> Measured {
+        if let Some(measured) = &self.measured {
+            return measured.clone();
+        }
+        self.collect();
+        Measured {
+            nodes: self.options().nodes,
+            time: self.now().since(self.measured_since),
+            before: self.before.clone(),
+            after: self.statistics().into_iter().chain(self.figures.ended.iter().copied()).collect(),
+            figures: self.figures.clone(),
+        }
+    }
+
+    fn collect(&mut self) {
+        let more = self.network.take_figures();
+        self.figures.add(&more);
     }
 
     /// Lets time pass, and looks at everything now and then.
-    fn pass(&mut self, duration: Duration) -> Result<(), Broken> {
-        let end = self.network.now + duration;
-        while self.network.now < end {
-            self.network.run(LOOK_EVERY.min(end.since(self.network.now)));
+    pub(crate) fn pass(&mut self, duration: Duration) -> Result<(), Broken> {
+        let end = self.now() + duration;
+        while self.now() < end {
+            self.network.run(LOOK_EVERY.min(end.since(self.now())));
             self.look()?;
         }
         Ok(())
+    }
+
+    pub(crate) fn apply(&mut self, change: Change) {
+        faults::apply(&mut self.network, change);
+    }
+
+    pub(crate) fn schedule(&mut self, delay: Duration, host: HostId, what: What) {
+        self.network.schedule(delay, host, what);
+    }
+
+    pub(crate) fn stop_publishing(&mut self) {
+        self.network.world.publishing = false;
+    }
+
+    /// The liveness phase: no more load and faults, until all agree; gives how long that took. Then the last checks.
+    pub(crate) fn settle(&mut self) -> Result<Duration, Broken> {
+        self.measured = Some(self.measured());
+        self.stop_publishing();
+        faults::heal(&mut self.network);
+        self.agreed_after = self.agree(self.options().liveness)?;
+        self.final_checks()?;
+        Ok(self.agreed_after)
     }
 
     fn look(&self) -> Result<(), Broken> {
@@ -146,7 +207,7 @@ impl Simulation {
             return Err(broken);
         }
         let mut config = Config::new(NodeKey::from_seed([0; 32]), 1, 0);
-        (self.network.world.options.configure)(&mut config);
+        (self.options().configure)(&mut config);
         for host in self.network.hosts() {
             let Some(engine) = host.engine.as_deref() else { continue };
             invariants::bounds::respected(&engine.statistics(), &config).map_err(|broken| self.place(broken, host))?;
@@ -155,15 +216,14 @@ impl Simulation {
     }
 
     fn place(&self, broken: Broken, host: &Host) -> Broken {
-        Broken { at: self.network.now, host: host.id, ..broken }
+        Broken { at: self.now(), host: host.id, ..broken }
     }
 
-    /// Lets time pass until all hold the same; gives how long it took.
     fn agree(&mut self, limit: Duration) -> Result<Duration, Broken> {
-        let began = self.network.now;
+        let began = self.now();
         loop {
             self.pass(AGREE_EVERY)?;
-            let passed = self.network.now.since(began);
+            let passed = self.now().since(began);
             match self.differences() {
                 Ok(()) => return Ok(passed),
                 Err(broken) if passed >= limit => return Err(broken),
@@ -196,10 +256,23 @@ impl Simulation {
         Ok(())
     }
 
-    /// What all engines have counted, those whose processes have ended among them.
-    fn statistics(&self, figures: &Figures) -> Vec<Statistics> {
-        let running = self.network.hosts().filter_map(|host| host.engine.as_deref());
-        running.map(peerwright_engine::Engine::statistics).chain(figures.ended.iter().copied()).collect()
+    fn statistics(&self) -> Vec<Statistics> {
+        self.network.hosts().filter_map(|host| host.engine.as_deref()).map(Engine::statistics).collect()
+    }
+
+    fn report(mut self, findings: Vec<Finding>, trace: u64, wall: Duration) -> Report {
+        let measured = self.measured();
+        self.collect();
+        Report {
+            options: self.options().clone(),
+            findings,
+            events: self.events + self.figures.events,
+            measured,
+            agreed_after: self.agreed_after,
+            simulated: self.now().since(START),
+            wall,
+            trace,
+        }
     }
 }
 
@@ -207,7 +280,7 @@ impl Simulation {
 fn key_of(seed: u64, host: HostId) -> NodeKey {
     let mut bytes = [0; 32];
     for (place, chunk) in bytes.chunks_mut(8).enumerate() {
-        let number = crate::random::mix(seed ^ place as u64, 0x6b65_7900_0000_0000 | u64::from(host));
+        let number = mix(seed ^ place as u64, 0x6b65_7900_0000_0000 | u64::from(host));
         chunk.copy_from_slice(&number.to_be_bytes());
     }
     NodeKey::from_seed(bytes)

@@ -2,7 +2,7 @@
 
 #![expect(clippy::panic, reason = "a test that fails")]
 
-use peerwright_sim::{Options, run};
+use peerwright_sim::{Scenario, run};
 use std::time::Duration;
 
 fn seeds() -> std::ops::Range<u64> {
@@ -13,8 +13,9 @@ fn seeds() -> std::ops::Range<u64> {
 
 #[test]
 fn every_invariant_holds_whatever_the_seed_draws() {
+    let scenario = Scenario::named("swarm").unwrap();
     for seed in seeds() {
-        let options = Options::swarm(seed, 10, Duration::from_secs(120));
-        run(options).unwrap_or_else(|failure| panic!("{failure}"));
+        let options = scenario.options(seed, 10, Duration::from_secs(120));
+        run(scenario, options).unwrap_or_else(|failure| panic!("{failure}"));
     }
 }

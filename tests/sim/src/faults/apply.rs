@@ -27,6 +27,8 @@ pub(crate) enum Change {
     StoreFails(HostId, bool),
     Ban(HostId),
     Unban(HostId),
+    Upgrade(HostId),
+    BeginForging(HostId),
 }
 
 /// Makes a change.
@@ -41,11 +43,13 @@ pub(crate) fn apply(network: &mut Network, change: Change) {
         Change::Start(host) => network.schedule(Duration::ZERO, host, What::Start),
         Change::Pause(host, duration) => network.with(host, |host, context| host.pause(context, duration)),
         Change::SetClock(host, ahead) => {
-            // A clock that was set back may give an incarnation again that the volume has forgotten.
-            network.world.reusing.push(host);
             network.with(host, |host, context| host.set_clock(context, ahead));
         }
-        Change::LoseCounter(host) => network.host_mut(host).store.volume.incarnation = 0,
+        Change::LoseCounter(host) => {
+            // Only the clock is left: where it was set back, the past comes again, and no node can help it.
+            network.host_mut(host).store.volume.incarnation = 0;
+            network.host_mut(host).highest_incarnation = 0;
+        }
         Change::TakeImage(host) => take_image(network, host),
         Change::RollBack(host) => roll_back(network, host),
         Change::BreakConnection(host, choice) => {
@@ -53,6 +57,12 @@ pub(crate) fn apply(network: &mut Network, change: Change) {
         }
         Change::StoreFails(host, fails) => network.host_mut(host).store.fails = fails,
         Change::Ban(host) => set_ban(network, host, true),
+        Change::Upgrade(host) => network.host_mut(host).upgrade(),
+        Change::BeginForging(host) => {
+            let peer = network.host(host).peer;
+            network.world.hostile.push((host, peer));
+            network.with(host, Host::begin_forging);
+        }
         Change::Unban(host) => set_ban(network, host, false),
     }
 }
@@ -62,6 +72,7 @@ pub(crate) fn heal(network: &mut Network) {
     heal_cuts(network);
     for host in 0..network.world.hosts {
         network.host_mut(host).store.fails = false;
+        network.host_mut(host).stop_forging();
         apply(network, Change::Start(host));
         if !network.host(host).policy.bans.is_empty() {
             network.with(host, |host, context| {
@@ -90,6 +101,7 @@ fn roll_back(network: &mut Network, host: HostId) {
     let host = network.host_mut(host);
     let Some((taken, image)) = host.store.image.take() else { return };
     host.store.volume = *image;
+    host.highest_incarnation = host.store.volume.incarnation;
     host.acknowledged.retain(|(_, at): &(u32, Micros)| *at < taken);
 }
 

@@ -14,7 +14,8 @@ use super::{Context, Host};
 use crate::{
     event::{EndId, HostId, What, heard},
     invariants,
-    world::{host_at, socket_of},
+    random::micros,
+    world::{World, host_at, socket_of},
 };
 use bytes::Bytes;
 use peerwright_engine::{CloseReason, DialFailure, DownReason, Input, LinkId, Micros};
@@ -147,7 +148,7 @@ impl Host {
         self.transmit(context, place, bytes);
     }
 
-    fn transmit(&mut self, context: &mut Context<'_>, place: usize, bytes: Bytes) {
+    pub(super) fn transmit(&mut self, context: &mut Context<'_>, place: usize, bytes: Bytes) {
         let world = context.world;
         let end = &mut self.ends[place];
         if world.cuts.apply(self.id, end.host) {
@@ -198,6 +199,7 @@ impl Host {
         if self.end(link).is_none() {
             return self.reset(context, from, far);
         }
+        self.learn(bytes);
         self.sender = Some(from);
         self.input(context, Input::Frame { link, bytes });
         self.sender = None;
@@ -251,6 +253,11 @@ impl Host {
                 self.transmit(context, place, bytes);
             }
         }
+    }
+
+    /// The other ends of the links that gossip spreads on, and how many microseconds away they are.
+    pub(crate) fn active_neighbours(&self, world: &World) -> Vec<(HostId, u64)> {
+        self.ends.iter().map(|end| (end.host, micros(world.latency(self.id, end.host)))).collect()
     }
 
     fn bans(&self, peer: &PeerId) -> bool {

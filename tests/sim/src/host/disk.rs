@@ -7,7 +7,7 @@ use crate::{
     pool::Number,
     random::micros,
 };
-use peerwright_engine::{BodyRefused, Input, Output, StoreFailed};
+use peerwright_engine::{BodyRefused, Input, Micros, Output, StoreFailed};
 use peerwright_ledger::{Entry, Message, TransactionId};
 use std::{sync::PoisonError, time::Duration};
 
@@ -19,10 +19,10 @@ impl Host {
             Output::Verify { token, message, .. } => self.verify(context, token, &message),
             Output::Append { token, messages } => {
                 let stored = !self.store.fails;
-                if stored {
-                    self.append(context, token, &messages);
-                }
                 let delay = self.sync_time(context);
+                if stored {
+                    self.append(context, token, &messages, context.now + delay);
+                }
                 self.reply(context, delay, Answer::Appended { token, stored });
             }
             Output::StoreBody { token, id, bytes, .. } => {
@@ -95,12 +95,19 @@ impl Host {
         self.reply(context, Duration::from_micros(delay), Answer::Verified { token, valid });
     }
 
-    fn append(&mut self, context: &mut Context<'_>, token: peerwright_engine::Token, messages: &[Message]) {
+    fn append(
+        &mut self,
+        context: &mut Context<'_>,
+        token: peerwright_engine::Token,
+        messages: &[Message],
+        durable: Micros,
+    ) {
         let mut numbers = Vec::with_capacity(messages.len());
         for message in messages {
             let body = message.body();
             let is_own = body.origin == self.key.public() && body.incarnation == self.incarnation;
-            let number = if is_own { self.publish_own(context, message) } else { self.deliver(context, message) };
+            let number =
+                if is_own { self.publish_own(context, message, durable) } else { self.deliver(context, message) };
             numbers.extend(number);
             for entry in &body.entries {
                 if let Entry::Announced { id, .. } = entry {
@@ -113,10 +120,10 @@ impl Host {
         self.check(context, invariants::once::appended_again(again));
     }
 
-    /// A message of this node is about to be stored: from now on it is one that holds.
-    fn publish_own(&mut self, context: &mut Context<'_>, message: &Message) -> Option<Number> {
+    /// A message of this node is about to be stored: from now on it is one that holds. It spreads once it is durable.
+    fn publish_own(&mut self, context: &mut Context<'_>, message: &Message, durable: Micros) -> Option<Number> {
         let mut pool = context.world.pool.write().unwrap_or_else(PoisonError::into_inner);
-        let (number, namesake) = pool.publish(message, context.now);
+        let (number, namesake) = pool.publish(message, durable);
         drop(pool);
         if !context.world.may_reuse_sequences(self.id) {
             self.check(context, invariants::sequences::one_body_a_name(namesake, message));

@@ -3,7 +3,7 @@
 use super::{Context, Host};
 use crate::{event::What, invariants, random::micros, world::REGISTER};
 use bytes::Bytes;
-use peerwright_engine::{Event, Input, Token};
+use peerwright_engine::{CloseReason, Event, Input, Token};
 use peerwright_ledger::TransactionId;
 use std::time::Duration;
 
@@ -20,6 +20,12 @@ impl Host {
         let mean = micros(world.options.publish_every);
         let wait = Duration::from_micros(mean / 2 + self.random.below(mean + 1));
         self.later(context, wait, What::Publish);
+        self.submit(context);
+    }
+
+    /// Submits one transaction.
+    pub(super) fn submit(&mut self, context: &mut Context<'_>) {
+        let world = context.world;
         if self.engine.is_none() {
             return;
         }
@@ -65,6 +71,10 @@ impl Host {
             Event::PeerBanned { ban } if !invariants::bans::is_banned(&self.policy, &ban.peer) => {
                 context.figures.automatic_bans += 1;
             }
+            Event::LinkClosed { reason: CloseReason::BadSignature | CloseReason::Malformed, .. } => {
+                context.figures.accusations += 1;
+            }
+            Event::UnsupportedFrame { .. } => context.figures.unsupported_frames += 1,
             Event::BadSignature { peer, .. } => {
                 let is_honest = context.world.is_honest_peer(peer);
                 self.check(context, invariants::verified::convicted(is_honest));

@@ -10,6 +10,7 @@
 
 mod connection;
 mod disk;
+mod hostile;
 mod load;
 mod process;
 
@@ -24,6 +25,7 @@ use crate::{
     world::World,
 };
 use connection::{Dial, End};
+use hostile::Hostility;
 use peerwright_engine::{Engine, Input, LinkId, Micros, Output, Outputs, Policy, Token};
 use peerwright_ledger::TransactionId;
 use peerwright_secure::{NodeKey, PeerId};
@@ -73,6 +75,9 @@ pub(crate) struct Host {
     /// Messages with acknowledged transactions of this node, and since when.
     pub acknowledged: Vec<(Number, Micros)>,
     pub was_ready: bool,
+    /// The largest incarnation that a process here ever had.
+    pub highest_incarnation: u64,
+    hostility: Hostility,
 }
 
 /// What a host may use while it handles an event.
@@ -117,6 +122,8 @@ impl Host {
             carried: BTreeMap::new(),
             acknowledged: Vec::new(),
             was_ready: false,
+            highest_incarnation: 0,
+            hostility: Hostility::default(),
         }
     }
 
@@ -135,6 +142,9 @@ impl Host {
                 }
             }
             What::Publish => self.publish(context),
+            What::PublishOnce => self.submit(context),
+            What::Forge => self.forge(context),
+            What::Novelty => self.say_something_new(context),
             What::Resume => self.resume(context),
             What::DialTimeout { end } => self.dial_timed_out(context, end),
             What::Connect { end, peer, incarnation } => self.connect(context, event.from, end, peer, incarnation),

@@ -3,6 +3,7 @@
 use super::{Context, Host};
 use crate::{
     event::What,
+    invariants,
     options::{Known, Options},
     random::Random,
     world::address_of,
@@ -19,7 +20,11 @@ impl Host {
         }
         let wall = self.wall(context.now);
         self.incarnation = wall.0.max(self.store.volume.incarnation + 1);
-        self.store.volume.incarnation = self.incarnation;
+        self.check(context, invariants::incarnations::rises(self.highest_incarnation, self.incarnation));
+        self.highest_incarnation = self.incarnation;
+        if !context.world.options.forgets_incarnations {
+            self.store.volume.incarnation = self.incarnation;
+        }
         self.life += 1;
         let mut config = Config::new(self.key.clone(), self.incarnation, self.random.next());
         (context.world.options.configure)(&mut config);
@@ -29,6 +34,9 @@ impl Host {
         self.input(context, Input::Policy(self.policy.clone()));
         let addresses = known_addresses(&context.world.options, self.id);
         self.input(context, Input::Addresses { addresses: &addresses });
+        if self.hostility.is_newer {
+            self.say_something_new(context);
+        }
         self.answer_at_once(context);
     }
 

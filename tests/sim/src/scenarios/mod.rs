@@ -1,0 +1,98 @@
+//! What can be simulated by name: conditions, a script, and findings with their goals.
+
+mod forger;
+mod partition;
+mod silence;
+mod spreading;
+mod swarm;
+mod upgrade;
+mod vanish;
+
+use crate::{invariants::Broken, options::Options, simulation::Simulation};
+use std::{fmt, time::Duration};
+
+/// One scenario.
+#[derive(Debug, Clone, Copy)]
+pub struct Scenario {
+    /// What it is called by.
+    pub name: &'static str,
+    /// What it shows.
+    pub about: &'static str,
+    /// Its conditions, from a seed, a number of nodes, and the length of the safety phase.
+    pub(crate) options: fn(u64, u32, Duration) -> Options,
+    /// From the start of the nodes to the last check.
+    pub(crate) script: fn(&mut Simulation) -> Result<Vec<Finding>, Broken>,
+}
+
+/// All of them.
+pub const SCENARIOS: &[Scenario] = &[
+    swarm::SWARM,
+    swarm::CALM,
+    spreading::SPREADING,
+    spreading::LOSSY,
+    vanish::RESET,
+    vanish::SILENT,
+    silence::SILENCE,
+    partition::PARTITION,
+    upgrade::UPGRADE,
+    forger::FORGER,
+];
+
+impl Scenario {
+    /// The scenario of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        SCENARIOS.iter().copied().find(|scenario| scenario.name == name)
+    }
+
+    /// What it is like with a seed.
+    #[must_use]
+    pub fn options(&self, seed: u64, nodes: u32, safety: Duration) -> Options {
+        Options { scenario: self.name, ..(self.options)(seed, nodes, safety) }
+    }
+}
+
+/// One figure, and what it should be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// What was measured.
+    pub what: String,
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub unit: &'static str,
+    /// The most that it should be.
+    pub goal: Option<f64>,
+}
+
+impl Finding {
+    pub(crate) fn new(what: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self { what: what.into(), value, unit, goal: None }
+    }
+
+    pub(crate) fn at_most(what: impl Into<String>, value: f64, unit: &'static str, goal: f64) -> Self {
+        Self { goal: Some(goal), ..Self::new(what, value, unit) }
+    }
+
+    /// Whether the goal, if there is one, is reached.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        self.goal.is_none_or(|goal| self.value <= goal)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {:.3} {}", self.what, self.value, self.unit)?;
+        match self.goal {
+            Some(goal) => {
+                write!(formatter, " (goal: at most {goal}: {})", if self.is_met() { "met" } else { "MISSED" })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1_000.0
+}
