@@ -5,6 +5,12 @@ use std::time::Duration;
 
 /// Addresses that are known at once. Full: further addresses of the list are left out, highest sockets first.
 pub const MAX_ADDRESSES: usize = 1_024;
+/// Blocks of addresses that a network may declare its own. More are refused with the settings.
+pub const MAX_OWN_RANGES: usize = 64;
+/// Contacts in one shuffle. More make the frame malformed.
+pub const MAX_SHUFFLED: usize = 16;
+/// Contacts in one answer to a question for addresses. More make the frame malformed.
+pub const MAX_EXCHANGED: usize = 50;
 /// Dials on their way at once. Full: the next address waits until one is answered.
 pub const MAX_DIALS: usize = 10;
 
@@ -94,6 +100,10 @@ pub const CHUNK_WINDOW: u32 = 4;
 /// Chunks that one link may have asked for and not been sent yet. Full: answered as not held; the peer asks another.
 pub const MAX_SERVED_CHUNKS: usize = 16;
 
+/// A peer that has got addresses on a link is not given others there for so long.
+pub const EXCHANGE_PAUSE: Duration = Duration::from_secs(10);
+/// A link that this node dialled to find a neighbour, and that led to none, is closed when it was not used for so long.
+pub const UNNEEDED_AFTER: Duration = Duration::from_secs(30);
 /// A link up for so long, and heard lately, is not given up for another to the same peer, and its end starts the
 /// dialling anew from the shortest wait.
 pub const SETTLED: Duration = Duration::from_secs(10);

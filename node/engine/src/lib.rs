@@ -4,6 +4,7 @@
 //!   what happens            Engine::handle(now, input, out)               what is to be done
 //!  ──────────────   ┌──────────────────────────────────────────────┐   ─────────────────────
 //!   link up, down   │ links      one a peer, who stays, who is dead │   dial, close
+//!                   │ overlay    whose links gossip spreads on      │
 //!   frame      ────▶│ addresses  where peers may be, when to dial   │──▶ send a frame
 //!   timer           │ bans       who no link is kept with           │   arm the timer
 //!   policy          │ score      what peers are worth               │   verify
@@ -40,6 +41,7 @@ mod gossip;
 mod holdings;
 mod links;
 mod outbox;
+mod overlay;
 mod random;
 mod ranges;
 mod ready;
@@ -48,12 +50,14 @@ pub mod session;
 mod sync;
 mod timers;
 
+pub use addresses::{AddressSettings, AddressSettingsRefused};
 pub use contract::*;
 pub use engine::Engine;
 pub use frame::MAX_FRAME_BYTES;
 pub use gossip::{
     ANNOUNCE_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE, TIME_TO_LIVE_RANGE,
 };
+pub use overlay::{OverlayRefused, OverlaySettings};
 pub use score::{DECAY_RANGE, EXPECTED_DELIVERIES_RANGE, FULL_THROUGHPUT_RANGE, ScoreSettings, ScoreSettingsRefused};
 
 #[cfg(test)]

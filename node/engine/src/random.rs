@@ -26,6 +26,18 @@ impl Random {
         self.next().checked_rem(bound).unwrap_or(0)
     }
 
+    /// A place in a list of `length` things, zero when there is none.
+    pub(crate) fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap_or(0)
+    }
+
+    /// Puts a list into an order drawn by lot (Fisher, Yates; Durstenfeld 1964).
+    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
+        for behind in (1..list.len()).rev() {
+            list.swap(behind, self.index(behind + 1));
+        }
+    }
+
     /// `duration` give or take a quarter of it.
     pub(crate) fn around(&mut self, duration: Duration) -> Duration {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);

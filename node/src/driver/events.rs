@@ -20,6 +20,10 @@ pub(super) fn log(event: &Event) {
             let (from, to) = (step.from.label(), step.to.label());
             tracing::info!(%peer, from, to, reason = step.reason.label(), "a link goes on by another carrier");
         }
+        Event::NeighbourJoined { peer, link } => tracing::debug!(%peer, link = link.0, "a peer is a neighbour"),
+        Event::NeighbourLeft { peer, link, reason } => {
+            tracing::debug!(%peer, link = link.0, %reason, "a peer is a neighbour no longer");
+        }
         Event::OwnAddress { address } => tracing::debug!(%address, "an address is this node's own"),
         Event::PeerBanned { ban } => tracing::info!(peer = %ban.peer, expires_at = ban.expires_at, "a peer is banned"),
         Event::PeerUnbanned { peer, expired } => tracing::info!(%peer, expired, "a peer is no longer banned"),

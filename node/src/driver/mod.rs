@@ -29,8 +29,8 @@ use crate::{
     tls::Direction,
 };
 use peerwright_engine::{
-    Address, BanRecord, Config, DialFailure, Engine, Input, LinkId, Micros, Outputs, Policy, PolicyLimits, Readiness,
-    SubmitRefusal, Token,
+    Address, AddressSource, BanRecord, Config, DialFailure, Engine, Input, LinkId, Micros, Outputs, Policy,
+    PolicyLimits, Readiness, SubmitRefusal, Token,
 };
 use peerwright_ledger::RegisterId;
 use peerwright_store::Store;
@@ -145,7 +145,7 @@ impl Driver {
         };
         driver.take_policy(snapshots.borrow_and_update().clone());
         driver.take(Input::LocalBans(before.local_bans));
-        driver.take(Input::Addresses { addresses: &before.addresses });
+        driver.take(Input::Addresses { source: AddressSource::Seeds, addresses: &before.addresses });
         let mut wall_clock = interval(WALL_CLOCK);
         wall_clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -174,7 +174,9 @@ impl Driver {
                     None => return,
                 },
                 _ = wall_clock.tick() => driver.take(Input::Clock { wall: Clock::wall() }),
-                Some(found) = addresses.recv() => driver.take(Input::Addresses { addresses: &found }),
+                Some(found) = addresses.recv() => {
+                    driver.take(Input::Addresses { source: AddressSource::Seeds, addresses: &found });
+                }
                 // Applications and peers share what is left, by lot.
                 something = next_request(&mut commands, &mut link_events) => match something {
                     Some(Request::Command(command)) => driver.take_command(command),

@@ -73,6 +73,32 @@ const FIGURES: &[Figure] = &[
         &[("outbound", |figures| figures.links.outbound), ("inbound", |figures| figures.links.inbound)],
     )
     .by("direction"),
+    gauge(
+        "neighbours",
+        "Peers that gossip and membership spread to, by who dialled",
+        &[
+            ("outbound", |figures| figures.links.active_outbound),
+            ("inbound", |figures| figures.links.active.saturating_sub(figures.links.active_outbound)),
+        ],
+    )
+    .by("direction"),
+    gauge("nodes_at_hand", "Nodes known for when neighbours leave", &[("", |figures| figures.links.passive)]),
+    counter(
+        "neighbour_changes",
+        "Peers that became neighbours, ceased to be, or refused",
+        &[
+            ("joined", |figures| figures.links.neighbours_joined),
+            ("left", |figures| figures.links.neighbours_left),
+            ("refused", |figures| figures.links.neighbours_refused),
+        ],
+    )
+    .by("change"),
+    counter(
+        "addresses_named",
+        "Addresses that peers named, by what was made of them",
+        &[("learnt", |figures| figures.links.addresses_learnt), ("refused", |figures| figures.links.addresses_refused)],
+    )
+    .by("verdict"),
     gauge("links_silent", "Links on which nothing is heard", &[("", |figures| figures.links.silent)]),
     counter("links_established", "Links that came up and were kept", &[("", |figures| figures.links.established)]),
     counter("links_refused_banned", "Links and dials ended by a ban", &[("", |figures| figures.links.refused_banned)]),

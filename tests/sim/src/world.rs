@@ -6,7 +6,7 @@ use crate::{
     pool::Pool,
     random::{micros, mix},
 };
-use peerwright_engine::{Address, Micros};
+use peerwright_engine::{Address, AddressRange, Micros};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
 use std::{
@@ -86,6 +86,11 @@ impl World {
 /// Where a host listens.
 pub(crate) fn socket_of(host: HostId) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(NETWORK + 1 + host)), PORT)
+}
+
+/// The block of addresses that all hosts are in.
+pub(crate) fn network() -> Option<AddressRange> {
+    AddressRange::new(IpAddr::V4(Ipv4Addr::from_bits(NETWORK)), 8)
 }
 
 /// Where a host listens, as discovery tells it.

@@ -8,16 +8,23 @@
 //!    └──────────── wait ◀─────────────────────────────────┘
 //! ```
 //!
-//! Who redials: both ends of a lost link, and both ends when a ban is over; when both get through, the connection that
-//! the smaller peer id dialled stays. An address is not dialled while its peer is banned, nor, for some minutes, while
+//! Who redials: whoever lacks neighbours, so after a lost link usually both ends; when a ban is over the smaller peer id
+//! at once and the other after the shortest wait. When both get through, the connection that the smaller peer id
+//! dialled stays. An address is not dialled while its peer is banned, nor, for some minutes, while
 //! the peer that was last reached there has a link by another way. Addresses that discovery no longer lists are
-//! forgotten once no link to them lives.
+//! forgotten once no link to them lives, those that somebody named after some failures in a row.
 
 mod backoff;
+mod exchange;
+mod safety;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use backoff::Backoff;
+pub(crate) use exchange::Exchange;
+pub(crate) use safety::may_dial;
+pub use settings::{AddressSettings, AddressSettingsRefused};
 
 use crate::{
     Address, AddressView, DialFailure, LinkId, Micros,
@@ -45,14 +52,17 @@ pub(crate) enum Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Idle,
-    Dialling { since: Micros },
+    Dialling,
     Linked(LinkId),
 }
 
 #[derive(Debug)]
 struct Entry {
     host: String,
+    /// Whether this node's configuration leads there: then it is kept however often it fails.
     listed: bool,
+    /// Whether somebody else has named it.
+    learnt: bool,
     own: bool,
     /// Whether a dial to it has ever ended, well or badly.
     attempted: bool,
@@ -67,8 +77,29 @@ struct Entry {
 }
 
 impl Entry {
+    fn new(now: Micros, host: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            listed: false,
+            learnt: false,
+            own: false,
+            attempted: false,
+            met_a_ban: false,
+            peer: None,
+            confirmed: now,
+            state: State::Idle,
+            failures: 0,
+            not_before: now,
+        }
+    }
+
+    fn address(&self, socket: SocketAddr) -> Address {
+        let host = if self.host.is_empty() { socket.ip().to_string() } else { self.host.clone() };
+        Address { host, socket }
+    }
+
     fn due_at(&self, standing: impl Fn(&PeerId) -> Standing) -> Option<Micros> {
-        if !self.listed || self.own || self.state != State::Idle {
+        if !(self.listed || self.learnt) || self.own || self.state != State::Idle {
             return None;
         }
         match self.peer.as_ref().map_or(Standing::Free, standing) {
@@ -83,14 +114,18 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct AddressBook {
     entries: BTreeMap<SocketAddr, Entry>,
+    /// The dials under way, and since when.
+    dials: BTreeMap<SocketAddr, Micros>,
     backoff: Backoff,
+    /// Failures in a row after which an address is forgotten that is not listed.
+    attempts: u32,
     /// Whether discovery has ever told anything.
     told: bool,
 }
 
 impl AddressBook {
-    pub(crate) fn new(backoff: Backoff) -> Self {
-        Self { entries: BTreeMap::new(), backoff, told: false }
+    pub(crate) fn new(backoff: Backoff, attempts: u32) -> Self {
+        Self { entries: BTreeMap::new(), dials: BTreeMap::new(), backoff, attempts, told: false }
     }
 
     /// Takes the whole list of what discovery resolved.
@@ -107,25 +142,42 @@ impl AddressBook {
             match self.entries.get_mut(&socket) {
                 Some(entry) => host.clone_into(&mut entry.host),
                 None if has_room => {
-                    self.entries.insert(
-                        socket,
-                        Entry {
-                            host: host.to_owned(),
-                            listed: true,
-                            own: false,
-                            attempted: false,
-                            met_a_ban: false,
-                            peer: None,
-                            confirmed: now,
-                            state: State::Idle,
-                            failures: 0,
-                            not_before: now,
-                        },
-                    );
+                    self.entries.insert(socket, Entry { listed: true, ..Entry::new(now, host) });
                 }
                 None => break,
             }
         }
+    }
+
+    /// Takes an address that somebody named, unless the book is full. Says whether it is new.
+    pub(crate) fn learn(&mut self, now: Micros, socket: SocketAddr) -> bool {
+        let has_room = self.entries.len() < MAX_ADDRESSES;
+        match self.entries.get_mut(&socket) {
+            Some(entry) => {
+                entry.learnt = true;
+                false
+            }
+            None if has_room => {
+                self.entries.insert(socket, Entry { learnt: true, ..Entry::new(now, "") });
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether an address may be dialled now, known or not.
+    pub(crate) fn is_due(&self, now: Micros, socket: &SocketAddr, standing: impl Fn(&PeerId) -> Standing) -> bool {
+        self.entries.get(socket).is_none_or(|entry| entry.due_at(standing).is_some_and(|at| at <= now))
+    }
+
+    /// The address is dialled now on somebody's word; it counts as being dialled from here on. `None` when the book is
+    /// full.
+    pub(crate) fn begin_dial(&mut self, now: Micros, socket: SocketAddr) -> Option<Address> {
+        self.learn(now, socket);
+        let entry = self.entries.get_mut(&socket)?;
+        entry.state = State::Dialling;
+        self.dials.insert(socket, now);
+        Some(entry.address(socket))
     }
 
     /// The addresses to dial now, at most `limit`; they count as being dialled from here on.
@@ -133,8 +185,12 @@ impl AddressBook {
         &mut self,
         now: Micros,
         limit: usize,
+        random: &mut Random,
         standing: impl Fn(&PeerId) -> Standing,
     ) -> Vec<Address> {
+        if limit == 0 {
+            return Vec::new();
+        }
         let mut due: Vec<(Micros, SocketAddr)> = self
             .entries
             .iter()
@@ -142,6 +198,10 @@ impl AddressBook {
             .filter(|(at, _)| *at <= now)
             .collect();
         due.sort_unstable();
+        if due.len() > limit {
+            // Nodes that know the same addresses would otherwise all come to the same few.
+            random.shuffle(&mut due);
+        }
         let mut taken_peers = BTreeSet::new();
         let mut taken = Vec::new();
         for (_, socket) in due {
@@ -152,33 +212,32 @@ impl AddressBook {
             if entry.peer.is_some_and(|peer| !taken_peers.insert(peer)) {
                 continue;
             }
-            entry.state = State::Dialling { since: now };
-            taken.push(Address { host: entry.host.clone(), socket });
+            entry.state = State::Dialling;
+            self.dials.insert(socket, now);
+            taken.push(entry.address(socket));
         }
         taken
     }
 
-    /// When `take_due` or `take_overdue` will next have something to give.
-    pub(crate) fn next_due(&self, dial_timeout: Duration, standing: impl Fn(&PeerId) -> Standing) -> Option<Micros> {
-        let times = self.entries.values().filter_map(|entry| match entry.state {
-            State::Dialling { since } => Some(since + dial_timeout),
-            State::Idle | State::Linked(_) => entry.due_at(&standing),
-        });
-        times.min()
+    /// When `take_due` will next have something to give.
+    pub(crate) fn next_due(&self, standing: impl Fn(&PeerId) -> Standing) -> Option<Micros> {
+        self.entries.values().filter_map(|entry| entry.due_at(&standing)).min()
+    }
+
+    /// When `overdue` will next have something to give.
+    pub(crate) fn next_overdue(&self, dial_timeout: Duration) -> Option<Micros> {
+        self.dials.values().min().map(|since| *since + dial_timeout)
     }
 
     /// Dials that nobody has answered for `dial_timeout`.
     pub(crate) fn overdue(&self, now: Micros, dial_timeout: Duration) -> Vec<SocketAddr> {
-        let is_overdue = |entry: &Entry| match entry.state {
-            State::Dialling { since } => since + dial_timeout <= now,
-            State::Idle | State::Linked(_) => false,
-        };
-        self.entries.iter().filter(|(_, entry)| is_overdue(entry)).map(|(socket, _)| *socket).collect()
+        let overdue = self.dials.iter().filter(|(_, since)| **since + dial_timeout <= now);
+        overdue.map(|(socket, _)| *socket).collect()
     }
 
     /// How many dials are on their way.
     pub(crate) fn dialling(&self) -> usize {
-        self.entries.values().filter(|entry| matches!(entry.state, State::Dialling { .. })).count()
+        self.dials.len()
     }
 
     /// A dial came to nothing, or its link was refused for a reason that a later dial may not meet. Gives how often in a
@@ -190,15 +249,14 @@ impl AddressBook {
         reason: DialFailure,
         random: &mut Random,
     ) -> Option<u32> {
+        self.dials.remove(&socket)?;
         let entry = self.entries.get_mut(&socket)?;
-        if !matches!(entry.state, State::Dialling { .. }) {
-            return None;
-        }
         entry.attempted = true;
         entry.met_a_ban = reason == DialFailure::Banned;
         entry.state = State::Idle;
         entry.failures = entry.failures.saturating_add(1);
         entry.not_before = now + self.backoff.wait(entry.failures, random);
+        entry.learnt &= entry.failures < self.attempts;
         let failures = entry.failures;
         self.forget_unlisted();
         Some(failures)
@@ -211,6 +269,7 @@ impl AddressBook {
 
     /// The dial to `socket` became a link that is kept.
     pub(crate) fn linked(&mut self, now: Micros, socket: SocketAddr, link: LinkId, peer: PeerId) {
+        self.dials.remove(&socket);
         if let Some(entry) = self.entries.get_mut(&socket) {
             entry.attempted = true;
             entry.state = State::Linked(link);
@@ -221,6 +280,7 @@ impl AddressBook {
 
     /// The dial to `socket` reached `peer`, but its link is not kept, for no fault of the address.
     pub(crate) fn reached(&mut self, now: Micros, socket: SocketAddr, peer: PeerId) {
+        self.dials.remove(&socket);
         if let Some(entry) = self.entries.get_mut(&socket) {
             entry.attempted = true;
             entry.state = State::Idle;
@@ -233,8 +293,17 @@ impl AddressBook {
         self.forget_unlisted();
     }
 
+    /// A peer has dialled from the machine of this address and says that it listens there.
+    pub(crate) fn met(&mut self, now: Micros, socket: SocketAddr, peer: PeerId) {
+        if let Some(entry) = self.entries.get_mut(&socket).filter(|entry| entry.state == State::Idle) {
+            entry.peer = Some(peer);
+            entry.confirmed = now;
+        }
+    }
+
     /// The address is this node's own: it is not dialled again while it stays listed.
     pub(crate) fn own(&mut self, socket: SocketAddr) {
+        self.dials.remove(&socket);
         if let Some(entry) = self.entries.get_mut(&socket) {
             entry.attempted = true;
             entry.state = State::Idle;
@@ -259,22 +328,30 @@ impl AddressBook {
         self.forget_unlisted();
     }
 
-    /// The peer's last ban is over: it is dialled at once, and so is every address where a ban was met, for who lives
-    /// there is not always known.
-    pub(crate) fn unbanned(&mut self, now: Micros, peer: &PeerId) {
+    /// The peer's last ban is over: it is dialled again, and so is every address where a ban was met, for who lives
+    /// there is not always known. Of two nodes that hear of it together the one with the smaller id dials at once and the
+    /// other after the shortest wait, so that they do not meet half-way; `is_first` says that this node is the smaller.
+    pub(crate) fn unbanned(&mut self, now: Micros, peer: &PeerId, is_first: bool, random: &mut Random) {
         let concerned = |entry: &&mut Entry| entry.met_a_ban || entry.peer.as_ref() == Some(peer);
         for entry in self.entries.values_mut().filter(concerned) {
             entry.failures = 0;
-            entry.not_before = now;
+            let waits = entry.peer.as_ref() == Some(peer) && !is_first;
+            entry.not_before = if waits { now + self.backoff.wait(1, random) } else { now };
         }
     }
 
-    /// Every address is dialled at once.
-    pub(crate) fn reset(&mut self, now: Micros) {
+    /// Every address is dialled anew: at once, or after the shortest wait where `waits` says so of the peer last met.
+    pub(crate) fn reset(&mut self, now: Micros, random: &mut Random, waits: impl Fn(&PeerId) -> bool) {
         for entry in self.entries.values_mut() {
             entry.failures = 0;
-            entry.not_before = now;
+            let waits = entry.peer.as_ref().is_some_and(&waits);
+            entry.not_before = if waits { now + self.backoff.wait(1, random) } else { now };
         }
+    }
+
+    /// Whether this node's configuration leads to the address.
+    pub(crate) fn is_listed(&self, socket: &SocketAddr) -> bool {
+        self.entries.get(socket).is_some_and(|entry| entry.listed)
     }
 
     /// Whether discovery has told something, and every place it told of was tried or needs no trial.
@@ -288,7 +365,7 @@ impl AddressBook {
     /// The addresses, by socket.
     pub(crate) fn views(&self) -> Vec<AddressView> {
         let view = |(socket, entry): (&SocketAddr, &Entry)| AddressView {
-            host: entry.host.clone(),
+            host: entry.address(*socket).host,
             socket: *socket,
             own: entry.own,
             peer: entry.peer,
@@ -305,6 +382,6 @@ impl AddressBook {
     }
 
     fn forget_unlisted(&mut self) {
-        self.entries.retain(|_, entry| entry.listed || entry.state != State::Idle);
+        self.entries.retain(|_, entry| entry.listed || entry.learnt || entry.state != State::Idle);
     }
 }

@@ -8,7 +8,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const START: Micros = Micros(1_000_000_000);
 
 fn book() -> (AddressBook, Random) {
-    (AddressBook::new(Backoff::new(SECOND, Duration::from_secs(60))), Random::new(3))
+    (AddressBook::new(Backoff::new(SECOND, Duration::from_secs(60)), 5), Random::new(3))
 }
 
 fn address(number: u8) -> Address {
@@ -29,10 +29,10 @@ fn free(_: &PeerId) -> Standing {
 
 #[test]
 fn a_new_address_is_dialled_at_once_and_only_once() {
-    let (mut book, _) = book();
+    let (mut book, mut random) = book();
     book.replace(START, &[address(1), address(2), address(1)]);
-    assert_eq!(book.take_due(START, 10, free), [address(1), address(2)]);
-    assert_eq!(book.take_due(START, 10, free), []);
+    assert_eq!(book.take_due(START, 10, &mut random, free), [address(1), address(2)]);
+    assert_eq!(book.take_due(START, 10, &mut random, free), []);
     assert_eq!(book.dialling(), 2);
 }
 
@@ -42,9 +42,9 @@ fn waits_double_up_to_the_limit() {
     book.replace(START, &[address(1)]);
     let mut now = START;
     for expected in [1u64, 2, 4, 8, 16, 32, 60, 60] {
-        assert_eq!(book.take_due(now, 10, free).len(), 1);
+        assert_eq!(book.take_due(now, 10, &mut random, free).len(), 1);
         book.failed(now, socket(1), DialFailure::Unreachable, &mut random);
-        let due = book.next_due(TIMEOUT, free).unwrap();
+        let due = book.next_due(free).unwrap();
         let waited = due.since(now);
         assert!(waited >= SECOND * 3 / 4 * u32::try_from(expected).unwrap(), "{waited:?} of {expected}");
         assert!(waited <= SECOND * 5 / 4 * u32::try_from(expected).unwrap(), "{waited:?} of {expected}");
@@ -56,8 +56,8 @@ fn waits_double_up_to_the_limit() {
 fn a_dial_that_nobody_answers_is_found() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1)]);
-    book.take_due(START, 10, free);
-    assert_eq!(book.next_due(TIMEOUT, free), Some(START + TIMEOUT));
+    book.take_due(START, 10, &mut random, free);
+    assert_eq!(book.next_overdue(TIMEOUT), Some(START + TIMEOUT));
     assert_eq!(book.overdue(START + TIMEOUT, TIMEOUT), [socket(1)]);
     assert_eq!(book.failed(START + TIMEOUT, socket(1), DialFailure::Unreachable, &mut random), Some(1));
     assert_eq!(
@@ -69,26 +69,26 @@ fn a_dial_that_nobody_answers_is_found() {
 
 #[test]
 fn an_address_whose_peer_is_linked_elsewhere_is_left_alone_for_some_minutes() {
-    let (mut book, _) = book();
+    let (mut book, mut random) = book();
     book.replace(START, &[address(1)]);
-    book.take_due(START, 10, free);
+    book.take_due(START, 10, &mut random, free);
     book.reached(START, socket(1), peer(1));
     let linked = |_: &PeerId| Standing::Linked;
-    assert_eq!(book.take_due(START + SECOND * 299, 10, linked), []);
-    assert_eq!(book.take_due(START + SECOND * 300, 10, linked), [address(1)]);
+    assert_eq!(book.take_due(START + SECOND * 299, 10, &mut random, linked), []);
+    assert_eq!(book.take_due(START + SECOND * 300, 10, &mut random, linked), [address(1)]);
 }
 
 #[test]
 fn a_banned_peers_address_waits_for_the_end_of_the_ban() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1)]);
-    book.take_due(START, 10, free);
+    book.take_due(START, 10, &mut random, free);
     book.linked(START, socket(1), LinkId(1), peer(1));
     book.link_ended(START, LinkId(1), &peer(1), false, &mut random);
-    assert_eq!(book.take_due(START + SECOND * 900, 10, |_| Standing::Banned), []);
-    assert_eq!(book.next_due(TIMEOUT, |_| Standing::Banned), None);
-    book.unbanned(START + SECOND * 901, &peer(1));
-    assert_eq!(book.take_due(START + SECOND * 901, 10, free), [address(1)]);
+    assert_eq!(book.take_due(START + SECOND * 900, 10, &mut random, |_| Standing::Banned), []);
+    assert_eq!(book.next_due(|_| Standing::Banned), None);
+    book.unbanned(START + SECOND * 901, &peer(1), true, &mut random);
+    assert_eq!(book.take_due(START + SECOND * 901, 10, &mut random, free), [address(1)]);
 }
 
 #[test]
@@ -97,21 +97,21 @@ fn an_address_that_met_a_ban_is_dialled_when_any_ban_ends() {
     book.replace(START, &[address(1)]);
     let mut now = START;
     for _ in 0..6 {
-        now = book.next_due(TIMEOUT, free).unwrap();
-        book.take_due(now, 10, free);
+        now = book.next_due(free).unwrap();
+        book.take_due(now, 10, &mut random, free);
         book.failed(now, socket(1), DialFailure::Banned, &mut random);
     }
     let now = now + SECOND;
-    assert_eq!(book.take_due(now, 10, free), []);
-    book.unbanned(now, &peer(9));
-    assert_eq!(book.take_due(now, 10, free), [address(1)]);
+    assert_eq!(book.take_due(now, 10, &mut random, free), []);
+    book.unbanned(now, &peer(9), false, &mut random);
+    assert_eq!(book.take_due(now, 10, &mut random, free), [address(1)]);
 }
 
 #[test]
 fn an_unlisted_address_is_forgotten_once_its_link_ends() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1), address(2)]);
-    book.take_due(START, 10, free);
+    book.take_due(START, 10, &mut random, free);
     book.linked(START, socket(1), LinkId(1), peer(1));
     book.failed(START, socket(2), DialFailure::Unreachable, &mut random);
     book.replace(START, &[]);
@@ -122,26 +122,26 @@ fn an_unlisted_address_is_forgotten_once_its_link_ends() {
 
 #[test]
 fn an_own_address_is_not_dialled_again_until_it_is_listed_anew() {
-    let (mut book, _) = book();
+    let (mut book, mut random) = book();
     book.replace(START, &[address(1)]);
-    book.take_due(START, 10, free);
+    book.take_due(START, 10, &mut random, free);
     book.own(socket(1));
-    assert_eq!(book.take_due(START + SECOND * 900, 10, free), []);
+    assert_eq!(book.take_due(START + SECOND * 900, 10, &mut random, free), []);
     assert!(book.all_attempted(free));
     book.replace(START, &[]);
     book.replace(START, &[address(1)]);
-    assert_eq!(book.take_due(START, 10, free), [address(1)]);
+    assert_eq!(book.take_due(START, 10, &mut random, free), [address(1)]);
 }
 
 #[test]
 fn two_addresses_of_one_peer_are_not_dialled_together() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1), address(2)]);
-    book.take_due(START, 10, free);
+    book.take_due(START, 10, &mut random, free);
     book.linked(START, socket(1), LinkId(1), peer(1));
     book.reached(START, socket(2), peer(1));
     book.link_ended(START + SECOND, LinkId(1), &peer(1), true, &mut random);
-    assert_eq!(book.take_due(START + SECOND * 10, 10, free).len(), 1);
+    assert_eq!(book.take_due(START + SECOND * 10, 10, &mut random, free).len(), 1);
 }
 
 #[test]
@@ -149,17 +149,17 @@ fn a_settled_link_starts_the_waits_anew_and_a_short_one_does_not() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1)]);
     for round in 0..5 {
-        let now = book.next_due(TIMEOUT, free).unwrap();
-        book.take_due(now, 10, free);
+        let now = book.next_due(free).unwrap();
+        book.take_due(now, 10, &mut random, free);
         book.linked(now, socket(1), LinkId(round), peer(1));
         book.link_ended(now, LinkId(round), &peer(1), false, &mut random);
     }
     assert_eq!(book.views()[0].failures, 5);
-    let now = book.next_due(TIMEOUT, free).unwrap();
-    book.take_due(now, 10, free);
+    let now = book.next_due(free).unwrap();
+    book.take_due(now, 10, &mut random, free);
     book.linked(now, socket(1), LinkId(9), peer(1));
     book.link_ended(now, LinkId(9), &peer(1), true, &mut random);
-    assert!(book.next_due(TIMEOUT, free).unwrap().since(now) <= SECOND * 5 / 4);
+    assert!(book.next_due(free).unwrap().since(now) <= SECOND * 5 / 4);
 }
 
 #[test]

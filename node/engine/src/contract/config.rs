@@ -1,8 +1,8 @@
 //! What is set once, at start.
 
-use crate::{GossipSettings, ScoreSettings};
+use crate::{AddressSettings, GossipSettings, OverlaySettings, Role, ScoreSettings};
 use peerwright_secure::NodeKey;
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 /// How one node's engine behaves. [`Config::new`] gives the defaults of production; tests shorten them.
 #[derive(Debug, Clone)]
@@ -34,6 +34,16 @@ pub struct Config {
     /// How many links this node takes from peers. One that takes the place of another link to the same peer is taken
     /// whatever the number, so it is the sum of both that is never exceeded.
     pub inbound_links: usize,
+    /// How many links a hub or router takes from peers.
+    pub hub_inbound_links: usize,
+    /// What this node is to its network.
+    pub role: Role,
+    /// Where others may dial this node, if anywhere.
+    pub advertised: Option<SocketAddr>,
+    /// Who is linked to whom.
+    pub overlay: OverlaySettings,
+    /// Which addresses are believed.
+    pub addresses: AddressSettings,
     /// How messages are spread.
     pub gossip: GossipSettings,
     /// How peers are scored.
@@ -58,8 +68,21 @@ impl Config {
             answer_timeout: Duration::from_secs(5),
             outbound_links: 30,
             inbound_links: 20,
+            hub_inbound_links: 2_000,
+            role: Role::Peer,
+            advertised: None,
+            overlay: OverlaySettings::default(),
+            addresses: AddressSettings::default(),
             gossip: GossipSettings::default(),
             score: ScoreSettings::default(),
+        }
+    }
+
+    /// How many links this node takes from peers, as its role has it.
+    pub(crate) fn inbound_limit(&self) -> usize {
+        match self.role {
+            Role::Hub | Role::Router => self.hub_inbound_links,
+            Role::Peer | Role::Edge => self.inbound_links,
         }
     }
 }

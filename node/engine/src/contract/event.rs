@@ -1,7 +1,8 @@
 //! What happened, for logs, metrics and people.
 
 use crate::{
-    AutoBan, BanRecord, CloseReason, DialFailure, DownReason, LinkId, Misbehaviour, Rating, Readiness, WithheldReason,
+    AutoBan, BanRecord, CloseReason, DepartureReason, DialFailure, DownReason, LinkId, Misbehaviour, Rating, Readiness,
+    WithheldReason,
     breaker::BreakerChange,
     session::{Carrier, Step},
 };
@@ -65,6 +66,22 @@ pub enum Event {
         peer: PeerId,
         /// From which to which, and why.
         step: Step,
+    },
+    /// A link is a neighbour's from now on: gossip and membership spread on it.
+    NeighbourJoined {
+        /// The peer.
+        peer: PeerId,
+        /// The link.
+        link: LinkId,
+    },
+    /// A link is a neighbour's no longer.
+    NeighbourLeft {
+        /// The peer.
+        peer: PeerId,
+        /// The link.
+        link: LinkId,
+        /// Why.
+        reason: DepartureReason,
     },
     /// An address turned out to be this node's own.
     OwnAddress {

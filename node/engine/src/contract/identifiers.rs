@@ -23,6 +23,31 @@ pub struct Address {
     pub socket: SocketAddr,
 }
 
+/// Who says that a node listens somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AddressSource {
+    /// This node's configuration, and what its names resolve to. Believed as they are.
+    Seeds,
+    /// Announcements on the local cable: private addresses are what they are about.
+    Local,
+    /// The last good links of this node's former life.
+    Anchors,
+}
+
+/// What a node is to its network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Role {
+    /// One among equals.
+    #[default]
+    Peer,
+    /// Takes many links.
+    Hub,
+    /// Takes many links, and leads strangers together.
+    Router,
+    /// Dials and is not dialled.
+    Edge,
+}
+
 /// A peer that no link is kept with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BanRecord {

@@ -1,6 +1,6 @@
 //! What the driver tells the engine.
 
-use crate::{Address, BanRecord, DialFailure, DownReason, Held, LinkId, Micros, Policy, Token};
+use crate::{Address, AddressSource, BanRecord, DialFailure, DownReason, Held, LinkId, Micros, Policy, Token};
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::PeerId;
@@ -10,9 +10,12 @@ use thiserror::Error;
 /// One thing that happened.
 #[derive(Debug, Clone)]
 pub enum Input<'a> {
-    /// What discovery resolved: the whole list, each time.
+    /// Where nodes may listen, by this node's own means. Of seeds this is the whole list, each time: those missing are
+    /// forgotten unless a link to them lives. Other sources add to what is known.
     Addresses {
-        /// Every address known now. Those missing are forgotten unless a link to them lives.
+        /// Who says so.
+        source: AddressSource,
+        /// The addresses.
         addresses: &'a [Address],
     },
     /// A connection whose peer is certified and has answered Hello.

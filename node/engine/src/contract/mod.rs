@@ -7,17 +7,24 @@ mod input;
 mod micros;
 mod misbehaviour;
 mod output;
+mod range;
 mod reason;
 mod view;
 
 pub use config::Config;
 pub use event::Event;
-pub use identifiers::{Address, BanRecord, Held, LinkId, MessageRange, Policy, PolicyLimits, Token};
+pub use identifiers::{
+    Address, AddressSource, BanRecord, Held, LinkId, MessageRange, Policy, PolicyLimits, Role, Token,
+};
 pub use input::{BodyRefused, Input, StoreFailed};
 pub use micros::Micros;
 pub use misbehaviour::{AutoBan, EvidenceDigest, Offence};
 pub use output::{Class, Output, Outputs};
-pub use reason::{CloseReason, DialFailure, DownReason, Misbehaviour, Rating, SubmitRefusal, WithheldReason};
+pub use range::{AddressRange, AddressRangeInvalid};
+pub use reason::{
+    CloseReason, DepartureReason, DialFailure, DialRefusal, DownReason, Misbehaviour, Rating, SubmitRefusal,
+    WithheldReason,
+};
 pub use view::{
     AddressView, BanView, Direction, GossipStatistics, LinkStatistics, PeerView, Readiness, RegisterView, ScoreView,
     Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,

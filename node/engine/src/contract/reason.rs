@@ -56,6 +56,26 @@ labelled! {
         Draining => "draining",
         /// This node has no policy yet, so it does not know who is banned.
         Starting => "starting",
+        /// The link was made to find a neighbour, and one of the two has no room for another.
+        Unneeded => "unneeded",
+        /// The link is no neighbour's and was not used for long.
+        Idle => "idle",
+    }
+}
+
+labelled! {
+    /// Why a link is a neighbour's no longer.
+    pub enum DepartureReason {
+        /// The link ended.
+        LinkEnded => "link_ended",
+        /// The peer took it out of its view.
+        Demoted => "demoted",
+        /// This node had more neighbours than it keeps.
+        Surplus => "surplus",
+        /// A peer that lacked neighbours took its place.
+        MadeRoom => "made_room",
+        /// A better peer took its place.
+        Replaced => "replaced",
     }
 }
 
@@ -170,5 +190,27 @@ labelled! {
         Sealer => "sealer",
         /// There are as many automatic bans as are kept.
         Full => "full",
+    }
+}
+
+labelled! {
+    /// Why an address that a peer has named is not dialled.
+    pub enum DialRefusal {
+        /// It is somewhere inside a private network.
+        Private => "private",
+        /// It leads back to this machine.
+        Loopback => "loopback",
+        /// It is valid on one cable only.
+        LinkLocal => "link_local",
+        /// Cloud machines ask for their credentials there.
+        Metadata => "metadata",
+        /// It names a group of machines.
+        Multicast => "multicast",
+        /// It names no machine.
+        Unspecified => "unspecified",
+        /// It is kept for other purposes, or hides another address inside.
+        Reserved => "reserved",
+        /// Its port is another service's.
+        LowPort => "low_port",
     }
 }

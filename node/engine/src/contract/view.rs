@@ -68,6 +68,10 @@ pub struct PeerView {
     pub sent_bytes: u64,
     /// Bytes of frames received on the link.
     pub received_bytes: u64,
+    /// Whether the peer is a neighbour: gossip and membership spread on the link.
+    pub active: bool,
+    /// Where the peer listens, if it is known.
+    pub listens_at: Option<SocketAddr>,
 }
 
 /// An address that this node dials or may dial.
@@ -164,6 +168,12 @@ pub struct LinkStatistics {
     pub outbound: u64,
     /// Links from peers that dialled this node, now.
     pub inbound: u64,
+    /// Links of neighbours, now.
+    pub active: u64,
+    /// Of those, links that this node dialled, now.
+    pub active_outbound: u64,
+    /// Nodes at hand for when neighbours leave, now.
+    pub passive: u64,
     /// Links on which nothing was heard for more than two keepalives, now.
     pub silent: u64,
     /// Known addresses other than this node's own, now.
@@ -188,6 +198,22 @@ pub struct LinkStatistics {
     pub dial_failures: u64,
     /// Links closed because nothing was heard.
     pub unreachable: u64,
+    /// Links closed because nobody used them.
+    pub idle: u64,
+    /// Times that this node asked a peer to be a neighbour.
+    pub neighbours_asked: u64,
+    /// Times that a peer refused.
+    pub neighbours_refused: u64,
+    /// Times that a link became a neighbour's.
+    pub neighbours_joined: u64,
+    /// Times that a link was a neighbour's no longer.
+    pub neighbours_left: u64,
+    /// Rounds and single questions for addresses that were sent.
+    pub addresses_asked: u64,
+    /// Addresses taken from answers and introductions.
+    pub addresses_learnt: u64,
+    /// Addresses named by peers that are never dialled on a peer's word.
+    pub addresses_refused: u64,
     /// Frames sent.
     pub frames_sent: u64,
     /// Bytes of frames sent.

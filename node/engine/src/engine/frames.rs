@@ -28,6 +28,11 @@ impl Engine {
     }
 
     fn known_frame(&mut self, turn: &mut Turn<'_>, link: LinkId, frame: Frame<'_>) {
+        if frame.is_use()
+            && let Some(state) = self.links.get_mut(link)
+        {
+            state.last_used = turn.now;
+        }
         match frame {
             Frame::Keepalive { sent } => self.send(turn, link, &Frame::Echo { sent }, Class::Control),
             Frame::Echo { sent } => self.echoed(turn, link, sent),
@@ -57,6 +62,14 @@ impl Engine {
             }
             Frame::Chunk { id, offset, bytes } => self.chunk(turn, link, id, offset, bytes),
             Frame::ChunkGone { id } => self.chunk_gone(turn, link, id),
+            Frame::Neighbour { priority } => self.neighbour_asks(turn, link, priority),
+            Frame::NeighbourAnswer { accepted } => self.neighbour_answers(turn, link, accepted),
+            Frame::Demote => self.demoted(turn, link),
+            Frame::Shuffle { contacts } => self.shuffle_asked(turn, link, &contacts),
+            Frame::ShuffleReply { contacts } => self.shuffle_answered(turn, link, &contacts),
+            Frame::Introduction { address } => self.introduced(turn, link, address),
+            Frame::AddressRequest => self.addresses_asked(turn, link),
+            Frame::AddressAnswer { contacts } => self.addresses_answered(turn, link, &contacts),
         }
     }
 

@@ -160,7 +160,7 @@ impl Engine {
     /// Sends a message on every link but `except`; the receivers may pass it on `hops` times.
     pub(super) fn spread(&mut self, turn: &mut Turn<'_>, message: &Message, hops: u8, except: &[LinkId]) {
         let frame = Frame::Message { hops, message: message.encoded() }.encode();
-        for link in self.active_links() {
+        for link in self.active_links().to_vec() {
             if !except.contains(&link) {
                 self.counters.gossip.sent += 1;
                 self.send_encoded(turn, link, frame.clone(), Class::Gossip);

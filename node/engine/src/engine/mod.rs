@@ -1,8 +1,10 @@
 //! The engine: hands each input to the parts that it concerns, and lets one part's result reach the others.
 
 mod bodies;
+mod exchange;
 mod frames;
 mod gossip;
+mod overlay;
 mod peers;
 mod policy;
 mod publish;
@@ -14,7 +16,7 @@ mod views;
 
 use crate::{
     Config, Event, Input, LinkId, Micros, Output, Outputs, PolicyLimits, Readiness, Statistics, Token,
-    addresses::{AddressBook, Backoff},
+    addresses::{AddressBook, Backoff, Exchange},
     appends::Appends,
     bans::Bans,
     bodies::{Fetches, Serving},
@@ -24,6 +26,7 @@ use crate::{
     holdings::Holdings,
     links::{Links, Offer},
     outbox::Outbox,
+    overlay::Overlay,
     random::Random,
     ready::{Ready, Situation},
     score::Scores,
@@ -58,6 +61,11 @@ pub struct Engine {
     scores: Scores,
     told: score::Told,
     book: AddressBook,
+    overlay: Overlay,
+    exchange: Exchange,
+    /// Whether this node has dialled all that it is to dial for its first links.
+    has_dialled: bool,
+    is_search_due: bool,
     outbox: Outbox,
     /// Bodies of submitted transactions that are with the store.
     own_bodies: BTreeMap<Token, OwnBody>,
@@ -122,7 +130,14 @@ impl Engine {
             links: Links::default(),
             scores: Scores::new(config.score),
             told: score::Told::default(),
-            book: AddressBook::new(Backoff::new(config.backoff_first, config.backoff_limit)),
+            book: AddressBook::new(
+                Backoff::new(config.backoff_first, config.backoff_limit),
+                config.overlay.reconnect_attempts,
+            ),
+            overlay: Overlay::new(config.overlay),
+            exchange: Exchange::default(),
+            has_dialled: false,
+            is_search_due: false,
             outbox: Outbox::new(config.key.clone(), config.incarnation),
             own_bodies: BTreeMap::new(),
             appends: Appends::default(),
@@ -148,10 +163,7 @@ impl Engine {
         self.now = self.now.max(now);
         let turn = &mut Turn { now: self.now, wall: self.clock.wall(self.now), out };
         match input {
-            Input::Addresses { addresses } => {
-                self.book.replace(turn.now, addresses);
-                self.redial(turn);
-            }
+            Input::Addresses { source, addresses } => self.addresses_found(turn, source, addresses),
             Input::LinkUp { link, peer, incarnation, outbound, address } => {
                 let direction = if outbound { crate::Direction::Outbound } else { crate::Direction::Inbound };
                 self.link_up(turn, link, &Offer { peer, incarnation, direction, address });
@@ -179,6 +191,7 @@ impl Engine {
     /// What may follow from any input.
     fn settle(&mut self, turn: &mut Turn<'_>) {
         self.tell_scores(turn);
+        self.search(turn);
         self.start_append(turn);
         self.finish_draining(turn);
         self.look_ready(turn);
@@ -195,12 +208,11 @@ impl Engine {
         if self.limits.is_none() || self.ready.readiness(|| 0) == (Readiness::Ready { alone: false }) {
             return;
         }
-        let (bans, links) = (&self.bans, &self.links);
         let situation = Situation {
             loaded: self.holdings.all_loaded(),
             links: self.sync.links.len(),
             links_caught_up: self.sync.links.values().filter(|link| link.caught_up).count(),
-            all_attempted: !self.ready.is_ready() && self.book.all_attempted(|peer| peers::standing(bans, links, peer)),
+            all_attempted: self.has_dialled,
         };
         if self.ready.look(turn.now, situation) {
             let readiness = self.readiness();

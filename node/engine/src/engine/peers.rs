@@ -2,10 +2,11 @@
 
 use super::{Draining, Engine, Turn};
 use crate::{
-    CloseReason, DialFailure, Direction, DownReason, Event, LinkId, Output,
+    CloseReason, DialFailure, Direction, DownReason, Event, LinkId, Micros, Output,
     addresses::Standing,
     bans::Bans,
     bounds::{MAX_DIALS, SETTLED},
+    frame::Contact,
     links::{Admission, Link, Links, Offer},
     score::Outcome,
     sync::LinkSync,
@@ -26,11 +27,6 @@ pub(super) fn standing(bans: &Bans, links: &Links, peer: &PeerId) -> Standing {
 }
 
 impl Engine {
-    /// The links of the active view, which gossip and membership spread on: all of them.
-    pub(super) fn active_links(&self) -> Vec<LinkId> {
-        self.links.ids()
-    }
-
     pub(super) fn link_up(&mut self, turn: &mut Turn<'_>, link: LinkId, offer: &Offer) {
         if self.is_live(link) {
             return;
@@ -72,11 +68,15 @@ impl Engine {
         self.timers.set(Timer::Link(link), turn.now + self.config.keepalive);
         self.sync.links.insert(link, LinkSync::new(turn.now + self.config.ready_timeout));
         self.beat(turn, link);
+        self.overlay_link_up(turn, link, offer.direction);
         self.pump(turn, link);
     }
 
     fn refuse(&mut self, turn: &mut Turn<'_>, link: LinkId, offer: &Offer, reason: CloseReason) {
         self.counters.links.closed += 1;
+        if reason == CloseReason::Full {
+            self.refer(turn, link, &offer.peer);
+        }
         turn.out.push(Output::Close { link, reason });
         turn.out.event(Event::LinkClosed { peer: offer.peer, link, reason });
         if reason == CloseReason::Banned {
@@ -122,6 +122,7 @@ impl Engine {
         for timer in [Timer::Link(link), Timer::Heartbeat(link), Timer::Answer(link)] {
             self.timers.cancel(timer);
         }
+        self.overlay_link_ended(turn, link, ended.peer);
         self.sync.links.remove(&link);
         self.fetches.link_ended(link);
         self.start_fetches(turn);
@@ -142,33 +143,83 @@ impl Engine {
             } else if let Some(peer) = self.book.peer_at(&address) {
                 self.outcome(peer, Outcome::ConnectFailed);
             }
+            self.overlay.passive.unreachable(address);
             turn.out.event(Event::DialFailed { address, reason, failures });
         }
     }
 
-    /// Dials what is due, and sees when to look again.
-    pub(super) fn redial(&mut self, turn: &mut Turn<'_>) {
+    /// Neighbours may lack, or addresses may be due: looked at once at the end of this turn.
+    pub(super) fn redial(&mut self, _turn: &mut Turn<'_>) {
+        self.is_search_due = true;
+    }
+
+    /// Looks for neighbours that lack: among the linked first, then among nodes at hand, then in the address book.
+    pub(super) fn search(&mut self, turn: &mut Turn<'_>) {
+        if !std::mem::take(&mut self.is_search_due) {
+            return;
+        }
         for address in self.book.overdue(turn.now, self.config.dial_timeout) {
             self.note_failed_dial(turn, address, DialFailure::Timeout);
         }
-        if self.limits.is_none() || self.draining != Draining::No || self.bans.is_banned(&self.own) {
-            self.timers.cancel(Timer::Dial);
-            return;
+        let may_dial = self.limits.is_some() && self.draining == Draining::No && !self.bans.is_banned(&self.own);
+        if may_dial {
+            self.ask_neighbours(turn);
+            self.dial(turn);
         }
-        let dialling = self.book.dialling();
-        let room = MAX_DIALS
-            .saturating_sub(dialling)
-            .min(self.config.outbound_links.saturating_sub(self.links.count(Direction::Outbound) + dialling));
-        let (bans, links) = (&self.bans, &self.links);
-        let standing = |peer: &PeerId| standing(bans, links, peer);
-        for address in self.book.take_due(turn.now, room, standing) {
-            turn.out.push(Output::Dial { address });
-        }
-        match self.book.next_due(self.config.dial_timeout, standing) {
+        self.note_first_dials();
+        match self.next_search(may_dial) {
             // What is due and has no room waits for a dial or a link to end, which comes back here.
             Some(at) if at <= turn.now => self.timers.set(Timer::Dial, turn.now + self.config.dial_timeout),
             Some(at) => self.timers.set(Timer::Dial, at),
             None => self.timers.cancel(Timer::Dial),
         }
+    }
+
+    fn dial(&mut self, turn: &mut Turn<'_>) {
+        if turn.now < self.overlay.search.not_before() {
+            return;
+        }
+        let dialling = self.book.dialling();
+        let mut room = MAX_DIALS
+            .saturating_sub(dialling)
+            .min(self.config.outbound_links.saturating_sub(self.links.count(Direction::Outbound) + dialling))
+            .min(self.overlay.wanted(dialling));
+        let (bans, links) = (&self.bans, &self.links);
+        let standing = |peer: &PeerId| standing(bans, links, peer);
+        while room > 0 {
+            let suits = |contact: &Contact| {
+                standing(&contact.peer) == Standing::Free && self.book.is_due(turn.now, &contact.address, standing)
+            };
+            let Some(contact) = self.overlay.passive.take(&mut self.random, suits) else { break };
+            if let Some(address) = self.book.begin_dial(turn.now, contact.address) {
+                turn.out.push(Output::Dial { address });
+                room -= 1;
+            }
+        }
+        for address in self.book.take_due(turn.now, room, &mut self.random, standing) {
+            turn.out.push(Output::Dial { address });
+        }
+    }
+
+    /// When there may be something to look for again.
+    fn next_search(&self, may_dial: bool) -> Option<Micros> {
+        let overdue = self.book.next_overdue(self.config.dial_timeout);
+        if !may_dial || self.overlay.wanted(0) == 0 {
+            return overdue;
+        }
+        let (bans, links) = (&self.bans, &self.links);
+        let due = self.book.next_due(|peer| standing(bans, links, peer));
+        let due = due.map(|due| due.max(self.overlay.search.not_before()));
+        [overdue, due].into_iter().flatten().min()
+    }
+
+    /// Whether this node has as many neighbours as it can find without waiting, or has tried whatever it was told of.
+    fn note_first_dials(&mut self) {
+        if self.ready.is_ready() {
+            return;
+        }
+        let (bans, links) = (&self.bans, &self.links);
+        let is_full = self.overlay.lacking() == 0 || (!self.overlay.search.is_smooth() && !self.overlay.is_urgent());
+        self.has_dialled = is_full || self.book.all_attempted(|peer| standing(bans, links, peer));
     }
 }

@@ -58,10 +58,11 @@ impl Engine {
     fn unban(&mut self, turn: &mut Turn<'_>, peers: &[PeerId], expired: bool) {
         for peer in peers {
             turn.out.event(Event::PeerUnbanned { peer: *peer, expired });
-            if *peer == self.own {
-                self.book.reset(turn.now);
+            let own = self.own;
+            if *peer == own {
+                self.book.reset(turn.now, &mut self.random, |other| own > *other);
             } else {
-                self.book.unbanned(turn.now, peer);
+                self.book.unbanned(turn.now, peer, own < *peer, &mut self.random);
             }
         }
     }

@@ -21,7 +21,11 @@ impl Engine {
                 Timer::Dial => self.redial(turn),
                 Timer::BanExpiry => self.expire_bans(turn),
                 Timer::Link(link) => self.look_at_link(turn, link),
-                Timer::Heartbeat(link) => self.beat(turn, link),
+                Timer::Heartbeat(link) => {
+                    if !self.close_idle(turn, link) {
+                        self.beat(turn, link);
+                    }
+                }
                 Timer::Answer(link) => self.answers_overdue(turn, link),
                 Timer::Offer => self.make_offer(turn),
                 Timer::Gaps => self.close_gaps(turn),

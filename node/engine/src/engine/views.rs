@@ -41,6 +41,9 @@ impl Engine {
         LinkStatistics {
             outbound: self.links.count(Direction::Outbound) as u64,
             inbound: self.links.count(Direction::Inbound) as u64,
+            active: self.overlay.neighbours.active().len() as u64,
+            active_outbound: self.overlay.neighbours.outbound() as u64,
+            passive: self.overlay.passive.len() as u64,
             silent: self.links.iter().filter(|(_, link)| link.is_silent(self.now, &self.config)).count() as u64,
             addresses: addresses as u64,
             dialling: self.book.dialling() as u64,
@@ -55,7 +58,7 @@ impl Engine {
     #[must_use]
     pub fn peers(&self) -> Vec<PeerView> {
         let missing = |id| self.sync.links.get(&id).map_or(0, |sync| sync.wants.count());
-        self.links.by_peer().map(|(id, link)| link.view(id, missing(id))).collect()
+        self.links.by_peer().map(|(id, link)| link.view(id, missing(id), self.is_active(id))).collect()
     }
 
     /// What this node thinks of the peers that it knows, ordered by peer id.

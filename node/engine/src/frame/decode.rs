@@ -1,16 +1,17 @@
 //! Bytes as frames: everything here may be hostile.
 
-use super::{Cursor, DigestRow, Frame, FrameRefused, MAX_FRAME_BYTES, VERSION, kind};
+use super::{Contact, Cursor, DigestRow, Frame, FrameRefused, MAX_FRAME_BYTES, VERSION, kind};
 use crate::{
     Held, MessageRange,
     bounds::{
-        CHUNK_BYTES, MAX_ASKED_REGISTERS, MAX_DIGEST_ROWS, MAX_PAGE_RANGES, MAX_PAGE_ROWS, MAX_PULL_RANGES,
-        MAX_ROW_RANGES,
+        CHUNK_BYTES, MAX_ASKED_REGISTERS, MAX_DIGEST_ROWS, MAX_EXCHANGED, MAX_PAGE_RANGES, MAX_PAGE_ROWS,
+        MAX_PULL_RANGES, MAX_ROW_RANGES, MAX_SHUFFLED,
     },
 };
 use peerwright_encoding::{DecodeError, Reader};
 use peerwright_ledger::{RegisterId, TransactionId, message::MAX_MESSAGE_BYTES};
-use peerwright_secure::NodePublicKey;
+use peerwright_secure::{NodePublicKey, PeerId};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 impl<'a> Frame<'a> {
     /// Reads a frame.
@@ -67,6 +68,14 @@ fn fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'a>>, De
             bytes: reader.bytes(CHUNK_BYTES as usize, "chunk")?,
         },
         kind::CHUNK_GONE => Frame::ChunkGone { id: transaction(reader)? },
+        kind::NEIGHBOUR => Frame::Neighbour { priority: reader.bool("priority")? },
+        kind::NEIGHBOUR_ANSWER => Frame::NeighbourAnswer { accepted: reader.bool("accepted")? },
+        kind::DEMOTE => Frame::Demote,
+        kind::SHUFFLE => Frame::Shuffle { contacts: reader.list(MAX_SHUFFLED, "contacts", contact)? },
+        kind::SHUFFLE_REPLY => Frame::ShuffleReply { contacts: reader.list(MAX_SHUFFLED, "contacts", contact)? },
+        kind::INTRODUCTION => Frame::Introduction { address: address(reader)? },
+        kind::ADDRESS_REQUEST => Frame::AddressRequest,
+        kind::ADDRESS_ANSWER => Frame::AddressAnswer { contacts: reader.list(MAX_EXCHANGED, "contacts", contact)? },
         _ => return Ok(None),
     };
     Ok(Some(frame))
@@ -147,4 +156,20 @@ fn transaction(reader: &mut Reader<'_>) -> Result<TransactionId, DecodeError> {
 
 fn origin(reader: &mut Reader<'_>) -> Result<NodePublicKey, DecodeError> {
     Ok(NodePublicKey::from_bytes(reader.array("origin")?))
+}
+
+fn contact(reader: &mut Reader<'_>) -> Result<Contact, DecodeError> {
+    Ok(Contact { peer: PeerId::from_bytes(reader.array("peer")?), address: address(reader)? })
+}
+
+fn address(reader: &mut Reader<'_>) -> Result<SocketAddr, DecodeError> {
+    let ip = match reader.u8("address family")? {
+        4 => IpAddr::V4(Ipv4Addr::from(reader.array::<4>("IPv4 address")?)),
+        6 => IpAddr::V6(Ipv6Addr::from(reader.array::<16>("IPv6 address")?)),
+        family => return Err(DecodeError::Unknown { what: "address family", value: u64::from(family) }),
+    };
+    if ip != ip.to_canonical() {
+        return Err(DecodeError::Invalid("an IPv4 address is written as an IPv6 address"));
+    }
+    Ok(SocketAddr::new(ip, reader.u16("port")?))
 }

@@ -1,8 +1,9 @@
 //! Frames as bytes.
 
-use super::{Frame, VERSION, kind};
+use super::{Contact, Frame, VERSION, kind};
 use bytes::Bytes;
 use peerwright_encoding::Writer;
+use std::net::{IpAddr, SocketAddr};
 
 impl Frame<'_> {
     /// The frame's canonical bytes.
@@ -47,6 +48,17 @@ impl Frame<'_> {
             }
             Self::Chunk { id, offset, bytes } => writer.u8(kind::CHUNK).raw(id.as_bytes()).u32(*offset).bytes(bytes),
             Self::ChunkGone { id } => writer.u8(kind::CHUNK_GONE).raw(id.as_bytes()),
+            Self::Neighbour { priority } => writer.u8(kind::NEIGHBOUR).bool(*priority),
+            Self::NeighbourAnswer { accepted } => writer.u8(kind::NEIGHBOUR_ANSWER).bool(*accepted),
+            Self::Demote => writer.u8(kind::DEMOTE),
+            Self::Shuffle { contacts } => writer.u8(kind::SHUFFLE).list(contacts, write_contact),
+            Self::ShuffleReply { contacts } => writer.u8(kind::SHUFFLE_REPLY).list(contacts, write_contact),
+            Self::Introduction { address } => {
+                write_address(writer.u8(kind::INTRODUCTION), address);
+                &mut writer
+            }
+            Self::AddressRequest => writer.u8(kind::ADDRESS_REQUEST),
+            Self::AddressAnswer { contacts } => writer.u8(kind::ADDRESS_ANSWER).list(contacts, write_contact),
         };
         writer.finish().into()
     }
@@ -58,4 +70,18 @@ impl Frame<'_> {
             _ => 0,
         }
     }
+}
+
+fn write_contact(writer: &mut Writer, contact: &Contact) {
+    writer.raw(contact.peer.as_bytes());
+    write_address(writer, &contact.address);
+}
+
+/// Family, address, port. An IPv4 address has one form.
+fn write_address(writer: &mut Writer, address: &SocketAddr) {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => writer.u8(4).raw(&ip.octets()),
+        IpAddr::V6(ip) => writer.u8(6).raw(&ip.octets()),
+    };
+    writer.u16(address.port());
 }

@@ -9,6 +9,9 @@
 //!  7 Message                                     gossip
 //!  8 Pull          9 Pulled       10 PullEnd     sync, one pull under way a link
 //! 11 ChunkRequest 12 Chunk        13 ChunkGone   bodies above 32 KiB
+//! 40 Neighbour    41 Answer       42 Demote      who is in whose active view
+//! 43 Shuffle      44 ShuffleReply                nodes at hand, mixed with a neighbour's
+//! 48 Introduction 49 AddressRequest 50 AddressAnswer   where nodes listen
 //! ```
 //!
 //! A version or kind that is not known is `unsupported` and no violation: a newer peer may speak of things that this
@@ -23,7 +26,8 @@ mod tests;
 use crate::{Held, MessageRange};
 use peerwright_encoding::DecodeError;
 use peerwright_ledger::{MAX_PROOF_BYTES, RegisterId, TransactionId, message::MAX_MESSAGE_BYTES};
-use peerwright_secure::NodePublicKey;
+use peerwright_secure::{NodePublicKey, PeerId};
+use std::net::SocketAddr;
 use thiserror::Error;
 
 /// The longest frame that an engine sends or reads.
@@ -47,6 +51,14 @@ pub(crate) mod kind {
     pub(crate) const CHUNK_REQUEST: u8 = 11;
     pub(crate) const CHUNK: u8 = 12;
     pub(crate) const CHUNK_GONE: u8 = 13;
+    pub(crate) const NEIGHBOUR: u8 = 40;
+    pub(crate) const NEIGHBOUR_ANSWER: u8 = 41;
+    pub(crate) const DEMOTE: u8 = 42;
+    pub(crate) const SHUFFLE: u8 = 43;
+    pub(crate) const SHUFFLE_REPLY: u8 = 44;
+    pub(crate) const INTRODUCTION: u8 = 48;
+    pub(crate) const ADDRESS_REQUEST: u8 = 49;
+    pub(crate) const ADDRESS_ANSWER: u8 = 50;
 }
 
 /// One frame; long fields stay in the bytes that it was read from.
@@ -118,6 +130,56 @@ pub(crate) enum Frame<'a> {
     ChunkGone {
         id: TransactionId,
     },
+    /// Asks the peer to be a neighbour.
+    Neighbour {
+        /// The sender lacks neighbours: the receiver is to make room.
+        priority: bool,
+    },
+    NeighbourAnswer {
+        accepted: bool,
+    },
+    /// The link is a neighbour's no longer.
+    Demote,
+    /// Some of the nodes that the sender has at hand; some of the receiver's are wanted.
+    Shuffle {
+        contacts: Vec<Contact>,
+    },
+    ShuffleReply {
+        contacts: Vec<Contact>,
+    },
+    /// Where the sender, who dialled, listens itself.
+    Introduction {
+        address: SocketAddr,
+    },
+    /// Asks for addresses of nodes.
+    AddressRequest,
+    AddressAnswer {
+        contacts: Vec<Contact>,
+    },
+}
+
+impl Frame<'_> {
+    /// Whether the sender needs the link for more than to know that it is there: what keeps a link that is no
+    /// neighbour's from being closed as idle.
+    pub(crate) fn is_use(&self) -> bool {
+        matches!(
+            self,
+            Self::HeldRequest { .. }
+                | Self::HeldPage { .. }
+                | Self::Message { .. }
+                | Self::Pull { .. }
+                | Self::Pulled { .. }
+                | Self::ChunkRequest { .. }
+                | Self::Chunk { .. }
+        )
+    }
+}
+
+/// A node, and where it listens, as somebody says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Contact {
+    pub peer: PeerId,
+    pub address: SocketAddr,
 }
 
 /// What is held of one register, in short.

@@ -1,14 +1,23 @@
-use super::{Cursor, DigestRow, Frame, FrameRefused, MAX_FRAME_BYTES};
+use super::{Contact, Cursor, DigestRow, Frame, FrameRefused, MAX_FRAME_BYTES};
 use crate::{Held, MessageRange, bounds};
 use peerwright_ledger::{RegisterId, TransactionId};
-use peerwright_secure::NodePublicKey;
+use peerwright_secure::{NodePublicKey, PeerId};
 use proptest::prelude::*;
+use std::net::SocketAddr;
 
 const REGISTER: RegisterId = RegisterId::from_bytes([1; 16]);
 const TRANSACTION: TransactionId = TransactionId::from_bytes([2; 32]);
 
 fn origin() -> NodePublicKey {
     NodePublicKey::from_bytes([3; 32])
+}
+
+fn contacts(count: u16) -> Vec<Contact> {
+    let address = |number: u16| match number % 2 {
+        0 => SocketAddr::from(([192, 0, 2, 1], number)),
+        _ => SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], number)),
+    };
+    (0..count).map(|number| Contact { peer: PeerId::from_bytes([8; 32]), address: address(number) }).collect()
 }
 
 fn one_of_each() -> Vec<Frame<'static>> {
@@ -34,6 +43,14 @@ fn one_of_each() -> Vec<Frame<'static>> {
         Frame::ChunkRequest { register: REGISTER, id: TRANSACTION, offset: 65_536, length: 10 },
         Frame::Chunk { id: TRANSACTION, offset: 65_536, bytes: b"chunk" },
         Frame::ChunkGone { id: TRANSACTION },
+        Frame::Neighbour { priority: true },
+        Frame::NeighbourAnswer { accepted: false },
+        Frame::Demote,
+        Frame::Shuffle { contacts: contacts(2) },
+        Frame::ShuffleReply { contacts: contacts(0) },
+        Frame::Introduction { address: contacts(1)[0].address },
+        Frame::AddressRequest,
+        Frame::AddressAnswer { contacts: contacts(3) },
     ]
 }
 
@@ -74,6 +91,18 @@ fn lists_are_bounded() {
     assert!(Frame::decode(&fits.encode()).is_ok());
     let above = Frame::Digest { reply: false, last: true, rows: vec![row; bounds::MAX_DIGEST_ROWS + 1] };
     assert!(matches!(Frame::decode(&above.encode()), Err(FrameRefused::Malformed(_))));
+}
+
+#[test]
+fn an_introduction_is_family_address_and_port() {
+    let bytes = Frame::Introduction { address: SocketAddr::from(([192, 0, 2, 7], 5000)) }.encode();
+    assert_eq!(*bytes, [1, 48, 4, 192, 0, 2, 7, 0x13, 0x88]);
+    let mapped = SocketAddr::from(([0, 0, 0, 0, 0, 0xffff, 0xc000, 0x0207], 5000));
+    assert_eq!(Frame::Introduction { address: mapped }.encode(), bytes, "an address has one form");
+    let mut doubled = vec![1, 48, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7];
+    doubled.extend([0x13, 0x88]);
+    assert!(matches!(Frame::decode(&doubled), Err(FrameRefused::Malformed(_))));
+    assert!(matches!(Frame::decode(&[1, 48, 5, 0, 0]), Err(FrameRefused::Malformed(_))));
 }
 
 #[test]
@@ -119,7 +148,7 @@ proptest! {
 
     #[test]
     fn no_fields_of_a_known_kind_make_the_decoder_panic(
-        kind in 0..16u8,
+        kind in 0..64u8,
         fields in prop::collection::vec(prop_oneof![Just(0u8), Just(1), Just(255), any::<u8>()], 0..200),
     ) {
         let bytes = [[1, kind].as_slice(), &fields].concat();

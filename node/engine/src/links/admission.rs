@@ -37,7 +37,7 @@ impl Links {
         }
         let limit = match offer.direction {
             Direction::Outbound => config.outbound_links,
-            Direction::Inbound => config.inbound_links,
+            Direction::Inbound => config.inbound_limit(),
         };
         if self.count(offer.direction) < limit { Admission::Keep } else { Admission::Refuse(CloseReason::Full) }
     }

@@ -34,6 +34,10 @@ pub(crate) struct Link {
     pub state: Option<PeerState>,
     pub sent_bytes: u64,
     pub received_bytes: u64,
+    /// Where the peer listens: what was dialled, or what the peer has said.
+    pub listens_at: Option<SocketAddr>,
+    /// When the link last carried something that was asked for.
+    pub last_used: Micros,
 }
 
 impl Link {
@@ -50,11 +54,13 @@ impl Link {
             state: None,
             sent_bytes: 0,
             received_bytes: 0,
+            listens_at: offer.address.filter(|_| offer.direction == Direction::Outbound),
+            last_used: now,
         }
     }
 
-    /// What is shown of the link; `missing` is what is still wanted from it.
-    pub(crate) fn view(&self, link: LinkId, missing: u64) -> PeerView {
+    /// What is shown of the link; `missing` is what is still wanted from it, `active` whether it is a neighbour's.
+    pub(crate) fn view(&self, link: LinkId, missing: u64, active: bool) -> PeerView {
         PeerView {
             peer: self.peer,
             link,
@@ -70,6 +76,8 @@ impl Link {
             missing,
             sent_bytes: self.sent_bytes,
             received_bytes: self.received_bytes,
+            active,
+            listens_at: self.listens_at,
         }
     }
 }

@@ -224,6 +224,11 @@ impl LinkSync {
         is_heard && on_their_way == 0 && self.asking.is_none() && self.to_ask.is_empty() && !self.is_pulling()
     }
 
+    /// Whether this node or the peer is in the middle of catching up on this link.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.is_pulling() || self.asking.is_some() || !self.to_ask.is_empty() || self.serving.is_some()
+    }
+
     fn is_pulling(&self) -> bool {
         self.pull.is_some() || !self.wants.is_empty()
     }

@@ -156,20 +156,3 @@ fn no_link_is_kept_before_the_first_policy() {
     assert!(net.engine(0).peers().is_empty());
     assert_eq!(net.engine(0).statistics().links.dialling, 0);
 }
-
-#[test]
-fn twenty_five_nodes_find_each_other_within_their_limits() {
-    let mut net = Net::new(25);
-    for node in 0..25 {
-        net.start(node);
-    }
-    net.run(SECOND * 30);
-    for node in 0..25 {
-        let statistics = net.engine(node).statistics().links;
-        assert!(statistics.outbound + statistics.inbound <= 50);
-        assert!(statistics.outbound + statistics.inbound >= 20, "node {node}: {statistics:?}");
-    }
-    net.submit(0, "text-0");
-    net.run(SECOND);
-    assert!((0..25).all(|node| net.holds_exactly(node, &super::net::texts("text", 1))));
-}

@@ -8,5 +8,6 @@ mod draining;
 mod hostile;
 mod links;
 mod net;
+mod overlay;
 mod readiness;
 mod spreading;

@@ -30,6 +30,8 @@ async fn with_peers() -> Api {
         missing: 0,
         sent_bytes: 5,
         received_bytes: 6,
+        active: true,
+        listens_at: None,
     }];
     let address = |last: u8, peer, own, failures| AddressView {
         host: "demo-peers".to_owned(),

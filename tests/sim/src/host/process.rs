@@ -6,9 +6,9 @@ use crate::{
     invariants,
     options::{Known, Options},
     random::Random,
-    world::address_of,
+    world::{address_of, network},
 };
-use peerwright_engine::{Address, Config, Engine, Input, Policy};
+use peerwright_engine::{Address, AddressSource, Config, Engine, Input, Policy};
 use std::time::Duration;
 
 impl Host {
@@ -27,13 +27,15 @@ impl Host {
         }
         self.life += 1;
         let mut config = Config::new(self.key.clone(), self.incarnation, self.random.next());
+        config.advertised = Some(address_of(self.id).socket);
+        config.addresses.own_ranges.extend(network());
         (context.world.options.configure)(&mut config);
         self.engine = Some(Box::new(Engine::new(config)));
         self.was_ready = false;
         self.input(context, Input::Clock { wall });
         self.input(context, Input::Policy(self.policy.clone()));
         let addresses = known_addresses(&context.world.options, self.id);
-        self.input(context, Input::Addresses { addresses: &addresses });
+        self.input(context, Input::Addresses { source: AddressSource::Seeds, addresses: &addresses });
         if self.hostility.is_newer {
             self.say_something_new(context);
         }

@@ -8,8 +8,8 @@ pub(super) use node::Node;
 pub(super) use store::MemoryStore;
 
 use crate::{
-    Address, BanRecord, Class, CloseReason, DialFailure, DownReason, Engine, Event, Input, LinkId, Micros, Output,
-    Outputs, PolicyLimits, Readiness, Token, random::Random,
+    Address, AddressSource, BanRecord, Class, CloseReason, DialFailure, DownReason, Engine, Event, Input, LinkId,
+    Micros, Output, Outputs, PolicyLimits, Readiness, Token, random::Random,
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -100,8 +100,13 @@ impl Net {
 
     /// Starts a node, or starts it again: a new incarnation on the same store.
     pub(super) fn start(&mut self, node: usize) {
+        self.start_knowing(node, 0..self.nodes.len());
+    }
+
+    /// Starts a node that discovery tells of some nodes only.
+    pub(super) fn start_knowing(&mut self, node: usize, known: impl IntoIterator<Item = usize>) {
         self.stop(node);
-        let addresses = (0..self.nodes.len()).map(address_of).collect();
+        let addresses = known.into_iter().map(address_of).collect();
         let policy = self.nodes[node].policy.clone();
         self.nodes[node].begin_life(self.now);
         self.give(node, OwnedInput::Plain(Input::Policy(policy)));
@@ -175,7 +180,9 @@ impl Net {
         let Some(engine) = self.nodes[node].engine.as_mut() else { return };
         match &input {
             OwnedInput::Plain(input) => engine.handle(now, input.clone(), &mut out),
-            OwnedInput::Addresses(addresses) => engine.handle(now, Input::Addresses { addresses }, &mut out),
+            OwnedInput::Addresses(addresses) => {
+                engine.handle(now, Input::Addresses { source: AddressSource::Seeds, addresses }, &mut out);
+            }
             OwnedInput::Frame { link, bytes } => engine.handle(now, Input::Frame { link: *link, bytes }, &mut out),
         }
         for output in out.drain() {
@@ -364,7 +371,8 @@ impl Net {
 }
 
 pub(super) fn address_of(node: usize) -> Address {
-    let socket = SocketAddr::from(([10, 0, 0, u8::try_from(node + 1).unwrap()], 5000));
+    let [high, low] = u16::try_from(node + 1).unwrap().to_be_bytes();
+    let socket = SocketAddr::from(([10, 0, high, low], 5000));
     Address { host: format!("node-{node}"), socket }
 }
 

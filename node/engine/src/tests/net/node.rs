@@ -61,6 +61,8 @@ impl Node {
         self.life += 1;
         self.armed = None;
         let mut config = Config::new(self.key.clone(), self.incarnation, self.seed.wrapping_add(self.life));
+        config.advertised = Some(self.socket);
+        config.addresses.own_ranges = vec!["10.0.0.0/8".parse().unwrap()];
         (self.configure)(&mut config);
         self.engine = Some(Engine::new(config));
     }
