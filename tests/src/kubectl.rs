@@ -21,6 +21,16 @@ impl Kubectl {
         Self { program, kubeconfig }
     }
 
+    /// The kubectl on the `PATH` with the kubeconfig that `KUBECONFIG` names, as `cargo xtask test` sets them.
+    ///
+    /// # Errors
+    /// `KUBECONFIG` is not set.
+    pub fn of_the_session() -> Result<Self> {
+        let kubeconfig = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
+        let kubeconfig = kubeconfig.context("KUBECONFIG is not set: export KUBECONFIG=$(cargo xtask kubeconfig)")?;
+        Ok(Self::new(PathBuf::from("kubectl"), PathBuf::from(kubeconfig)))
+    }
+
     /// Runs it.
     ///
     /// # Errors

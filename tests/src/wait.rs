@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+/// Time between two looks.
+const POLL: Duration = Duration::from_millis(50);
+
 /// Looks until there is something to see, and says after `limit` what was waited for and what was seen last.
 ///
 /// # Errors
@@ -14,7 +17,7 @@ pub fn eventually<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Resu
         match look()? {
             Seen::There(found) => return Ok(found),
             Seen::NotYet(last) if Instant::now() >= end => bail!("{what} did not come within {limit:?}; last: {last}"),
-            Seen::NotYet(_) => std::thread::sleep(Duration::from_millis(100)),
+            Seen::NotYet(_) => std::thread::sleep(POLL),
         }
     }
 }

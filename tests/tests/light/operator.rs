@@ -209,3 +209,31 @@ fn check_collision(light: &Light, namespace: &str) -> Result<()> {
     assert!(service["metadata"]["ownerReferences"].is_null(), "somebody else's Service is left alone");
     Ok(())
 }
+
+#[test]
+fn a_key_that_is_deleted_while_the_operator_runs_stalls_its_network_until_it_is_restored() -> Result<()> {
+    let light = Light::start()?;
+    let _operator = Operator::ready(&light, "operator-0")?;
+    light.namespace("shop")?;
+    let network = create_network(&light, "shop", &manifests::network("demo"))?;
+    let secret = format!("secret/ca-{}", network["metadata"]["uid"].as_str().context("a UID")?);
+    let mut kept = get(&light, OPERATOR_NAMESPACE, &secret)?.context("the authority's Secret")?;
+    let fingerprint = network["status"]["identity"]["caFingerprint"].clone();
+
+    light.kubectl.run(&["delete", &secret, "-n", OPERATOR_NAMESPACE])?.accepted()?;
+    let limit = Duration::from_secs(45);
+    wait_for(&light, "shop", "peernetwork/demo", limit, |network| {
+        condition(network, "Stalled") == ("True".to_owned(), "CAKeyLost".to_owned())
+    })?;
+    ensure!(get(&light, OPERATOR_NAMESPACE, &secret)?.is_none(), "nobody makes another key");
+
+    if let Some(metadata) = kept["metadata"].as_object_mut() {
+        metadata.retain(|field, _| ["name", "namespace", "labels", "annotations"].contains(&field.as_str()));
+    }
+    light.kubectl.send(&["create", "-f", "-"], &kept)?.accepted()?;
+    let restored = wait_for(&light, "shop", "peernetwork/demo", Duration::from_secs(90), |network| {
+        condition(network, "Stalled").0 == "False"
+    })?;
+    ensure!(restored["status"]["identity"]["caFingerprint"] == fingerprint, "the key is the one that was there");
+    Ok(())
+}

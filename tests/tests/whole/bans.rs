@@ -1,6 +1,11 @@
 //! Bans: links close, handshakes are refused both ways, and an unban restores.
 
-use crate::{client::Client, kubectl::wait_for, network::Network};
+use crate::{
+    client::Client,
+    kubectl::{kubectl, send, wait_for},
+    network::Network,
+};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -58,4 +63,58 @@ fn a_ban_survives_restarts_of_the_banned_node_and_of_the_others() {
     client.wait_links("net-peer-0", 1, Duration::from_secs(20));
     client.wait_links("net-peer-1", 1, Duration::from_secs(20));
     network.wait_condition(&ban, "Enforced", "True", Duration::from_secs(20));
+}
+
+#[test]
+fn a_ban_in_the_networks_own_manifest_is_enforced_and_its_removal_restores() {
+    let network = Network::ready("manifest", 3);
+    let client = Client::of(&network, "client");
+    client.wait_links("net-peer-0", 2, Duration::from_secs(15));
+
+    let ban = r#"{"spec": {"bans": [{"name": "second", "node": "net-peer-2", "reason": "test"}]}}"#;
+    network.kubectl(&["patch", "pnet/net", "--type=merge", "-p", ban]);
+    client.wait_links("net-peer-0", 1, Duration::from_secs(5));
+    client.wait_links("net-peer-1", 1, Duration::from_secs(5));
+    wait_for("the banned node says so", Duration::from_secs(10), || {
+        let seen = network.readyz("net-peer-2");
+        if seen.starts_with("banned") { Ok(()) } else { Err(seen) }
+    });
+    wait_for("every node has acknowledged the ban", Duration::from_secs(10), || {
+        let bans = network.field("pnet/net", "{.status.policy.bans}")?;
+        let synced = network.condition("pnet/net", "PolicySynced")?;
+        if bans == "1" && synced == "True/Acknowledged" { Ok(()) } else { Err(format!("{bans} {synced}")) }
+    });
+
+    let unban = r#"[{"op": "remove", "path": "/spec/bans"}]"#;
+    network.kubectl(&["patch", "pnet/net", "--type=json", "-p", unban]);
+    client.wait_links("net-peer-0", 2, Duration::from_secs(20));
+    client.wait_links("net-peer-1", 2, Duration::from_secs(20));
+    network.wait_ready(3);
+}
+
+#[test]
+fn an_older_snapshot_that_is_put_back_by_hand_lifts_no_ban() {
+    let network = Network::ready("restored", 3);
+    let client = Client::of(&network, "client");
+    client.wait_links("net-peer-0", 2, Duration::from_secs(15));
+    let mut before: Value = serde_json::from_str(&network.kubectl(&["get", "cm/net-snapshot", "-o", "json"])).unwrap();
+    let ban = network.ban("net-peer-2");
+    network.wait_condition(&ban, "Enforced", "True", Duration::from_secs(5));
+    let revision = |network: &Network| network.field("pnet/net", "{.status.policy.revision}").unwrap();
+    let banned_at: u64 = revision(&network).parse().unwrap();
+
+    before["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+    send(&["replace", "-f", "-"], &before);
+    wait_for("the operator publishes a newer one", Duration::from_secs(20), || {
+        let seen = revision(&network);
+        if seen.parse().is_ok_and(|seen: u64| seen > banned_at) { Ok(()) } else { Err(seen) }
+    });
+    network.wait_condition(&ban, "Enforced", "True", Duration::from_secs(10));
+    assert_eq!(client.links("net-peer-0").unwrap(), 1);
+
+    // Nor on a node that starts with what the ConfigMap says.
+    kubectl(&["-n", &network.namespace, "delete", "pod", "net-peer-1", "--wait=true"]);
+    network.wait_pod_ready("net-peer-1", Duration::from_secs(60));
+    client.wait_links("net-peer-0", 1, Duration::from_secs(20));
+    client.wait_links("net-peer-1", 1, Duration::from_secs(20));
 }

@@ -1,55 +1,31 @@
-//! The real kubectl, and waiting with a deadline.
+//! The real kubectl of the session that runs the suite, and waiting with a deadline, as a test that fails by panicking.
 
-use std::{
-    io::Write,
-    process::{Command, Output, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
-};
+use std::{sync::LazyLock, time::Duration};
 
-/// How often a condition is looked at while a test waits for it.
-const POLL: Duration = Duration::from_millis(50);
+use peerwright_tests::{Kubectl, Seen, eventually};
+use serde_json::Value;
+
+static KUBECTL: LazyLock<Kubectl> = LazyLock::new(|| Kubectl::of_the_session().unwrap());
 
 /// Runs kubectl; gives what it printed, or what it complained of.
-pub(crate) fn try_kubectl(arguments: &[&str], input: Option<&str>) -> Result<String, String> {
-    let mut child = Command::new("kubectl")
-        .args(arguments)
-        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("kubectl is on the PATH");
-    if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        stdin.write_all(input.as_bytes()).unwrap();
-    }
-    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
-    if status.success() {
-        Ok(String::from_utf8(stdout).unwrap().trim().to_owned())
-    } else {
-        Err(String::from_utf8_lossy(&stderr).trim().to_owned())
-    }
+pub(crate) fn try_kubectl(arguments: &[&str]) -> Result<String, String> {
+    let answer = KUBECTL.run(arguments).unwrap();
+    answer.accepted().map(|output| output.trim().to_owned()).map_err(|error| error.to_string())
 }
 
 /// Runs kubectl, which must succeed.
 pub(crate) fn kubectl(arguments: &[&str]) -> String {
-    try_kubectl(arguments, None).unwrap_or_else(|error| panic!("kubectl {arguments:?}: {error}"))
+    try_kubectl(arguments).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// `kubectl VERB -f -` with a manifest, which must succeed.
-pub(crate) fn kubectl_with(arguments: &[&str], manifest: &str) -> String {
-    try_kubectl(arguments, Some(manifest)).unwrap_or_else(|error| panic!("kubectl {arguments:?}: {error}\n{manifest}"))
+pub(crate) fn send(arguments: &[&str], manifest: &Value) -> String {
+    KUBECTL.send(arguments, manifest).unwrap().accepted().unwrap().trim().to_owned()
 }
 
 /// Looks until `look` finds something; fails with what was seen last.
 pub(crate) fn wait_for<T>(what: &str, limit: Duration, mut look: impl FnMut() -> Result<T, String>) -> T {
-    let start = Instant::now();
-    loop {
-        match look() {
-            Ok(found) => return found,
-            Err(seen) if start.elapsed() > limit => panic!("{what}: not within {limit:?}; last seen: {seen}"),
-            Err(_) => sleep(POLL),
-        }
-    }
+    eventually(limit, what, || Ok(look().map_or_else(Seen::NotYet, Seen::There))).unwrap()
 }
 
 /// As [`wait_for`], for a condition.

@@ -94,7 +94,7 @@ fn retained_volumes_are_refused_by_name_in_a_network_made_anew() {
     assert_eq!(network.kubectl(&["get", "pvc", "-o", "name"]), "persistentvolumeclaim/data-net-peer-0");
     network.apply(1, "Retain");
     wait_for("the node stops with one line that says why", READY, || {
-        let log = crate::kubectl::try_kubectl(&["-n", &network.namespace, "logs", "net-peer-0", "--tail=5"], None)?;
+        let log = crate::kubectl::try_kubectl(&["-n", &network.namespace, "logs", "net-peer-0", "--tail=5"])?;
         if log.contains("this volume belongs to network") { Ok(()) } else { Err(log) }
     });
 }

@@ -16,6 +16,7 @@ mod bans;
 mod client;
 mod faults;
 mod figures;
+mod forgery;
 mod kubectl;
 mod lifecycle;
 mod network;

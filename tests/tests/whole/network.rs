@@ -1,8 +1,10 @@
 //! A network in a namespace of its own, as a test's scene.
 
-use crate::kubectl::{kubectl, kubectl_with, try_kubectl, wait_for, wait_until};
+use crate::kubectl::{kubectl, send, try_kubectl, wait_for, wait_until};
+use serde_json::{Value, json};
 use std::{
     io::Write,
+    process::Command,
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -44,45 +46,33 @@ impl Network {
     /// Applies the network.
     pub(crate) fn apply(&self, replicas: u32, reclaim: &str) {
         let namespace = &self.namespace;
-        kubectl_with(
-            &["apply", "-f", "-"],
-            &format!(
-                r#"{{"apiVersion": "peerwright.dev/v1alpha1", "kind": "PeerNetwork",
-                "metadata": {{"name": "net", "namespace": "{namespace}"}},
-                "spec": {{
-                  "nodeGroups": [{{"name": "peer", "replicas": {replicas}}}],
-                  "storage": {{"size": "64Mi", "reclaimPolicy": "{reclaim}"}},
-                  "api": {{"access": [{{"subject": "system:serviceaccount:{namespace}:client", "role": "Moderator"}}]}}
-                }}}}"#
-            ),
-        );
+        let subject = format!("system:serviceaccount:{namespace}:client");
+        let spec = json!({
+            "nodeGroups": [{ "name": "peer", "replicas": replicas }],
+            "storage": { "size": "64Mi", "reclaimPolicy": reclaim },
+            "api": { "access": [{ "subject": subject, "role": "Moderator" }] },
+        });
+        send(&["apply", "-f", "-"], &self.object("PeerNetwork", json!({ "name": "net" }), &spec));
     }
 
     /// Subscribes the network to [`REGISTER`].
     pub(crate) fn subscribe(&self) {
-        let namespace = &self.namespace;
-        kubectl_with(
-            &["apply", "-f", "-"],
-            &format!(
-                r#"{{"apiVersion": "peerwright.dev/v1alpha1", "kind": "RegisterSubscription",
-                "metadata": {{"name": "orders", "namespace": "{namespace}"}},
-                "spec": {{"networkRef": {{"name": "net"}}, "registerId": "{REGISTER}", "displayName": "orders"}}}}"#
-            ),
-        );
+        let spec = json!({ "networkRef": { "name": "net" }, "registerId": REGISTER, "displayName": "orders" });
+        send(&["apply", "-f", "-"], &self.object("RegisterSubscription", json!({ "name": "orders" }), &spec));
         self.wait_condition("rsub/orders", "Synced", "True", Duration::from_secs(20));
     }
 
     /// Bans a node by its pod's name; gives the PeerBan's resource name.
     pub(crate) fn ban(&self, node: &str) -> String {
-        let namespace = &self.namespace;
-        kubectl_with(
-            &["create", "-o", "name", "-f", "-"],
-            &format!(
-                r#"{{"apiVersion": "peerwright.dev/v1alpha1", "kind": "PeerBan",
-                "metadata": {{"generateName": "ban-", "namespace": "{namespace}"}},
-                "spec": {{"networkRef": {{"name": "net"}}, "node": "{node}", "reason": "test"}}}}"#
-            ),
-        )
+        let spec = json!({ "networkRef": { "name": "net" }, "node": node, "reason": "test" });
+        let ban = self.object("PeerBan", json!({ "generateName": "ban-" }), &spec);
+        send(&["create", "-o", "name", "-f", "-"], &ban)
+    }
+
+    /// One of our objects in this namespace.
+    fn object(&self, kind: &str, mut metadata: Value, spec: &Value) -> Value {
+        metadata["namespace"] = self.namespace.as_str().into();
+        json!({ "apiVersion": "peerwright.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec })
     }
 
     /// kubectl in this namespace.
@@ -92,7 +82,7 @@ impl Network {
 
     /// One field of an object, by JSON path; an error when the object is not there.
     pub(crate) fn field(&self, object: &str, path: &str) -> Result<String, String> {
-        try_kubectl(&["-n", &self.namespace, "get", object, "-o", &format!("jsonpath={path}")], None)
+        try_kubectl(&["-n", &self.namespace, "get", object, "-o", &format!("jsonpath={path}")])
     }
 
     /// Status and reason of a condition, as `True/Ready`.
@@ -135,6 +125,20 @@ impl Network {
         })
     }
 
+    /// What the probe port of a pod says of its readiness; empty when nothing answers.
+    pub(crate) fn readyz(&self, pod: &str) -> String {
+        let url = format!("http://{}:8080/readyz", self.address(pod));
+        let output = Command::new("curl").args(["--silent", "--max-time", "2", &url]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Machine and folder of a node's volume.
+    pub(crate) fn volume(&self, pod: &str) -> (String, String) {
+        let volume = self.field(&format!("pvc/data-{pod}"), "{.spec.volumeName}").unwrap();
+        let folder = self.field(&format!("pv/{volume}"), "{.spec.hostPath.path}{.spec.local.path}").unwrap();
+        (self.field(&format!("pod/{pod}"), "{.spec.nodeName}").unwrap(), folder)
+    }
+
     /// The trust domain of the network, audience of its clients' tokens.
     pub(crate) fn trust_domain(&self) -> String {
         format!("net.{}.peerwright.internal", self.namespace)
@@ -158,7 +162,7 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        let deleted = try_kubectl(&["delete", "namespace", &self.namespace, "--wait=false"], None);
+        let deleted = try_kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]);
         if let Err(error) = deleted {
             eprintln!("namespace {} stays: {error}", self.namespace);
         }

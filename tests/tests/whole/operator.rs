@@ -53,16 +53,13 @@ fn nodes_restart_without_the_operator_with_bans_in_force_and_new_ones_wait() {
 
     network.kubectl(&["scale", "statefulset/net-peer", "--replicas=5"]);
     wait_for("the new node waits and says so", Duration::from_secs(60), || {
-        let address = network.address("net-peer-4");
-        let url = format!("http://{address}:8080/readyz");
-        let output = std::process::Command::new("curl").args(["--silent", "--max-time", "2", &url]).output().unwrap();
-        let body = String::from_utf8_lossy(&output.stdout).into_owned();
+        let body = network.readyz("net-peer-4");
         if body.starts_with("waiting-for-operator") { Ok(()) } else { Err(body) }
     });
 
     drop(away);
     wait_until("the extra pod is gone", Duration::from_secs(60), || {
-        try_kubectl(&["-n", &network.namespace, "get", "pod/net-peer-4"], None).is_err()
+        try_kubectl(&["-n", &network.namespace, "get", "pod/net-peer-4"]).is_err()
     });
     network.wait_condition(&ban, "Enforced", "True", Duration::from_secs(20));
 }
