@@ -110,8 +110,8 @@ pub const SETTLED: Duration = Duration::from_secs(10);
 /// An address whose peer is linked by another way is dialled again only after so long, to see whether somebody else
 /// lives there now.
 pub const REVERIFY_ADDRESS: Duration = Duration::from_secs(300);
-/// How long a hole may be a message that overtook another, before it is pulled.
-pub const GAP_PATIENCE: Duration = Duration::from_millis(200);
+/// How long gossip may take to close a hole, before sync pulls it.
+pub const GAP_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a hole that nobody could fill is left alone.
 pub const GAP_RETRY: Duration = Duration::from_secs(30);
 /// How long after messages came by sync the other links are told what is held now.
@@ -134,3 +134,54 @@ pub const VERIFY_LIMIT: Duration = Duration::from_secs(30);
 pub const GAP_DEPTH: u64 = 4_096;
 /// A timer that runs out so late was held up by this process being paused: links are given time to be heard again.
 pub const PAUSE: Duration = Duration::from_secs(1);
+
+/// Names of lives of which nothing was verified yet that a link may have defined. Full: the oldest is forgotten.
+pub const MAX_UNKNOWN_NAMES: usize = 16;
+/// Sweeps without use after which a name is defined again.
+pub const NAME_SAID_SWEEPS: u8 = 2;
+/// Sweeps without use after which a peer's name is forgotten: later than the peer defines it again.
+pub const NAME_KEPT_SWEEPS: u8 = 4;
+/// Bytes of one batch of announcements on a link. More: the rest goes with the next batch.
+pub const ANNOUNCE_BYTES: usize = 4 * 1024;
+/// How long after the loss of a link announcements are quick.
+pub const ALERT: Duration = Duration::from_secs(5);
+/// Messages before the first that was heard of a life that gossip asks for; what lies below is left to sync.
+pub const RECENT_HISTORY: u64 = 64;
+/// Links below which a node passes on to all, whatever the trees say.
+pub const FLOOD_BELOW: usize = 3;
+/// Origins whose messages were announced and have not come. Full: left to sync.
+pub const MAX_WAITS: usize = 1_024;
+/// How many links are asked for what was announced and does not come.
+pub const MAX_GRAFT_CANDIDATES: usize = 3;
+/// The shortest time that what was announced is given to come by itself; twice the round trip where that is longer.
+pub const GRAFT_PATIENCE: Duration = Duration::from_millis(20);
+/// The round trip of a link on which none was measured yet.
+pub const UNKNOWN_ROUND_TRIP: Duration = Duration::from_millis(50);
+/// Messages that one Graft may ask for, and be given.
+pub const MAX_GRAFT_MESSAGES: u16 = 256;
+/// Bytes that one Graft may ask for, and be given.
+pub const MAX_GRAFT_BYTES: u32 = 256 * 1024;
+/// Origins that are asked of others when the link that they came by is lost. More: left to announcements.
+pub const MAX_ORPHAN_GRAFTS: usize = 1_024;
+/// Bytes of recent messages that one link is given in a [`SERVED_WINDOW`]. Full: nothing is given.
+pub const SERVED_BYTES: usize = 4 * 1024 * 1024;
+/// How long what a link was given counts.
+pub const SERVED_WINDOW: Duration = Duration::from_secs(1);
+/// Times in a row that a link may fail to give what it announced before it is left alone for a while.
+pub const MAX_STRIKES: u8 = 3;
+/// How long it is left alone, and so much longer with each further time.
+pub const STRIKE_PAUSE: Duration = Duration::from_secs(10);
+/// How long the bodies of messages are kept for those who lack them.
+pub const CACHE_TIME: Duration = Duration::from_secs(60);
+/// Bytes of such bodies. Full: the oldest go.
+pub const CACHE_BYTES: usize = 64 * 1024 * 1024;
+/// Bytes of such bodies of one origin. Full: its oldest go.
+pub const CACHE_BYTES_PER_ORIGIN: usize = 1024 * 1024;
+/// Proofs of equivocation that are kept. Full: further ones are not (`proofs_full`), and their origins go on.
+pub const MAX_PROOFS: usize = 256;
+/// Bytes of such proofs.
+pub const MAX_PROOFS_BYTES: usize = 8 * 1024 * 1024;
+/// Proofs of peers with the verifier. Full: dropped (`proofs_verifying`); other peers will send them.
+pub const MAX_PROOFS_VERIFYING: usize = 16;
+/// Bytes of proofs that a new link is sent.
+pub const PROOFS_ON_LINK_UP: usize = 256 * 1024;

@@ -22,6 +22,10 @@ pub(crate) enum Timer {
     Offer,
     /// Holes have waited long enough.
     Gaps,
+    /// Links are to be told how far this node has come.
+    Announce,
+    /// What was announced has not come, or a Graft was not answered.
+    Graft,
     /// Fetches of bodies may have stalled.
     Fetch,
     /// Readiness may have come by waiting.

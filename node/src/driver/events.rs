@@ -39,8 +39,15 @@ pub(super) fn log(event: &Event) {
         Event::BanWithheld { peer, kind, reason } => {
             tracing::warn!(%peer, %kind, %reason, "a peer has earned a ban and is not banned");
         }
-        Event::DuplicateIdentity { incarnation } => {
-            tracing::error!(incarnation, "another process uses this node's key; two nodes must not share a volume");
+        Event::DuplicateIdentity { origin, incarnation } => {
+            tracing::error!(
+                ?origin,
+                incarnation,
+                "two processes use one node's key; two nodes must not share a volume"
+            );
+        }
+        Event::Equivocation { origin, incarnation, sequence, .. } => {
+            tracing::error!(?origin, incarnation, sequence, "a node has signed two histories; it is spread no more");
         }
         Event::BadSignature { peer, .. } => tracing::warn!(%peer, "a peer passed on what does not verify"),
         Event::MalformedFrame { peer } => tracing::warn!(%peer, "a peer sent a frame that cannot be read"),

@@ -6,6 +6,7 @@ use crate::{
     breaker::BreakerChange,
     session::{Carrier, Step},
 };
+use bytes::Bytes;
 use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::net::SocketAddr;
@@ -139,9 +140,11 @@ pub enum Event {
         /// Why it is not banned.
         reason: WithheldReason,
     },
-    /// Another process with this node's key is alive, or one has published under this node's incarnation.
+    /// Two processes with one key are alive: this node's, or another's that gossip has heard of.
     DuplicateIdentity {
-        /// The incarnation that is not ours.
+        /// Whose key it is.
+        origin: NodePublicKey,
+        /// The newer incarnation, or the one that is not ours.
         incarnation: u64,
     },
     /// A peer passed on a message, or served a body, that does not verify; its link is closed.
@@ -150,6 +153,17 @@ pub enum Event {
         peer: PeerId,
         /// Whose message it claimed to be, when it was a message.
         origin: Option<NodePublicKey>,
+    },
+    /// An origin has signed two histories; its messages are spread no more.
+    Equivocation {
+        /// The origin.
+        origin: NodePublicKey,
+        /// Its life.
+        incarnation: u64,
+        /// The message, or the second of two that do not follow each other.
+        sequence: u64,
+        /// An encoded [`EquivocationProof`](peerwright_ledger::EquivocationProof).
+        proof: Bytes,
     },
     /// A peer sent a frame of a known kind that cannot be read; its link is closed.
     MalformedFrame {

@@ -252,7 +252,7 @@ pub struct GossipStatistics {
     pub verifying: u64,
     /// Message frames received.
     pub received: u64,
-    /// Of those, messages seen or held before.
+    /// Of those, messages seen or held before: redundant copies.
     pub duplicates: u64,
     /// Of those, messages past their time to live.
     pub expired: u64,
@@ -264,6 +264,44 @@ pub struct GossipStatistics {
     pub sent: u64,
     /// Messages that did not verify.
     pub invalid: u64,
+    /// Pairs of an origin and a neighbour's link on which its messages are pushed, now.
+    pub eager: u64,
+    /// Such pairs on which its messages are announced, now.
+    pub lazy: u64,
+    /// Bodies of recent messages that are kept, now.
+    pub cached: u64,
+    /// Their bytes, now.
+    pub cached_bytes: u64,
+    /// Origins whose messages were announced and have not come, now.
+    pub waiting: u64,
+    /// Proofs of equivocation that are kept, now.
+    pub proofs: u64,
+    /// Requests to push no more that were sent.
+    pub prunes_sent: u64,
+    /// Requests to push no more that came.
+    pub prunes_received: u64,
+    /// Requests to push again that were sent.
+    pub grafts_sent: u64,
+    /// Requests to push again that came.
+    pub grafts_received: u64,
+    /// Rows of announcements sent.
+    pub announcements_sent: u64,
+    /// Bytes of the frames with them.
+    pub announced_bytes_sent: u64,
+    /// Rows of announcements that came.
+    pub announcements_received: u64,
+    /// Bytes of the frames with them.
+    pub announced_bytes_received: u64,
+    /// Requests for recent messages that were sent.
+    pub pulls: u64,
+    /// Of those, the ones that were not answered in time or not with what had been announced.
+    pub pulls_failed: u64,
+    /// Recent messages that were given to those who asked.
+    pub given: u64,
+    /// Requests for recent messages that are not kept any more.
+    pub gone: u64,
+    /// Proofs of equivocation that did not hold.
+    pub proofs_refused: u64,
 }
 
 /// Catching up.

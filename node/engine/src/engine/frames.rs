@@ -21,13 +21,13 @@ impl Engine {
         self.counters.links.frames_received += 1;
         self.counters.links.bytes_received += bytes.len() as u64;
         match Frame::decode(bytes) {
-            Ok(frame) => self.known_frame(turn, link, frame),
+            Ok(frame) => self.known_frame(turn, link, bytes, frame),
             Err(FrameRefused::Unsupported { version, kind }) => self.unsupported(turn, link, version, kind),
             Err(FrameRefused::Malformed(_)) => self.malformed(turn, link),
         }
     }
 
-    fn known_frame(&mut self, turn: &mut Turn<'_>, link: LinkId, frame: Frame<'_>) {
+    fn known_frame(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &Bytes, frame: Frame<'_>) {
         if frame.is_use()
             && let Some(state) = self.links.get_mut(link)
         {
@@ -44,15 +44,10 @@ impl Engine {
             Frame::Digest { reply, last, rows } => self.digest(turn, link, reply, last, &rows),
             Frame::HeldRequest { registers, after } => self.serve_page(turn, link, &registers, after.as_ref()),
             Frame::HeldPage { more, rows } => self.page(turn, link, more, &rows),
-            Frame::Message { hops, message } => {
-                self.counters.gossip.received += 1;
-                if let Some(message) = self.decode(turn, link, message) {
-                    self.gossiped(turn, link, hops, &message);
-                }
-            }
+            Frame::Message { hops, message } => self.gossiped(turn, link, hops, bytes, message),
             Frame::Pull { request, ranges } => self.serve_pull(turn, link, request, ranges),
             Frame::Pulled { request, message } => {
-                if let Some(message) = self.decode(turn, link, message) {
+                if let Some(message) = self.decode(turn, link, bytes, message) {
                     self.pulled(turn, link, request, &message);
                 }
             }
@@ -62,6 +57,11 @@ impl Engine {
             }
             Frame::Chunk { id, offset, bytes } => self.chunk(turn, link, id, offset, bytes),
             Frame::ChunkGone { id } => self.chunk_gone(turn, link, id),
+            Frame::Announce { definitions, rows } => self.heard_announced(turn, link, &definitions, &rows, bytes),
+            Frame::Prune { origin } => self.pruned(turn, link, origin),
+            Frame::Graft(graft) => self.grafted(turn, link, &graft),
+            Frame::GraftEnd { origin, incarnation, .. } => self.graft_ended(turn, link, origin, incarnation),
+            Frame::Equivocation { proof } => self.proof_came(turn, link, bytes, proof),
             Frame::Neighbour { priority } => self.neighbour_asks(turn, link, priority),
             Frame::NeighbourAnswer { accepted } => self.neighbour_answers(turn, link, accepted),
             Frame::Demote => self.demoted(turn, link),
@@ -75,8 +75,14 @@ impl Engine {
 
     /// Reads a message out of a frame. One in a format that is not known is unsupported, all else that cannot be read is
     /// a violation: nobody passes on what cannot be read.
-    fn decode(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &[u8]) -> Option<Message> {
-        match Message::decode(Bytes::copy_from_slice(bytes)) {
+    pub(super) fn decode(
+        &mut self,
+        turn: &mut Turn<'_>,
+        link: LinkId,
+        frame: &Bytes,
+        encoded: &[u8],
+    ) -> Option<Message> {
+        match Message::decode(frame.slice_ref(encoded)) {
             Ok(message) => Some(message),
             Err(MessageRefused::Malformed(DecodeError::Unknown { what: "message format", value })) => {
                 self.unsupported(turn, link, u8::try_from(value).unwrap_or(u8::MAX), crate::frame::kind::MESSAGE);
@@ -96,7 +102,7 @@ impl Engine {
         }
     }
 
-    fn malformed(&mut self, turn: &mut Turn<'_>, link: LinkId) {
+    pub(super) fn malformed(&mut self, turn: &mut Turn<'_>, link: LinkId) {
         self.counters.links.frames_malformed += 1;
         if let Some(peer) = self.links.get(link).map(|link| link.peer) {
             turn.out.event(Event::MalformedFrame { peer });

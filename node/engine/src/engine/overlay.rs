@@ -27,6 +27,7 @@ impl Engine {
             self.overlay.passive.remove(&peer);
             turn.out.event(Event::NeighbourJoined { peer, link });
         }
+        self.join_trees(turn, link);
         // What was published since the digests of link-up did not come this way.
         self.send_digest(turn, link, false);
     }
@@ -45,6 +46,7 @@ impl Engine {
             self.overlay.search.begin_anew();
         }
         self.overlay.neighbours.forgive();
+        self.leave_trees(turn, link);
     }
 
     pub(super) fn overlay_link_up(&mut self, turn: &mut Turn<'_>, link: LinkId, direction: Direction) {

@@ -33,7 +33,7 @@ impl Engine {
         }
         let verdict = if offer.peer == self.own {
             if offer.incarnation != self.config.incarnation {
-                turn.out.event(Event::DuplicateIdentity { incarnation: offer.incarnation });
+                turn.out.event(Event::DuplicateIdentity { origin: self.own_key, incarnation: offer.incarnation });
             }
             Admission::Refuse(CloseReason::Own)
         } else if self.limits.is_none() {

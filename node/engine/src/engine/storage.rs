@@ -53,7 +53,7 @@ impl Engine {
         }
         let body = own.message.body();
         self.holdings.add(&Stream::of(body), body.register_sequence);
-        self.spread(turn, &own.message, self.config.gossip.hop_limit, &[]);
+        self.spread_own(turn, &own.message);
     }
 
     /// A message of another is durable. Gives the links that nothing is wanted of any more.

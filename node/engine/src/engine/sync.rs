@@ -5,7 +5,7 @@ use crate::{
     Class, Event, Held, LinkId, MessageRange, Output, Token,
     bounds::{MAX_DIGEST_ROWS, MAX_PULL_BYTES, MAX_PULL_MESSAGES, OFFER_DELAY, OFFER_LIMIT, PULL_LOW_WATER},
     frame::{Cursor, DigestRow, Frame},
-    gossip::Path,
+    gossip::{Path, Place},
     holdings::Stream,
     ranges::Ranges,
     score::Outcome,
@@ -136,7 +136,7 @@ impl Engine {
         if self.holdings.contains(&stream, number) || self.is_own_life(body.origin, body.incarnation) {
             return;
         }
-        if self.is_judged(&stream, body) {
+        if self.is_judged(&stream, number, &Place::of(body)) {
             self.sync.incoming.pulled(stream, number, link);
             if let Some((id, _)) = super::gossip::announced(body) {
                 self.fetches.add_holder(&id, link);

@@ -29,6 +29,8 @@ impl Engine {
                 Timer::Answer(link) => self.answers_overdue(turn, link),
                 Timer::Offer => self.make_offer(turn),
                 Timer::Gaps => self.close_gaps(turn),
+                Timer::Announce => self.announce(turn),
+                Timer::Graft => self.look_at_waits(turn),
                 Timer::Fetch => self.chunks_overdue(turn),
                 // Looked at after every input.
                 Timer::Ready => {}
@@ -60,7 +62,7 @@ impl Engine {
     }
 
     fn sweep(&mut self, turn: &mut Turn<'_>) {
-        self.seen.sweep(turn.wall);
+        self.forget_origins(turn);
         self.forget_unjudged(turn);
         self.sweep_scores();
         self.timers.set(Timer::Sweep, turn.now + SWEEP_INTERVAL);

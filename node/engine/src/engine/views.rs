@@ -19,11 +19,7 @@ impl Engine {
                 queued_bytes: taken.bytes as u64,
                 ..self.counters.submit
             },
-            gossip: GossipStatistics {
-                origins: self.seen.origins() as u64,
-                verifying: self.candidates.count() as u64,
-                ..self.counters.gossip
-            },
+            gossip: GossipStatistics { verifying: self.candidates.count() as u64, ..self.gossip_gauges() },
             sync: SyncStatistics {
                 missing: self.sync.missing(),
                 fetching_bodies: self.fetches.count() as u64,

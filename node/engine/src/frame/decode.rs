@@ -1,15 +1,18 @@
 //! Bytes as frames: everything here may be hostile.
 
-use super::{Contact, Cursor, DigestRow, Frame, FrameRefused, MAX_FRAME_BYTES, VERSION, kind};
+use super::{
+    Contact, Cursor, DEFINITION_BYTES, Definition, DigestRow, Frame, FrameRefused, Graft, MAX_FRAME_BYTES, ROW_BYTES,
+    VERSION, kind,
+};
 use crate::{
     Held, MessageRange,
     bounds::{
-        CHUNK_BYTES, MAX_ASKED_REGISTERS, MAX_DIGEST_ROWS, MAX_EXCHANGED, MAX_PAGE_RANGES, MAX_PAGE_ROWS,
-        MAX_PULL_RANGES, MAX_ROW_RANGES, MAX_SHUFFLED,
+        ANNOUNCE_BYTES, CHUNK_BYTES, MAX_ASKED_REGISTERS, MAX_DIGEST_ROWS, MAX_EXCHANGED, MAX_PAGE_RANGES,
+        MAX_PAGE_ROWS, MAX_PULL_RANGES, MAX_ROW_RANGES, MAX_SHUFFLED,
     },
 };
 use peerwright_encoding::{DecodeError, Reader};
-use peerwright_ledger::{RegisterId, TransactionId, message::MAX_MESSAGE_BYTES};
+use peerwright_ledger::{MAX_PROOF_BYTES, RegisterId, TransactionId, message::MAX_MESSAGE_BYTES};
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -68,6 +71,27 @@ fn fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'a>>, De
             bytes: reader.bytes(CHUNK_BYTES as usize, "chunk")?,
         },
         kind::CHUNK_GONE => Frame::ChunkGone { id: transaction(reader)? },
+        kind::ANNOUNCE => Frame::Announce {
+            definitions: reader.list(ANNOUNCE_BYTES / DEFINITION_BYTES, "definitions", definition)?,
+            rows: reader.list(ANNOUNCE_BYTES / ROW_BYTES, "announcements", |reader| {
+                Ok((reader.u16("name of an origin")?, reader.u64("sequence")?))
+            })?,
+        },
+        kind::PRUNE => Frame::Prune { origin: origin(reader)? },
+        kind::GRAFT => Frame::Graft(Graft {
+            origin: origin(reader)?,
+            incarnation: reader.u64("incarnation")?,
+            from: reader.u64("first sequence")?,
+            through: reader.u64("last sequence")?,
+            messages: reader.u16("messages")?,
+            bytes: reader.u32("bytes")?,
+        }),
+        kind::GRAFT_END => Frame::GraftEnd {
+            origin: origin(reader)?,
+            incarnation: reader.u64("incarnation")?,
+            floor: reader.u64("floor")?,
+        },
+        kind::EQUIVOCATION => Frame::Equivocation { proof: reader.bytes(MAX_PROOF_BYTES, "proof")? },
         kind::NEIGHBOUR => Frame::Neighbour { priority: reader.bool("priority")? },
         kind::NEIGHBOUR_ANSWER => Frame::NeighbourAnswer { accepted: reader.bool("accepted")? },
         kind::DEMOTE => Frame::Demote,
@@ -88,6 +112,14 @@ fn chunk_request(reader: &mut Reader<'_>) -> Result<Frame<'static>, DecodeError>
         return Err(DecodeError::Invalid("the length of a chunk is not between 1 byte and 64 KiB"));
     }
     Ok(Frame::ChunkRequest { register, id, offset, length })
+}
+
+fn definition(reader: &mut Reader<'_>) -> Result<Definition, DecodeError> {
+    Ok(Definition {
+        name: reader.u16("name of an origin")?,
+        origin: origin(reader)?,
+        incarnation: reader.u64("incarnation")?,
+    })
 }
 
 fn held_page(reader: &mut Reader<'_>) -> Result<Frame<'static>, DecodeError> {

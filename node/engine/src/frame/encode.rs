@@ -1,6 +1,6 @@
 //! Frames as bytes.
 
-use super::{Contact, Frame, VERSION, kind};
+use super::{Contact, DEFINITION_BYTES, Frame, ROW_BYTES, VERSION, kind};
 use bytes::Bytes;
 use peerwright_encoding::Writer;
 use std::net::{IpAddr, SocketAddr};
@@ -48,6 +48,23 @@ impl Frame<'_> {
             }
             Self::Chunk { id, offset, bytes } => writer.u8(kind::CHUNK).raw(id.as_bytes()).u32(*offset).bytes(bytes),
             Self::ChunkGone { id } => writer.u8(kind::CHUNK_GONE).raw(id.as_bytes()),
+            Self::Announce { definitions, rows } => {
+                writer.u8(kind::ANNOUNCE).list(definitions, |writer, definition| {
+                    writer.u16(definition.name).raw(definition.origin.as_bytes()).u64(definition.incarnation);
+                });
+                writer.list(rows, |writer, (name, sequence)| {
+                    writer.u16(*name).u64(*sequence);
+                })
+            }
+            Self::Prune { origin } => writer.u8(kind::PRUNE).raw(origin.as_bytes()),
+            Self::Graft(graft) => {
+                writer.u8(kind::GRAFT).raw(graft.origin.as_bytes()).u64(graft.incarnation);
+                writer.u64(graft.from).u64(graft.through).u16(graft.messages).u32(graft.bytes)
+            }
+            Self::GraftEnd { origin, incarnation, floor } => {
+                writer.u8(kind::GRAFT_END).raw(origin.as_bytes()).u64(*incarnation).u64(*floor)
+            }
+            Self::Equivocation { proof } => writer.u8(kind::EQUIVOCATION).bytes(proof),
             Self::Neighbour { priority } => writer.u8(kind::NEIGHBOUR).bool(*priority),
             Self::NeighbourAnswer { accepted } => writer.u8(kind::NEIGHBOUR_ANSWER).bool(*accepted),
             Self::Demote => writer.u8(kind::DEMOTE),
@@ -67,6 +84,8 @@ impl Frame<'_> {
         match self {
             Self::Message { message, .. } | Self::Pulled { message, .. } => message.len(),
             Self::Chunk { bytes, .. } => bytes.len(),
+            Self::Equivocation { proof } => proof.len(),
+            Self::Announce { definitions, rows } => definitions.len() * DEFINITION_BYTES + rows.len() * ROW_BYTES,
             _ => 0,
         }
     }

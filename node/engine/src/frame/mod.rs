@@ -9,6 +9,8 @@
 //!  7 Message                                     gossip
 //!  8 Pull          9 Pulled       10 PullEnd     sync, one pull under way a link
 //! 11 ChunkRequest 12 Chunk        13 ChunkGone   bodies above 32 KiB
+//! 14 Announce     15 Prune        16 Graft       17 GraftEnd   which links carry which origin's messages
+//! 18 Equivocation                                an origin has signed two histories
 //! 40 Neighbour    41 Answer       42 Demote      who is in whose active view
 //! 43 Shuffle      44 ShuffleReply                nodes at hand, mixed with a neighbour's
 //! 48 Introduction 49 AddressRequest 50 AddressAnswer   where nodes listen
@@ -37,6 +39,11 @@ const _: () = assert!(MAX_MESSAGE_BYTES + 64 <= MAX_FRAME_BYTES && MAX_PROOF_BYT
 
 pub(crate) const VERSION: u8 = 1;
 
+/// What a definition takes in an announcement.
+pub(crate) const DEFINITION_BYTES: usize = 42;
+/// What a row takes in an announcement.
+pub(crate) const ROW_BYTES: usize = 10;
+
 pub(crate) mod kind {
     pub(crate) const KEEPALIVE: u8 = 1;
     pub(crate) const ECHO: u8 = 2;
@@ -51,6 +58,11 @@ pub(crate) mod kind {
     pub(crate) const CHUNK_REQUEST: u8 = 11;
     pub(crate) const CHUNK: u8 = 12;
     pub(crate) const CHUNK_GONE: u8 = 13;
+    pub(crate) const ANNOUNCE: u8 = 14;
+    pub(crate) const PRUNE: u8 = 15;
+    pub(crate) const GRAFT: u8 = 16;
+    pub(crate) const GRAFT_END: u8 = 17;
+    pub(crate) const EQUIVOCATION: u8 = 18;
     pub(crate) const NEIGHBOUR: u8 = 40;
     pub(crate) const NEIGHBOUR_ANSWER: u8 = 41;
     pub(crate) const DEMOTE: u8 = 42;
@@ -130,6 +142,30 @@ pub(crate) enum Frame<'a> {
     ChunkGone {
         id: TransactionId,
     },
+    /// How far the sender has come with origins that it does not push to the receiver.
+    Announce {
+        /// Names that are used from here on, and what they mean.
+        definitions: Vec<Definition>,
+        /// A name, and the sequence up to which the sender can give everything.
+        rows: Vec<(u16, u64)>,
+    },
+    /// The receiver is not to push this origin's messages any more.
+    Prune {
+        origin: NodePublicKey,
+    },
+    /// The receiver is to push this origin's messages again, and to give what it has of recent ones.
+    Graft(Graft),
+    /// The answer to a Graft is complete.
+    GraftEnd {
+        origin: NodePublicKey,
+        incarnation: u64,
+        /// Below this sequence the sender can give nothing any more.
+        floor: u64,
+    },
+    /// A proof that an origin has signed two histories.
+    Equivocation {
+        proof: &'a [u8],
+    },
     /// Asks the peer to be a neighbour.
     Neighbour {
         /// The sender lacks neighbours: the receiver is to make room.
@@ -180,6 +216,28 @@ impl Frame<'_> {
 pub(crate) struct Contact {
     pub peer: PeerId,
     pub address: SocketAddr,
+}
+
+/// A short name for one life of an origin, on one link in one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Definition {
+    pub name: u16,
+    pub origin: NodePublicKey,
+    pub incarnation: u64,
+}
+
+/// What is asked of a peer that has announced it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Graft {
+    pub origin: NodePublicKey,
+    pub incarnation: u64,
+    pub from: u64,
+    /// Below `from` when nothing is to be given now. Such a Graft is not answered.
+    pub through: u64,
+    /// How many messages the sender can take.
+    pub messages: u16,
+    /// How many bytes of messages the sender can take.
+    pub bytes: u32,
 }
 
 /// What is held of one register, in short.

@@ -1,4 +1,6 @@
-use super::{Contact, Cursor, DigestRow, Frame, FrameRefused, MAX_FRAME_BYTES};
+use super::{
+    Contact, Cursor, DEFINITION_BYTES, Definition, DigestRow, Frame, FrameRefused, Graft, MAX_FRAME_BYTES, ROW_BYTES,
+};
 use crate::{Held, MessageRange, bounds};
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::{NodePublicKey, PeerId};
@@ -43,6 +45,15 @@ fn one_of_each() -> Vec<Frame<'static>> {
         Frame::ChunkRequest { register: REGISTER, id: TRANSACTION, offset: 65_536, length: 10 },
         Frame::Chunk { id: TRANSACTION, offset: 65_536, bytes: b"chunk" },
         Frame::ChunkGone { id: TRANSACTION },
+        Frame::Announce {
+            definitions: vec![Definition { name: 9, origin: origin(), incarnation: 4 }],
+            rows: vec![(9, 77), (65_535, u64::MAX)],
+        },
+        Frame::Announce { definitions: vec![], rows: vec![] },
+        Frame::Prune { origin: origin() },
+        Frame::Graft(Graft { origin: origin(), incarnation: 4, from: 1, through: 9, messages: 256, bytes: 65_536 }),
+        Frame::GraftEnd { origin: origin(), incarnation: 4, floor: 3 },
+        Frame::Equivocation { proof: b"proof" },
         Frame::Neighbour { priority: true },
         Frame::NeighbourAnswer { accepted: false },
         Frame::Demote,
@@ -128,6 +139,14 @@ fn the_largest_of_each_list_fits_a_frame() {
         assert!(bytes.len() <= MAX_FRAME_BYTES, "{}", bytes.len());
         assert!(Frame::decode(&bytes).is_ok());
     }
+}
+
+#[test]
+fn an_announcement_is_as_long_as_its_parts() {
+    let empty = Frame::Announce { definitions: vec![], rows: vec![] }.encode().len();
+    let definition = Definition { name: 9, origin: origin(), incarnation: 4 };
+    let full = Frame::Announce { definitions: vec![definition; 2], rows: vec![(9, 77); 3] }.encode().len();
+    assert_eq!((empty, full), (10, 10 + 2 * DEFINITION_BYTES + 3 * ROW_BYTES));
 }
 
 #[test]

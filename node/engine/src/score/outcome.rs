@@ -43,10 +43,8 @@ pub(crate) enum Outcome {
     #[cfg_attr(not(test), expect(dead_code, reason = "no part has met one that a defect could not explain"))]
     ProtocolViolation,
     /// The peer has signed what proves its malice to anybody.
-    #[cfg_attr(not(test), expect(dead_code, reason = "reported with the proofs of equivocation"))]
     MaliciousContent,
     /// The peer sent or asked for more than its limits allow.
-    #[cfg_attr(not(test), expect(dead_code, reason = "reported where requests are limited"))]
     LimitExceeded,
 }
 

@@ -11,3 +11,4 @@ mod net;
 mod overlay;
 mod readiness;
 mod spreading;
+mod trees;
