@@ -38,6 +38,7 @@ mod world;
 pub use faults::Fault;
 pub use invariants::Broken;
 pub use options::{Known, Options};
+pub use peerwright_engine::Mutant;
 pub use report::{Measured, Report};
 pub use scenarios::{Finding, SCENARIOS, Scenario};
 pub use simulation::{Failure, run};

@@ -1,7 +1,7 @@
 //! What a simulation is like. One seed expands to all of it, and all of it is printed.
 
 use crate::{faults::Fault, random::Random};
-use peerwright_engine::Config;
+use peerwright_engine::{Config, Mutant};
 use std::{fmt, time::Duration};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -68,8 +68,12 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// Mean time between two faults.
     pub fault_every: Duration,
-    /// A mutant of the volume: the incarnation is used before it is durable, and a crash loses it.
+    /// A known bug that every engine has.
+    pub mutant: Option<Mutant>,
+    /// A known bug of the volume: the incarnation is used before it is durable, and a crash loses it.
     pub forgets_incarnations: bool,
+    /// The longest that gossip may take to any node, where no fault excuses it.
+    pub prompt_within: Option<Duration>,
     /// Changes the engine's settings.
     pub configure: fn(&mut Config),
 }
@@ -103,7 +107,9 @@ impl Options {
             bans_at_handshake: true,
             faults: Vec::new(),
             fault_every: Duration::from_secs(5),
+            mutant: None,
             forgets_incarnations: false,
+            prompt_within: None,
             configure: |_| {},
         }
     }

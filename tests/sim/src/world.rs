@@ -8,7 +8,7 @@ use crate::{
 };
 use peerwright_engine::{Address, AddressRange, Micros};
 use peerwright_ledger::RegisterId;
-use peerwright_secure::PeerId;
+use peerwright_secure::{NodePublicKey, PeerId};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::RwLock,
@@ -33,13 +33,21 @@ pub(crate) struct World {
     /// Hosts there are, clones and adversaries among them.
     pub hosts: HostId,
     pub cuts: Cuts,
-    /// Hosts that do not follow the protocol, and their peer ids.
-    pub hostile: Vec<(HostId, PeerId)>,
+    /// Hosts that do not follow the protocol.
+    pub hostile: Vec<Hostile>,
     /// Hosts that may publish two messages of one name: they share a key, or their clock was set back when they lost
     /// what they had published.
     pub reusing: Vec<HostId>,
     /// Transactions are being submitted.
     pub publishing: bool,
+}
+
+/// A host that does not follow the protocol.
+#[derive(Debug)]
+pub(crate) struct Hostile {
+    pub host: HostId,
+    pub peer: PeerId,
+    pub key: NodePublicKey,
 }
 
 /// Who cannot reach whom.
@@ -63,11 +71,11 @@ impl Cuts {
 
 impl World {
     pub(crate) fn is_honest(&self, host: HostId) -> bool {
-        !self.hostile.iter().any(|(hostile, _)| *hostile == host)
+        !self.hostile.iter().any(|hostile| hostile.host == host)
     }
 
     pub(crate) fn is_honest_peer(&self, peer: &PeerId) -> bool {
-        !self.hostile.iter().any(|(_, hostile)| hostile == peer)
+        !self.hostile.iter().any(|hostile| hostile.peer == *peer)
     }
 
     pub(crate) fn may_reuse_sequences(&self, host: HostId) -> bool {

@@ -48,6 +48,9 @@ pub struct Config {
     pub gossip: GossipSettings,
     /// How peers are scored.
     pub score: ScoreSettings,
+    /// A known bug to have.
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<crate::Mutant>,
 }
 
 impl Config {
@@ -75,6 +78,8 @@ impl Config {
             addresses: AddressSettings::default(),
             gossip: GossipSettings::default(),
             score: ScoreSettings::default(),
+            #[cfg(feature = "mutants")]
+            mutant: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod identifiers;
 mod input;
 mod micros;
 mod misbehaviour;
+mod mutant;
 mod output;
 mod range;
 mod reason;
@@ -19,6 +20,8 @@ pub use identifiers::{
 pub use input::{BodyRefused, Input, StoreFailed};
 pub use micros::Micros;
 pub use misbehaviour::{AutoBan, EvidenceDigest, Offence};
+pub use mutant::Mutant;
+pub(crate) use mutant::is_mutant;
 pub use output::{Class, Output, Outputs};
 pub use range::{AddressRange, AddressRangeInvalid};
 pub use reason::{

@@ -2,11 +2,12 @@
 
 use super::{Draining, Engine, Turn};
 use crate::{
-    CloseReason, DialFailure, Direction, DownReason, Event, LinkId, Micros, Output,
+    CloseReason, DialFailure, Direction, DownReason, Event, LinkId, Micros, Mutant, Output,
     addresses::Standing,
     bans::Bans,
     bounds::{MAX_DIALS, SETTLED},
     frame::Contact,
+    is_mutant,
     links::{Admission, Link, Links, Offer},
     score::Outcome,
     sync::LinkSync,
@@ -30,6 +31,9 @@ impl Engine {
     pub(super) fn link_up(&mut self, turn: &mut Turn<'_>, link: LinkId, offer: &Offer) {
         if self.is_live(link) {
             return;
+        }
+        if is_mutant(&self.config, Mutant::UnbanByUpsert) {
+            self.bans = Bans::default();
         }
         let verdict = if offer.peer == self.own {
             if offer.incarnation != self.config.incarnation {
@@ -108,6 +112,9 @@ impl Engine {
     }
 
     pub(super) fn link_down(&mut self, turn: &mut Turn<'_>, link: LinkId, reason: DownReason) {
+        if is_mutant(&self.config, Mutant::MissedLinkDown) {
+            return;
+        }
         let Some(ended) = self.links.remove(link) else { return };
         turn.out.event(Event::LinkLost { peer: ended.peer, link, reason });
         self.counters.links.lost += 1;

@@ -4,6 +4,7 @@ use crate::{
     event::{HostId, What},
     host::Host,
     network::Network,
+    world::Hostile,
 };
 use peerwright_engine::{BanRecord, Micros};
 use std::time::Duration;
@@ -59,8 +60,8 @@ pub(crate) fn apply(network: &mut Network, change: Change) {
         Change::Ban(host) => set_ban(network, host, true),
         Change::Upgrade(host) => network.host_mut(host).upgrade(),
         Change::BeginForging(host) => {
-            let peer = network.host(host).peer;
-            network.world.hostile.push((host, peer));
+            let (peer, key) = (network.host(host).peer, network.host(host).key.public());
+            network.world.hostile.push(Hostile { host, peer, key });
             network.with(host, Host::begin_forging);
         }
         Change::Unban(host) => set_ban(network, host, false),

@@ -146,8 +146,13 @@ impl Host {
         drop(pool);
         self.check(context, invariants::verified::stored(number.is_some(), message));
         if let Some(published) = published {
-            context.figures.deliveries += 1;
-            context.figures.latencies.note(context.now.since(published));
+            let is_honest = |key| !context.world.hostile.iter().any(|hostile| hostile.key == key);
+            if is_honest(message.body().origin) && is_honest(self.key.public()) {
+                let latency = context.now.since(published);
+                context.figures.deliveries += 1;
+                context.figures.latencies.note(latency);
+                self.check(context, invariants::prompt::in_time(context.world.options.prompt_within, latency));
+            }
         }
         number
     }

@@ -30,6 +30,7 @@ impl Host {
         config.advertised = Some(address_of(self.id).socket);
         config.addresses.own_ranges.extend(network());
         (context.world.options.configure)(&mut config);
+        config.mutant = context.world.options.mutant;
         self.engine = Some(Box::new(Engine::new(config)));
         self.was_ready = false;
         self.input(context, Input::Clock { wall });

@@ -8,6 +8,7 @@ pub(crate) mod durable;
 pub(crate) mod incarnations;
 pub(crate) mod live_links;
 pub(crate) mod once;
+pub(crate) mod prompt;
 pub(crate) mod readiness;
 pub(crate) mod sequences;
 pub(crate) mod verified;

@@ -1,0 +1,22 @@
+//! Bugs that systems of this kind are known for. Built with the feature `mutants`, an engine can be told to have one; the
+//! simulator shows that it notices. Without the feature none of them is in the program.
+
+/// A known bug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    /// The end of a link is not taken in: frames are still sent on it.
+    MissedLinkDown,
+    /// Hearing of a banned peer again makes a fresh record of it, without the ban.
+    UnbanByUpsert,
+}
+
+/// Whether an engine has a bug.
+#[cfg(feature = "mutants")]
+pub(crate) fn is_mutant(config: &crate::Config, mutant: Mutant) -> bool {
+    config.mutant == Some(mutant)
+}
+
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn is_mutant(_: &crate::Config, _: Mutant) -> bool {
+    false
+}
