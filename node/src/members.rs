@@ -15,7 +15,6 @@ use peerwright_proto::{
     DESCRIPTORS,
     v1::{
         GetTransactionRequest, GetTransactionResponse, SubmitRequest, SubmitResponse, SubmitResult,
-        link_server::LinkServer,
         registers_server::{Registers, RegistersServer},
         submit_result::Outcome,
     },
@@ -47,7 +46,6 @@ pub(crate) fn router(
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let link = LinkServer::new(LinkService { context, tasks }).max_decoding_message_size(MAX_MESSAGE_BYTES);
     // 64 transactions of 16 MiB together, and what frames them.
     let registers = RegistersServer::new(RegistersService { node, telemetry })
         .max_decoding_message_size(MAX_MESSAGE_BYTES + 64 * 1024)
@@ -55,9 +53,8 @@ pub(crate) fn router(
     let routes = Routes::new(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(link)
         .add_service(registers);
-    Ok((routes.prepare().into_axum_router(), reporter))
+    Ok((LinkService::new(context, tasks).router(routes), reporter))
 }
 
 struct RegistersService {

@@ -1,12 +1,15 @@
 //! What the tests of several modules share: an authority, nodes on loopback, patience.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod proxy;
+
 use crate::{
     RunningNode,
     api::{Access, Node},
     config::{Configuration, Endpoint},
     dev::{Authority, now_range},
     identity::{LeafMaterial, Volume},
+    link::LinkSettings,
     member::{Claim, InstallRoot, Membership},
     run::{Backing, Enrolment, Sockets, StartOptions},
     tls,
@@ -107,6 +110,7 @@ pub(crate) fn configuration(node: &str, data_dir: &Path) -> Configuration {
         listen_api: free,
         listen_probe: free,
         drain: Duration::from_secs(5),
+        links: LinkSettings::default(),
     }
 }
 
@@ -135,13 +139,28 @@ pub(crate) fn endpoint(address: SocketAddr) -> Endpoint {
 
 /// Nodes that keep nothing, each with the others as seeds.
 pub(crate) async fn start_nodes(authority: &Arc<Authority>, count: usize) -> Vec<RunningNode> {
+    let bound = bind_nodes(count).await;
+    let seeds = bound.iter().map(|(_, sockets)| endpoint(sockets.peer_address)).collect();
+    start_bound(authority, bound, seeds).await
+}
+
+/// The configurations and sockets of nodes that are not started yet.
+pub(crate) async fn bind_nodes(count: usize) -> Vec<(Configuration, Sockets)> {
     let mut bound = Vec::new();
     for number in 0..count {
         let configuration = configuration(&format!("demo-peer-{number}"), Path::new("/nowhere"));
         let sockets = Sockets::bind(&configuration).await.unwrap();
         bound.push((configuration, sockets));
     }
-    let seeds: Vec<_> = bound.iter().map(|(_, sockets)| endpoint(sockets.peer_address)).collect();
+    bound
+}
+
+/// Starts them, each with these seeds.
+pub(crate) async fn start_bound(
+    authority: &Arc<Authority>,
+    bound: Vec<(Configuration, Sockets)>,
+    seeds: Vec<Endpoint>,
+) -> Vec<RunningNode> {
     let mut nodes = Vec::new();
     for (mut configuration, sockets) in bound {
         configuration.seeds.clone_from(&seeds);

@@ -11,8 +11,10 @@ mod values;
 
 pub use endpoint::Endpoint;
 
+use crate::link::LinkSettings;
 use command::Request;
 use file::FileValues;
+use peerwright_engine::session::Carrier;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use thiserror::Error;
 use values::Values;
@@ -81,6 +83,8 @@ pub struct Configuration {
     pub listen_probe: SocketAddr,
     /// How long a stopping node finishes what it has begun.
     pub drain: Duration,
+    /// How links behave.
+    pub links: LinkSettings,
 }
 
 /// What `dev` needs to know.
@@ -177,7 +181,20 @@ fn configuration(values: &Values<'_>) -> Result<Configuration, ConfigError> {
         drain: values
             .read("drain-seconds", "whole seconds from 1 to 300", |text| whole(text, 1, 300))
             .map(|seconds| Duration::from_secs(seconds.into()))?,
+        links: links(values)?,
     })
+}
+
+fn links(values: &Values<'_>) -> Result<LinkSettings, ConfigError> {
+    let carriers = values.read_list("carriers", "one or more of stream, unary, https", Carrier::from_label)?;
+    let mut settings = LinkSettings { carriers, ..LinkSettings::default() };
+    let failures = values.read("breaker-failures", "a number from 3 to 20", |text| whole(text, 3, 20))?;
+    settings.breaker.failures = failures.into();
+    let seconds =
+        values.read("breaker-reset-seconds", "whole seconds from 60 to 1800", |text| whole(text, 60, 1_800))?;
+    settings.breaker.reset = Duration::from_secs(seconds.into());
+    settings.check().map_err(|refused| ConfigError::CommandLine(refused.to_string()))?;
+    Ok(settings)
 }
 
 fn logging(values: &Values<'_>) -> Result<Logging, ConfigError> {

@@ -124,6 +124,27 @@ pub(super) const RUN: &[Setting] = &[
         "30",
         "How long a stopping node finishes what it has begun, 1 to 300",
     ),
+    Setting {
+        list: true,
+        ..defaulted(
+            ("carriers", "PEERWRIGHT_CARRIERS", "carriers"),
+            "CARRIER",
+            "stream,unary,https",
+            "What links may be carried by, to and from this node: stream, unary, https, separated by commas",
+        )
+    },
+    defaulted(
+        ("breaker-failures", "PEERWRIGHT_BREAKER_FAILURES", "breakerFailures"),
+        "COUNT",
+        "5",
+        "After so many failed dials in a row a peer, or a carrier to it, is left alone for a while, 3 to 20",
+    ),
+    defaulted(
+        ("breaker-reset-seconds", "PEERWRIGHT_BREAKER_RESET_SECONDS", "breakerResetSeconds"),
+        "SECONDS",
+        "300",
+        "The longest such while, 60 to 1800; it begins with 10 seconds and doubles",
+    ),
     LOG,
     LOG_FORMAT,
 ];

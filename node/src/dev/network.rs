@@ -4,6 +4,7 @@ use super::{Authority, AuthorityError};
 use crate::{
     api::Access,
     config::{Configuration, DevConfiguration, Endpoint},
+    link::LinkSettings,
     run::{Backing, Enrolment, PartEnded, RunningNode, Sockets, StartError, StartOptions},
 };
 use futures::future::{join_all, select_all};
@@ -129,5 +130,6 @@ fn node_configuration(number: u16, data_dir: PathBuf) -> Configuration {
         listen_api: free,
         listen_probe: free,
         drain: DRAIN,
+        links: LinkSettings::default(),
     }
 }

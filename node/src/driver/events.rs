@@ -3,7 +3,7 @@
 use peerwright_engine::{Event, session::Carrier};
 
 /// Writes an event to the log, as loud as it deserves.
-pub(super) fn log(event: &Event) {
+pub(crate) fn log(event: &Event) {
     match event {
         Event::PeerConnected { peer, link, outbound } => tracing::info!(%peer, link = link.0, outbound, "a link is up"),
         Event::LinkClosed { peer, link, reason } => tracing::info!(%peer, link = link.0, %reason, "closed a link"),

@@ -21,6 +21,7 @@ mod verifier;
 
 pub use clock::Clock;
 pub use command::{Command, Commands};
+pub(crate) use events::log as log_event;
 
 use crate::{
     link::{LinkDialler, LinkEvent, Queue},
@@ -228,7 +229,7 @@ impl Driver {
                 }
             }
             LinkEvent::DialFailed { address, reason, code } => {
-                if !matches!(reason, DialFailure::Unreachable | DialFailure::Timeout) {
+                if !matches!(reason, DialFailure::Unreachable | DialFailure::Timeout | DialFailure::BreakerOpen) {
                     self.telemetry.handshake_refused(PEER_PORT, Direction::Outbound.label(), code);
                 }
                 self.take(Input::DialFailed { address, reason });

@@ -1,121 +1,131 @@
 //! Links that this node opens.
 
 use super::{
-    HELLO_TIMEOUT, LinkContext, LinkEvent, Queue,
-    hello::{self, SessionId},
-    queue::Outgoing,
-    session::Session,
+    LinkContext, LinkEvent, Queue,
+    hello::{Greeting, SessionId},
+    life::Life,
+    opening::{Failure, Fault, OpenCarrier, Opening},
 };
 use crate::{
-    tls::{Bans, fill_random, refusal_of, unix_now},
-    transport::{Connections, DialError, Dialler, HttpConnection, MAX_MESSAGE_BYTES, Registered},
+    tls::{Bans, Leaf, fill_random},
+    transport::{Connections, Dialler},
 };
-use http::Uri;
 use peerwright_engine::{Address, DialFailure};
-use peerwright_proto::v1::link_client::LinkClient;
 use peerwright_secure::MemberCertificate;
 use rustls::ClientConfig;
-use rustls_pki_types::ServerName;
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::timeout;
+
+/// A dial with all its carriers takes no longer; the engine's patience is longer.
+const DIAL_WITHIN: Duration = Duration::from_secs(15);
 
 /// Dials peers.
 #[derive(Clone)]
 pub struct LinkDialler {
-    /// Opens connections.
-    pub dialler: Dialler,
-    /// Shows this node's leaf and checks the peer's.
-    pub config: Arc<ClientConfig>,
-    /// Whom not to talk to.
-    pub bans: Arc<Bans>,
-    /// Where the connection is remembered.
-    pub connections: Arc<Connections>,
-    /// What the link reports to.
-    pub context: LinkContext,
+    pub(super) dialler: Dialler,
+    /// Show this node's leaf and check the peer's, over HTTP/2 and over HTTP/1.1.
+    pub(super) h2: Arc<ClientConfig>,
+    pub(super) http1: Arc<ClientConfig>,
+    pub(super) leaf: Arc<Leaf>,
+    pub(super) bans: Arc<Bans>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) context: LinkContext,
 }
 
-/// Why a dial came to nothing: for the engine, and for the metrics.
-struct Failure(DialFailure, &'static str);
-
-impl Failure {
-    fn of_code(code: &'static str) -> Self {
-        let reason = match code {
-            "timeout" => DialFailure::Timeout,
-            "unreachable" => DialFailure::Unreachable,
-            "banned" | "banned_by_peer" => DialFailure::Banned,
-            _ => DialFailure::Handshake,
-        };
-        Self(reason, code)
-    }
-}
-
-impl From<DialError> for Failure {
-    fn from(error: DialError) -> Self {
-        tracing::debug!(%error, "a dial failed");
-        Self::of_code(error.code())
-    }
+/// A session that has begun.
+struct Begun {
+    session: SessionId,
+    queue: Arc<Queue>,
+    carrier: OpenCarrier,
+    member: MemberCertificate,
+    incarnation: u64,
 }
 
 impl LinkDialler {
+    /// Dials with `dialler` and `config`, whose certificate is `leaf`; connections are remembered in `connections`, so
+    /// that `bans` can end them.
+    #[must_use]
+    pub fn new(
+        dialler: Dialler,
+        config: Arc<ClientConfig>,
+        leaf: Arc<Leaf>,
+        bans: Arc<Bans>,
+        connections: Arc<Connections>,
+        context: LinkContext,
+    ) -> Self {
+        let mut http1 = ClientConfig::clone(&config);
+        http1.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self { dialler, h2: config, http1: Arc::new(http1), leaf, bans, connections, context }
+    }
+
+    /// What is known of the ways to peers.
+    #[must_use]
+    pub fn paths(&self) -> &Arc<super::Paths> {
+        &self.context.paths
+    }
+
     /// Dials, says Hello, and stays with the link until it ends.
     pub async fn run(self, address: Address) {
-        match self.open(address.socket).await {
-            Ok((session, _held)) => session.run(&self.context).await,
-            Err(Failure(reason, code)) => {
-                let event = LinkEvent::DialFailed { address: address.socket, reason, code };
+        let socket = address.socket;
+        let dialled = timeout(DIAL_WITHIN, self.begin(socket)).await;
+        match dialled.unwrap_or(Err((DialFailure::Timeout, "timeout"))) {
+            // What a link needs to be opened is not kept as long as it lives.
+            Ok(begun) => Box::pin(self.live(socket, begun)).await,
+            Err((reason, code)) => {
                 // Without a driver nobody wants to know.
-                drop(self.context.events.send(event).await);
+                drop(self.context.events.send(LinkEvent::DialFailed { address: socket, reason, code }).await);
             }
         }
     }
 
-    /// The second part is to be held as long as the link lives: HTTP/2 ends a connection that nobody can use any more,
-    /// whatever streams it has.
-    async fn open(&self, socket: SocketAddr) -> Result<(Session, (HttpConnection, Registered)), Failure> {
-        let name = ServerName::IpAddress(socket.ip().into());
-        let dialled = self.dialler.dial(socket, name, self.config.clone()).await?;
-        let leaf = dialled.leaf.as_ref().ok_or(Failure::of_code("no_certificate"))?;
-        let member = MemberCertificate::from_der(leaf).map_err(|refused| Failure::of_code(refused.code()))?;
-        let registered = self.connections.register(member.peer_id, dialled.cut.clone());
-        // A ban that arrived between the verifier and the registration found nothing to cut.
-        if self.bans.is_banned(&member.peer_id, unix_now()) {
-            dialled.cut.cancel();
-            return Err(Failure::of_code("banned"));
+    /// Begins a session by the best carrier that gets through.
+    async fn begin(&self, address: SocketAddr) -> Result<Begun, (DialFailure, &'static str)> {
+        let mut before: Option<(super::opening::Failure, _)> = None;
+        loop {
+            let after = before.map(|(_, carrier)| carrier);
+            let mut attempt = match self.context.paths.attempt(address, after) {
+                Ok(attempt) => attempt,
+                // There is no carrier below the last one, or its breaker is open: the last failure says more.
+                Err(rejected) => {
+                    tracing::debug!(%address, %rejected, "not dialled");
+                    let failure = before.map(|(failure, _)| (failure.reason(), failure.code));
+                    return Err(failure.unwrap_or((DialFailure::BreakerOpen, rejected.cause)));
+                }
+            };
+            let carrier = attempt.carrier;
+            match self.begin_by(address, &mut attempt).await {
+                Ok(begun) => {
+                    attempt.succeeded();
+                    self.context.paths.reached(address, begun.member.peer_id, begun.incarnation);
+                    if before.is_some() {
+                        self.context.paths.settle(address, carrier);
+                    }
+                    return Ok(begun);
+                }
+                Err(failure) => {
+                    tracing::debug!(%address, carrier = carrier.label(), code = failure.code, "a carrier did not open");
+                    attempt.failed(&failure);
+                    if !matches!(failure.fault, Fault::Carrier | Fault::NotOffered) {
+                        return Err((failure.reason(), failure.code));
+                    }
+                    before = Some((failure, carrier));
+                }
+            }
         }
+    }
+
+    async fn begin_by(&self, address: SocketAddr, attempt: &mut super::paths::Attempt) -> Result<Begun, Failure> {
         let mut session: SessionId = [0; 16];
-        fill_random(&mut session).map_err(|_| Failure::of_code("no_randomness"))?;
-        let queue = Arc::new(Queue::default());
-        let outgoing = Outgoing::new(hello::message(&session, self.context.incarnation), queue.clone());
-        let origin = Uri::builder()
-            .scheme("https")
-            .authority(socket.to_string())
-            .path_and_query("/")
-            .build()
-            .map_err(|_| Failure::of_code("unreachable"))?;
-        let mut client = LinkClient::with_origin(dialled.connection.clone(), origin)
-            .max_decoding_message_size(MAX_MESSAGE_BYTES)
-            .max_encoding_message_size(MAX_MESSAGE_BYTES);
-        let answered = timeout(HELLO_TIMEOUT, async {
-            let mut incoming = client.open(outgoing).await?.into_inner();
-            let first = incoming.message().await?;
-            Ok::<_, tonic::Status>((incoming, first))
-        });
-        let (incoming, first) = match answered.await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(status)) => {
-                dialled.cut.cancel();
-                tracing::debug!(%socket, %status, "Hello was not answered");
-                return Err(Failure::of_code(refusal_of(&status).unwrap_or("hello_refused")));
-            }
-            Err(_) => {
-                dialled.cut.cancel();
-                return Err(Failure::of_code("timeout"));
-            }
-        };
-        let (_, incarnation) = hello::read(first, Some(&session)).map_err(|refused| {
-            dialled.cut.cancel();
-            Failure::of_code(refused.code())
-        })?;
+        fill_random(&mut session).map_err(|_| Failure::new(Fault::Session, "no_randomness"))?;
+        let queue = Arc::new(Queue::new(self.context.settings.window));
+        let greeting = Greeting { session, incarnation: self.context.incarnation, carrier: 1, received: 0 };
+        let opening = Opening { address, expected: None, greeting, queue: queue.clone() };
+        let (carrier, member, incarnation) = Box::pin(self.open(attempt, &opening)).await?;
+        Ok(Begun { session, queue, carrier, member, incarnation })
+    }
+
+    async fn live(self, address: SocketAddr, begun: Begun) {
+        let Begun { session, queue, carrier, member, incarnation } = begun;
         let link = self.context.new_link();
         let up = LinkEvent::Up {
             link,
@@ -124,9 +134,11 @@ impl LinkDialler {
             node: member.spiffe.node().to_owned(),
             incarnation,
             outbound: true,
-            address: socket,
+            address,
         };
-        self.context.events.send(up).await.map_err(|_| Failure::of_code("draining"))?;
-        Ok((Session { link, queue, incoming, cut: dialled.cut }, (dialled.connection, registered)))
+        if self.context.events.send(up).await.is_ok() {
+            let life = Life { dialler: self, address, link, queue, session, peer: member.peer_id, incarnation };
+            life.run(carrier).await;
+        }
     }
 }

@@ -1,31 +1,60 @@
-//! The link between two nodes: one gRPC stream each way over mutual TLS, and the first words on it.
+//! The link between two nodes: a session of frames above whichever carrier gets through.
 //!
 //! ```text
-//! dialling side                          accepting side
-//!   Open ── Hello{versions, session, incarnation} ─▶
-//!      ◀─ Hello{versions, session, incarnation} ──     up, here
-//!   up, here
-//!      ◀═══════════ Frame 1, 2, 3 ... ═══════════▶      each way in order, once
-//!   Goodbye{reason} ─▶                                  the last message of a link that ends on purpose
+//!  driver ──▶ Queue: lanes, session ──▶ carrier ═══ mutual TLS ═══ carrier ──▶ Queue ──▶ driver
+//!
+//!  carriers, best first      stream   one gRPC stream each way
+//!  (the dialling side        unary    gRPC calls: one carries this side's frames, one waits for the other's
+//!  chooses and changes)      https    the same calls as POST /link over HTTP/1.1, two connections
+//!
+//!  Hello{versions, session, incarnation, carrier 1, received 0} ─▶          each way, answered: the link is up
+//!  Batch{first, acknowledged, frames} ═▶                                    in order, once
+//!        the connection dies, another takes its place
+//!  Hello{the same session, carrier 2, received 41} ─▶                       frames go on from 42
+//!  Goodbye{reason} ─▶                                                       the last message of a link
 //! ```
 //!
-//! Each link has a [`Queue`] that the connection's own task empties: control before gossip before bulk. A queue without
-//! room ends the link as `overload`, because a lost frame is a hole that only sync mends. Frames that arrive wait for
-//! the driver, and TCP holds back the peer meanwhile.
+//! A link is lost when its session is: the other side says Goodbye, no carrier takes the place of a dead one in time
+//! (500 ms), nobody listens any more where the peer was dialled, or the other side does not know the session because its
+//! process is another. The failure detector of the engine is above all this and hears of silence in any case.
+//!
+//! A session belongs to the peer that its first certificate named and to one life of its process. Every connection goes
+//! through the whole handshake, so a ban or an expired certificate stops a new carrier as it stops a new link; and a link
+//! ends at the latest when the certificate that its carrier showed expires. Before that the dialling side makes a new
+//! carrier, which shows the renewed one.
+//!
+//! Each link has a [`Queue`]: control before gossip before bulk. A queue without room ends the link as `overload`,
+//! because a lost frame is a hole that only sync mends. Frames that arrive wait for the driver, and the connection holds
+//! back the peer meanwhile.
+//!
+//! POST with long poll rather than WebSocket: what cuts long streams cuts a WebSocket too, and the calls are those of the
+//! unary carrier.
 
 mod accept;
+mod calls;
 mod dial;
 mod hello;
+mod lanes;
+mod life;
+mod opening;
+mod outgoing;
+mod paths;
 mod queue;
-mod session;
+mod sessions;
+mod settings;
+mod stream;
 
+use accept::CALL_PATH;
 pub use accept::LinkService;
 pub use dial::LinkDialler;
 pub use hello::{HelloRefused, WIRE_VERSION};
+pub use paths::{EventObserver, Paths};
 pub use queue::{Full, Queue};
+pub use settings::{LinkSettings, LinkSettingsRefused};
 
+use crate::tls::unix_now;
 use bytes::Bytes;
-use peerwright_engine::{DialFailure, DownReason, LinkId};
+use peerwright_engine::{DialFailure, DownReason, LinkId, session::SessionBroken};
 use peerwright_secure::PeerId;
 use std::{
     net::SocketAddr,
@@ -35,10 +64,20 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::sleep};
 
-/// Hello must be answered in this time.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a closed link may take to send what waits and its Goodbye.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How long after the Goodbye the other side may take to hang up first.
+const LINGER: Duration = Duration::from_millis(100);
+/// A batch of the stream carrier is not longer, unless one frame is.
+const STREAM_BATCH_BYTES: usize = 64 * 1024;
+/// A batch of the lower carriers is not longer: there is one under way, so it must carry more.
+const CALL_BATCH_BYTES: usize = 256 * 1024;
+/// The longest message of a link: the longest batch and what frames it.
+pub const MAX_LINK_MESSAGE_BYTES: usize = CALL_BATCH_BYTES + 64 * 1024;
+/// The wall clock is looked at so often, for it may jump past a certificate's end.
+const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(30);
 
 /// What links tell the driver.
 #[derive(Debug)]
@@ -86,7 +125,7 @@ pub enum LinkEvent {
 }
 
 /// What every link of a node shares.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LinkContext {
     /// Where the driver hears of links. When it is full, whoever has something to say waits.
     pub events: mpsc::Sender<LinkEvent>,
@@ -94,11 +133,46 @@ pub struct LinkContext {
     pub incarnation: u64,
     /// Numbers links.
     pub next: Arc<AtomicU64>,
+    /// How links behave.
+    pub settings: Arc<LinkSettings>,
+    /// What is known of the ways to peers.
+    pub paths: Arc<Paths>,
 }
 
 impl LinkContext {
     fn new_link(&self) -> LinkId {
         LinkId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Why a carrier no longer carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CarrierEnd {
+    /// The session is over because of the other side.
+    Over(DownReason),
+    /// This side has ended the link.
+    Closed,
+    /// Another carrier has taken its place.
+    Replaced,
+    /// It broke; the session may go on with another.
+    Broken,
+}
+
+impl CarrierEnd {
+    /// By a violation of the session's rules.
+    fn broken(broken: SessionBroken) -> Self {
+        tracing::debug!(code = broken.code(), "a link session is broken");
+        Self::Over(DownReason::Broken)
+    }
+}
+
+/// Resolves when the certificate that the peer showed on the carrier in use has expired.
+async fn expired(queue: &Queue) {
+    loop {
+        let now = unix_now().cast_signed();
+        let left = queue.expires().saturating_sub(now).saturating_add(1);
+        let Ok(left @ 1..) = u64::try_from(left) else { return };
+        sleep(Duration::from_secs(left).min(LOOK_AT_THE_CLOCK)).await;
     }
 }
 

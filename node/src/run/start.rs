@@ -5,10 +5,10 @@ use crate::{
     api::{self, ApiState, Identity, LocalBans, Node},
     config::Configuration,
     discovery::{Discovery, Resolver},
-    driver::{Clock, Commands, Driver, DriverParts, LINK_EVENTS},
+    driver::{Clock, Commands, Driver, DriverParts, LINK_EVENTS, log_event},
     handle::NodeHandle,
     identity::{Volume, mounted_snapshot},
-    link::{LinkContext, LinkDialler},
+    link::{LinkContext, LinkDialler, Paths},
     member::{Claim, InstallRoot, Membership},
     members,
     operator::{OperatorClient, OperatorSettings},
@@ -19,7 +19,7 @@ use crate::{
     transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security},
 };
 use axum::Router;
-use peerwright_engine::Config;
+use peerwright_engine::{Config, Event};
 use peerwright_store::{Memory, Sqlite, Store};
 use std::{
     sync::{Arc, OnceLock, atomic::AtomicU64},
@@ -97,7 +97,14 @@ impl RunningNode {
             membership.leaf().clone(),
         )?;
         let (events, link_events) = mpsc::channel(LINK_EVENTS);
-        let context = LinkContext { events, incarnation, next: Arc::new(AtomicU64::new(1)) };
+        let settings = Arc::new(configuration.links.clone());
+        let telling = begun.telemetry.clone();
+        let observer = Arc::new(move |event: &Event| {
+            log_event(event);
+            telling.event(event);
+        });
+        let paths = Arc::new(Paths::new(settings.clone(), observer));
+        let context = LinkContext { events, incarnation, next: Arc::new(AtomicU64::new(1)), settings, paths };
         let (member_routes, health) =
             members::router(handle.clone(), begun.telemetry.clone(), context.clone(), begun.tasks.clone())?;
         let connections = membership.connections().clone();
@@ -117,13 +124,14 @@ impl RunningNode {
             config: engine_config(options, &membership, incarnation)?,
             membership: membership.clone(),
             store,
-            dialler: LinkDialler {
-                dialler: dialler.clone(),
-                config: profiles.members_outbound,
-                bans: membership.bans().clone(),
+            dialler: LinkDialler::new(
+                dialler.clone(),
+                profiles.members_outbound,
+                membership.leaf().clone(),
+                membership.bans().clone(),
                 connections,
                 context,
-            },
+            ),
             tasks: begun.tasks.clone(),
             commands: commanded,
             link_events,

@@ -15,7 +15,7 @@ pub use log::{LogError, start_log};
 
 use crate::{api::View, probes::Readiness};
 use figures::{Figures, Observed};
-use peerwright_engine::Event;
+use peerwright_engine::{Event, session::Carrier};
 use peerwright_snapshot::Snapshot;
 use peerwright_store::{Appended, StoreError};
 use prometheus_client::{
@@ -41,6 +41,8 @@ pub struct Telemetry {
     links_lost: Counted,
     dials_failed: Counted,
     dropped: Counted,
+    breaker_changes: Family<[(&'static str, &'static str); 3], Counter>,
+    carrier_changes: Family<[(&'static str, &'static str); 2], Counter>,
     transactions_stored: Counter,
     transactions_refused: Counted,
     append_seconds: Histogram,
@@ -72,6 +74,8 @@ impl Telemetry {
             links_lost: Family::default(),
             dials_failed: Family::default(),
             dropped: Family::default(),
+            breaker_changes: Family::default(),
+            carrier_changes: Family::default(),
             transactions_stored: Counter::default(),
             transactions_refused: Family::default(),
             append_seconds: durations(),
@@ -97,6 +101,16 @@ impl Telemetry {
         registry.register("links_lost", "Links that ended otherwise, by reason", self.links_lost.clone());
         registry.register("dials_failed", "Dials that came to nothing, by reason", self.dials_failed.clone());
         registry.register("dropped", "What a bound or rule made this node drop", self.dropped.clone());
+        registry.register(
+            "breaker_changes",
+            "Breakers that changed, by what they guard (peer, or the carrier), the state they are in since, and why",
+            self.breaker_changes.clone(),
+        );
+        registry.register(
+            "carrier_changes",
+            "Changes of the carrier to a peer, by the carrier that is used since, and why",
+            self.carrier_changes.clone(),
+        );
         registry.register(
             "transactions_stored",
             "Transactions made durable here for the first time, whoever accepted them",
@@ -146,6 +160,15 @@ impl Telemetry {
             Event::LinkLost { reason, .. } => count(&self.links_lost, "reason", reason.label()),
             Event::DialFailed { reason, .. } => count(&self.dials_failed, "reason", reason.label()),
             Event::Dropped { what } => count(&self.dropped, "what", what),
+            Event::BreakerChanged { carrier, change, .. } => {
+                let guards = carrier.map_or("peer", Carrier::label);
+                let labels = [("guards", guards), ("state", change.to.label()), ("reason", change.reason)];
+                self.breaker_changes.get_or_create(&labels).inc();
+            }
+            Event::CarrierChanged { step, .. } => {
+                let labels = [("carrier", step.to.label()), ("reason", step.reason.label())];
+                self.carrier_changes.get_or_create(&labels).inc();
+            }
             _ => {}
         }
     }

@@ -123,10 +123,12 @@ fn code_of(error: &Error) -> Option<&'static str> {
         Error::AlertReceived(alert) => Some(match alert {
             AlertDescription::AccessDenied => "banned_by_peer",
             AlertDescription::CertificateExpired => "expired_by_peer",
+            AlertDescription::NoApplicationProtocol => "protocol_refused_by_peer",
             AlertDescription::CertificateRequired => "certificate_required_by_peer",
             _ => "refused_by_peer",
         }),
         Error::NoCertificatesPresented => Some("no_certificate"),
+        Error::NoApplicationProtocol => Some("protocol_refused"),
         Error::PeerIncompatible(_) => Some("incompatible"),
         Error::InvalidMessage(_) | Error::PeerMisbehaved(_) | Error::DecryptError => Some("malformed"),
         _ => None,

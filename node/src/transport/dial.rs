@@ -5,8 +5,13 @@ use super::{
     tasks::Tracked,
 };
 use crate::tls::refusal_of;
+use bytes::Bytes;
 use http::{Request, Response};
-use hyper::{body::Incoming, client::conn::http2};
+use http_body_util::Full;
+use hyper::{
+    body::Incoming,
+    client::conn::{http1, http2},
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -42,12 +47,22 @@ pub enum DialError {
     /// TLS ended it.
     #[error("TLS: {0}")]
     Tls(#[source] io::Error),
-    /// HTTP/2 ended it; in TLS 1.3 a refusal of our certificate is heard here at the earliest.
-    #[error("HTTP/2: {0}")]
+    /// HTTP ended it; in TLS 1.3 a refusal of our certificate is heard here at the earliest.
+    #[error("HTTP: {0}")]
     Http(#[source] hyper::Error),
+    /// The other side does not speak the version of HTTP.
+    #[error("the other side does not speak this version of HTTP")]
+    NotOffered,
 }
 
 impl DialError {
+    fn of_handshake(error: io::Error) -> Self {
+        match refusal_of(&error) {
+            Some("protocol_refused_by_peer") => Self::NotOffered,
+            _ => Self::Tls(error),
+        }
+    }
+
     /// The cause, as a metric label.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -56,6 +71,7 @@ impl DialError {
             Self::Unreachable(_) => "unreachable",
             Self::Tls(error) => refusal_of(error).unwrap_or("broken"),
             Self::Http(error) => refusal_of(error).unwrap_or("broken"),
+            Self::NotOffered => "not_offered",
         }
     }
 }
@@ -68,9 +84,9 @@ pub struct Dialler {
 }
 
 /// An open connection.
-pub struct Dialled {
+pub struct Dialled<C = HttpConnection> {
     /// Takes requests.
-    pub connection: HttpConnection,
+    pub connection: C,
     /// The certificate of whoever answered, verified.
     pub leaf: Option<CertificateDer<'static>>,
     /// Ends the connection at once.
@@ -84,21 +100,17 @@ impl Dialler {
         Self { tasks, end }
     }
 
-    /// Opens a connection to `socket`; `name` is what its certificate must be for, when the configuration asks.
+    /// Opens an HTTP/2 connection to `socket`; `name` is what its certificate must be for, when the configuration asks.
     pub async fn dial(
         &self,
         socket: SocketAddr,
         name: ServerName<'static>,
         config: Arc<ClientConfig>,
     ) -> Result<Dialled, DialError> {
-        let cut = self.end.child_token();
-        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(socket)).await.map_err(|_| DialError::Timeout)?;
-        let stream = stream.map_err(DialError::Unreachable)?;
-        drop(stream.set_nodelay(true));
-        let stream = Guarded::new(stream, cut.clone(), SILENCE);
-        let shaken = timeout(HANDSHAKE_TIMEOUT, TlsConnector::from(config).connect(name, stream)).await;
-        let stream = shaken.map_err(|_| DialError::Timeout)?.map_err(DialError::Tls)?;
-        let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|leaf| leaf.clone().into_owned());
+        let Shaken { stream, leaf, cut } = self.shake(socket, name, config).await?;
+        if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
+            return Err(DialError::NotOffered);
+        }
         let mut builder = http2::Builder::new(Tracked(self.tasks.clone()));
         builder
             .timer(TokioTimer::new())
@@ -109,7 +121,46 @@ impl Dialler {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .max_send_buf_size(SEND_BUFFER);
         let (sender, driver) = builder.handshake(TokioIo::new(stream)).await.map_err(DialError::Http)?;
-        let ended = cut.clone();
+        self.drive(socket, cut.clone(), driver);
+        Ok(Dialled { connection: HttpConnection(sender), leaf, cut })
+    }
+
+    /// Opens an HTTP/1.1 connection.
+    pub async fn dial_http1(
+        &self,
+        socket: SocketAddr,
+        name: ServerName<'static>,
+        config: Arc<ClientConfig>,
+    ) -> Result<Dialled<Http1Connection>, DialError> {
+        let Shaken { stream, leaf, cut } = self.shake(socket, name, config).await?;
+        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(DialError::Http)?;
+        self.drive(socket, cut.clone(), driver);
+        Ok(Dialled { connection: Http1Connection(sender), leaf, cut })
+    }
+
+    async fn shake(
+        &self,
+        socket: SocketAddr,
+        name: ServerName<'static>,
+        config: Arc<ClientConfig>,
+    ) -> Result<Shaken, DialError> {
+        let cut = self.end.child_token();
+        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(socket)).await.map_err(|_| DialError::Timeout)?;
+        let stream = stream.map_err(DialError::Unreachable)?;
+        drop(stream.set_nodelay(true));
+        let stream = Guarded::new(stream, cut.clone(), SILENCE);
+        let shaken = timeout(HANDSHAKE_TIMEOUT, TlsConnector::from(config).connect(name, stream)).await;
+        let stream = shaken.map_err(|_| DialError::Timeout)?.map_err(DialError::of_handshake)?;
+        let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|leaf| leaf.clone().into_owned());
+        Ok(Shaken { stream, leaf, cut })
+    }
+
+    fn drive(
+        &self,
+        socket: SocketAddr,
+        ended: CancellationToken,
+        driver: impl Future<Output = hyper::Result<()>> + Send + 'static,
+    ) {
         self.tasks.spawn(async move {
             tokio::select! {
                 biased;
@@ -122,7 +173,25 @@ impl Dialler {
             }
             ended.cancel();
         });
-        Ok(Dialled { connection: HttpConnection(sender), leaf, cut })
+    }
+}
+
+/// A connection after its handshake.
+struct Shaken {
+    stream: tokio_rustls::client::TlsStream<Guarded<TcpStream>>,
+    leaf: Option<CertificateDer<'static>>,
+    cut: CancellationToken,
+}
+
+/// The client side of one HTTP/1.1 connection, which takes one request at a time.
+#[derive(Debug)]
+pub struct Http1Connection(http1::SendRequest<Full<Bytes>>);
+
+impl Http1Connection {
+    /// Sends a request when the connection is free, and waits for the head of its answer.
+    pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, hyper::Error> {
+        self.0.ready().await?;
+        self.0.send_request(request).await
     }
 }
 

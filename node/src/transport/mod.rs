@@ -17,7 +17,7 @@ mod tasks;
 
 pub use accept::{Limits, Listener, RefusalObserver, Security};
 pub use connections::{ConnectionInfo, Connections, Registered};
-pub use dial::{DialError, Dialled, Dialler, HttpConnection};
+pub use dial::{DialError, Dialled, Dialler, Http1Connection, HttpConnection};
 
 use std::time::Duration;
 

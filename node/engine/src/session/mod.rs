@@ -48,9 +48,6 @@ pub enum SessionBroken {
     /// The peer acknowledges what was never sent.
     #[error("the peer acknowledges frames that it was never sent")]
     Ahead,
-    /// The peer lacks frames that it acknowledged before.
-    #[error("the peer lacks frames that it has acknowledged")]
-    Behind,
 }
 
 impl SessionBroken {
@@ -60,7 +57,6 @@ impl SessionBroken {
         match self {
             Self::Hole => "session_hole",
             Self::Ahead => "session_ahead",
-            Self::Behind => "session_behind",
         }
     }
 }
@@ -185,10 +181,10 @@ impl Session {
     }
 
     /// A new carrier begins, and the peer has everything up to `number`: what is kept beyond it goes again.
+    ///
+    /// The number may be older than an acknowledgement, which the carrier before brought while the new one was being
+    /// opened. A peer that really lacks what it has acknowledged finds a hole in what comes next, and ends the session.
     pub fn resume(&mut self, number: u64) -> Result<(), SessionBroken> {
-        if number.saturating_add(1) < self.oldest {
-            return Err(SessionBroken::Behind);
-        }
         self.acknowledged(number)?;
         self.taken = 0;
         Ok(())

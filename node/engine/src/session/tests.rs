@@ -49,15 +49,24 @@ fn what_an_older_carrier_brought_after_all_is_acknowledged_on_the_new_one() {
 }
 
 #[test]
-fn a_peer_that_lacks_what_it_acknowledged_or_has_what_was_not_sent_breaks_the_session() {
+fn a_peer_that_has_what_was_not_sent_breaks_the_session() {
     let mut session = sent(5);
     session.number(frame(6));
     session.acknowledged(4).unwrap();
-    assert_eq!(session.clone().resume(3), Err(SessionBroken::Behind));
     assert_eq!(session.clone().resume(6), Err(SessionBroken::Ahead));
     assert_eq!(session.acknowledged(6), Err(SessionBroken::Ahead));
     assert_eq!(session.acknowledged(u64::MAX), Err(SessionBroken::Ahead));
     assert_eq!(session.resume(u64::MAX), Err(SessionBroken::Ahead));
+}
+
+#[test]
+fn a_peer_that_lacks_what_it_has_acknowledged_finds_a_hole() {
+    let (mut session, mut forgetful) = (sent(5), Session::new(SMALL));
+    session.acknowledged(4).unwrap();
+    session.resume(2).unwrap();
+    assert_eq!((forgetful.receive(1, 8), forgetful.receive(2, 8)), (Ok(Receipt::New), Ok(Receipt::New)));
+    let (number, payload) = session.take().unwrap();
+    assert_eq!((number, forgetful.receive(number, payload.len())), (5, Err(SessionBroken::Hole)));
 }
 
 #[test]
@@ -248,9 +257,9 @@ enum Happening {
     Say(bool, u64),
     Send(bool, usize),
     Arrive(bool),
-    /// The dialling end says Hello on a new carrier; before the answer arrives, so many batches of the old one still
-    /// reach it.
-    Change(usize),
+    /// The dialling end says Hello on a new carrier; before it arrives, so many batches of the old one still reach each
+    /// end; before the answer arrives, so many still reach the dialling end.
+    Change(usize, usize),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -258,7 +267,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         3 => (any::<bool>(), 1u64..20).prop_map(|(who, count)| Happening::Say(who, count)),
         4 => (any::<bool>(), 1usize..8).prop_map(|(who, most)| Happening::Send(who, most)),
         5 => any::<bool>().prop_map(Happening::Arrive),
-        1 => (0usize..4).prop_map(Happening::Change),
+        1 => (0usize..4, 0usize..4).prop_map(|(before, after)| Happening::Change(before, after)),
     ]
 }
 
@@ -269,12 +278,20 @@ proptest! {
         let mut ends = [End::new(), End::new()];
         // What is on its way to each end.
         let mut lines: [VecDeque<Batch>; 2] = Default::default();
-        let change = |ends: &mut [End; 2], lines: &mut [VecDeque<Batch>; 2], late: usize| {
+        let change = |ends: &mut [End; 2], lines: &mut [VecDeque<Batch>; 2], before: usize, after: usize| {
             let [dialler, acceptor] = ends;
             let hello = dialler.session.received();
+            for _ in 0..before {
+                // What was on its way before goes first.
+                lines[1].drain(..).for_each(|batch| acceptor.take(batch));
+                if let Some(batch) = lines[0].pop_front() {
+                    dialler.take(batch);
+                }
+                acceptor.take(dialler.send(2));
+            }
             acceptor.session.resume(hello).unwrap();
             let answer = acceptor.session.received();
-            for batch in lines[0].drain(..).take(late) {
+            for batch in lines[0].drain(..).take(after) {
                 dialler.take(batch);
             }
             dialler.session.resume(answer).unwrap();
@@ -300,14 +317,14 @@ proptest! {
                         ends[usize::from(who)].take(batch);
                     }
                 }
-                Happening::Change(late) => change(&mut ends, &mut lines, late),
+                Happening::Change(before, after) => change(&mut ends, &mut lines, before, after),
             }
             for end in &ends {
                 let (frames, bytes) = end.session.kept();
                 prop_assert!(frames <= SMALL.frames && bytes <= SMALL.bytes);
             }
         }
-        change(&mut ends, &mut lines, 0);
+        change(&mut ends, &mut lines, 0, 0);
         while ends.iter().any(|end| !end.waiting.is_empty() || end.session.kept().0 > 0) {
             for who in 0..2 {
                 let batch = ends[who].send(8);

@@ -1,6 +1,7 @@
 //! Whole nodes on loopback: real sockets, real TLS.
 
 mod bans;
+mod carriers;
 mod network;
 mod operator;
 mod restarts;
