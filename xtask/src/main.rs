@@ -7,6 +7,7 @@ mod install;
 mod proof;
 mod repository;
 mod session;
+mod simulate;
 mod target;
 mod up;
 
@@ -94,16 +95,9 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Some(Command::Down) => up::down(),
         Some(Command::Test { only }) => proof::run(&only),
-        Some(Command::Sim { options }) => simulate(&options),
+        Some(Command::Sim { options }) => simulate::run(&options),
         Some(Command::Generate { check }) => generate::run(check),
     }
-}
-
-/// The simulator is a program of its own, built for speed.
-fn simulate(options: &[String]) -> anyhow::Result<()> {
-    let mut command = repository::cargo(&["run", "--quiet", "--release", "--package", "peerwright-sim", "--"]);
-    command.args(options);
-    repository::show(command)
 }
 
 impl From<Choice> for Option<target::Target> {

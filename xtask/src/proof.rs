@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::repository::{self, cargo, metadata, show, succeeds};
 use crate::session::Session;
 use crate::target::Target;
-use crate::{generate, up};
+use crate::{generate, simulate, up};
 
 /// Test targets that need a cluster; each has a step of its own.
 const CLUSTER_TESTS: [&str; 2] = ["light", "whole"];
@@ -32,6 +32,8 @@ pub(crate) enum Step {
     Charts,
     /// Every test that needs no cluster
     Unit,
+    /// The network simulator: one trace in every profile, 1,000 seeds, 10,000 nodes
+    Sim,
     /// Tests on etcd, API server and controller-manager
     Light,
     /// Tests on a whole cluster with the operator and the demo network
@@ -64,6 +66,7 @@ impl Step {
             Self::Deny => deny(),
             Self::Charts => lint_charts(),
             Self::Unit => unit_tests(),
+            Self::Sim => simulate::prove(),
             Self::Light => light_tests(),
             Self::Whole => whole_tests(),
         }

@@ -34,8 +34,8 @@ pub(crate) enum What {
     Publish,
     /// One transaction is to be submitted.
     PublishOnce,
-    /// A forger sends again.
-    Forge,
+    /// An adversary sends again.
+    Attack,
     /// A newer version says what older ones do not know.
     Novelty,
     /// The process goes on after a pause.

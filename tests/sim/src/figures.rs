@@ -30,12 +30,13 @@ pub(crate) struct Figures {
     pub lost_packets: u64,
     /// What engines counted before their processes ended.
     pub ended: Vec<Statistics>,
-    /// Bans that no policy had ordered.
+    /// Bans that no policy had ordered, and those of them that were of honest nodes.
     pub automatic_bans: u64,
+    pub honest_bans: u64,
     /// Links closed because of what the peer said.
     pub accusations: u64,
     pub unsupported_frames: u64,
-    pub forged: u64,
+    pub hostile: u64,
 }
 
 impl Default for Figures {
@@ -53,9 +54,10 @@ impl Default for Figures {
             lost_packets: 0,
             ended: Vec::new(),
             automatic_bans: 0,
+            honest_bans: 0,
             accusations: 0,
             unsupported_frames: 0,
-            forged: 0,
+            hostile: 0,
         }
     }
 }
@@ -84,9 +86,10 @@ impl Figures {
         self.lost_packets += other.lost_packets;
         self.ended.extend_from_slice(&other.ended);
         self.automatic_bans += other.automatic_bans;
+        self.honest_bans += other.honest_bans;
         self.accusations += other.accusations;
         self.unsupported_frames += other.unsupported_frames;
-        self.forged += other.forged;
+        self.hostile += other.hostile;
     }
 }
 

@@ -16,6 +16,7 @@
     reason = "a simulator that has lost count of its own hosts must stop, not go on"
 )]
 
+mod adversary;
 mod event;
 mod faults;
 mod figures;
@@ -35,6 +36,7 @@ mod store;
 mod trace;
 mod world;
 
+pub use adversary::Adversary;
 pub use faults::Fault;
 pub use invariants::Broken;
 pub use options::{Known, Options};

@@ -1,6 +1,6 @@
 //! What a simulation is like. One seed expands to all of it, and all of it is printed.
 
-use crate::{faults::Fault, random::Random};
+use crate::{adversary::Adversary, faults::Fault, random::Random};
 use peerwright_engine::{Config, Mutant};
 use std::{fmt, time::Duration};
 
@@ -68,6 +68,8 @@ pub struct Options {
     pub faults: Vec<Fault>,
     /// Mean time between two faults.
     pub fault_every: Duration,
+    /// Who does not follow the protocol during the safety phase: the last hosts.
+    pub adversaries: Vec<Adversary>,
     /// A known bug that every engine has.
     pub mutant: Option<Mutant>,
     /// A known bug of the volume: the incarnation is used before it is durable, and a crash loses it.
@@ -107,6 +109,7 @@ impl Options {
             bans_at_handshake: true,
             faults: Vec::new(),
             fault_every: Duration::from_secs(5),
+            adversaries: Vec::new(),
             mutant: None,
             forgets_incarnations: false,
             prompt_within: None,
@@ -135,6 +138,7 @@ impl Options {
         options.bans_at_handshake = random.chance(500_000);
         options.fault_every = Duration::from_secs(1 + random.below(15));
         options.faults = Fault::ALL.iter().copied().filter(|_| random.chance(500_000)).collect();
+        options.adversaries = Adversary::ALL.iter().copied().filter(|_| random.chance(200_000)).collect();
         options
     }
 
@@ -176,6 +180,11 @@ impl fmt::Display for Options {
             "load: {} origins, a transaction of {} bytes every {:?} each, one in {} above 32 KiB",
             self.origins, self.transaction_bytes, self.publish_every, self.large_every
         )?;
-        write!(formatter, "faults: one every {:?} of {:?}", self.fault_every, self.faults)
+        writeln!(formatter, "adversaries: {:?}", self.adversaries)?;
+        write!(formatter, "faults: one every {:?} of {:?}", self.fault_every, self.faults)?;
+        match self.mutant {
+            Some(mutant) => write!(formatter, "\nknown bug: {mutant:?}"),
+            None => Ok(()),
+        }
     }
 }

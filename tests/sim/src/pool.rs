@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use peerwright_engine::{Held, MessageRange, Micros};
-use peerwright_ledger::{Message, MessageId, RegisterId, TransactionId};
+use peerwright_ledger::{Message, MessageHeader, MessageId, RegisterId, TransactionId};
 use peerwright_secure::NodePublicKey;
 use std::collections::{BTreeMap, HashMap};
 
@@ -54,6 +54,19 @@ impl Pool {
     /// The number of a message that holds; `None` is the verdict that it does not.
     pub(crate) fn number(&self, message: &Message) -> Option<Number> {
         self.numbers.get(&message.id()).copied()
+    }
+
+    /// The message of that name.
+    pub(crate) fn named(&self, header: &MessageHeader) -> Option<Number> {
+        self.names.get(&(header.origin, header.incarnation, header.sequence)).copied()
+    }
+
+    /// Whether the origin has said since that it no longer stands for the message.
+    pub(crate) fn is_below_floor(&self, number: Number) -> bool {
+        let body = self.entry(number).message.body();
+        let bodies = self.entries.iter().map(|entry| entry.message.body());
+        let mut later = bodies.filter(|other| (other.origin, other.incarnation) == (body.origin, body.incarnation));
+        later.any(|other| other.floor > body.sequence)
     }
 
     pub(crate) fn entry(&self, number: Number) -> &Entry {

@@ -16,6 +16,8 @@ const BULK_KINDS: [usize; 4] = [9, 10, 12, 13];
 pub struct Measured {
     pub(crate) nodes: u32,
     pub(crate) time: Duration,
+    /// Time that passed for people.
+    pub(crate) wall: Duration,
     pub(crate) figures: Figures,
     pub(crate) before: Vec<Statistics>,
     pub(crate) after: Vec<Statistics>,
@@ -49,6 +51,12 @@ impl Measured {
         ratio(self.sum(|statistics| statistics.gossip.duplicates), self.figures.deliveries)
     }
 
+    /// Events for each second that passed for people.
+    #[must_use]
+    pub fn event_rate(&self) -> f64 {
+        ratio(self.figures.events, 1) / self.wall.as_secs_f64().max(1e-9)
+    }
+
     /// Messages that a node stored for the first time, its own left out.
     #[must_use]
     pub fn deliveries(&self) -> u64 {
@@ -79,10 +87,16 @@ impl Measured {
         self.figures.unsupported_frames
     }
 
-    /// Forged messages sent.
+    /// Messages that hostile hosts have sent beside those of their engines.
     #[must_use]
-    pub fn forged(&self) -> u64 {
-        self.figures.forged
+    pub fn hostile(&self) -> u64 {
+        self.figures.hostile
+    }
+
+    /// Bans of honest nodes that nobody had ordered.
+    #[must_use]
+    pub fn honest_bans(&self) -> u64 {
+        self.figures.honest_bans
     }
 
     /// The latency that so many of a thousand deliveries do not exceed.

@@ -73,6 +73,7 @@ pub(crate) struct Simulation {
     /// When the figures stopped being counted.
     measured: Option<Measured>,
     measured_since: Micros,
+    measured_from: Instant,
     agreed_after: Duration,
 }
 
@@ -100,6 +101,7 @@ impl Simulation {
             events: 0,
             measured: None,
             measured_since: START,
+            measured_from: Instant::now(),
             agreed_after: Duration::ZERO,
         };
         simulation.begin();
@@ -148,6 +150,7 @@ impl Simulation {
         self.before = self.statistics();
         self.measured = None;
         self.measured_since = self.now();
+        self.measured_from = Instant::now();
     }
 
     /// The figures from the last `measure` to the end of the safety phase, or to now.
@@ -159,6 +162,7 @@ impl Simulation {
         Measured {
             nodes: self.options().nodes,
             time: self.now().since(self.measured_since),
+            wall: self.measured_from.elapsed(),
             before: self.before.clone(),
             after: self.statistics().into_iter().chain(self.figures.ended.iter().copied()).collect(),
             figures: self.figures.clone(),
@@ -234,8 +238,8 @@ impl Simulation {
 
     /// Whether all running nodes hold the same, and are ready.
     fn differences(&self) -> Result<(), Broken> {
-        let all = invariants::converges::union(self.network.hosts());
-        for host in self.network.hosts() {
+        let all = invariants::converges::union(self.honest());
+        for host in self.honest() {
             let place = |broken| self.place(broken, host);
             let Some(engine) = host.engine.as_deref() else { continue };
             invariants::converges::holds_all(host, &all).map_err(place)?;
@@ -244,9 +248,14 @@ impl Simulation {
         Ok(())
     }
 
+    /// What becomes of the others is their own affair.
+    fn honest(&self) -> impl Iterator<Item = &Host> {
+        self.network.hosts().filter(|host| self.network.world.is_honest(host.id))
+    }
+
     fn final_checks(&self) -> Result<(), Broken> {
-        let all = invariants::converges::union(self.network.hosts());
-        for host in self.network.hosts() {
+        let all = invariants::converges::union(self.honest());
+        for host in self.honest() {
             let place = |broken| self.place(broken, host);
             invariants::converges::nothing_lost(host, &all).map_err(place)?;
             let Some(engine) = host.engine.as_deref() else { continue };

@@ -28,6 +28,12 @@ impl Numbers {
         is_new
     }
 
+    pub(crate) fn insert_all(&mut self, numbers: impl IntoIterator<Item = Number>) {
+        for number in numbers {
+            self.insert(number);
+        }
+    }
+
     /// Adds all of another set.
     pub(crate) fn add(&mut self, other: &Self) {
         if self.words.len() < other.words.len() {
@@ -124,9 +130,7 @@ impl Store {
 }
 
 fn keep(volume: &mut Volume, write: Unsynced) {
-    for number in write.messages {
-        volume.messages.insert(number);
-    }
+    volume.messages.insert_all(write.messages);
     volume.bodies.extend(write.body);
 }
 

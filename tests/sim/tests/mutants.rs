@@ -2,7 +2,7 @@
 
 #![expect(clippy::panic, reason = "a test that fails")]
 
-use peerwright_sim::{Fault, Mutant, Options, Scenario, run};
+use peerwright_sim::{Adversary, Fault, Mutant, Options, Scenario, run};
 use std::time::Duration;
 
 /// So many seeds are tried until one meets what shows the bug.
@@ -14,6 +14,7 @@ fn is_caught_as(invariant: &str, conditions: impl Fn(&mut Options), bug: impl Fn
     for seed in 1..=SEEDS {
         let mut options = scenario.options(seed, 8, Duration::from_secs(120));
         options.fault_every = Duration::from_secs(3);
+        options.adversaries = Vec::new();
         conditions(&mut options);
         let sound = options.clone();
         bug(&mut options);
@@ -24,6 +25,48 @@ fn is_caught_as(invariant: &str, conditions: impl Fn(&mut Options), bug: impl Fn
         }
     }
     panic!("{SEEDS} seeds did not show the bug");
+}
+
+#[test]
+fn a_message_marked_as_seen_before_it_verified() {
+    is_caught_as(
+        "exact",
+        |options| {
+            options.faults = Vec::new();
+            options.adversaries = vec![Adversary::Forger];
+        },
+        |options| options.mutant = Some(Mutant::MarkBeforeVerify),
+    );
+}
+
+#[test]
+fn a_window_that_slides_past_a_hole() {
+    is_caught_as(
+        "exact",
+        |options| {
+            options.faults = vec![Fault::Reset];
+            options.loss = 50_000;
+            options.publish_every = Duration::from_millis(100);
+        },
+        |options| options.mutant = Some(Mutant::WindowSlide),
+    );
+}
+
+#[test]
+fn a_liar_that_is_asked_again_and_again() {
+    is_caught_as(
+        "prompt",
+        |options| {
+            options.faults = Vec::new();
+            options.adversaries = vec![Adversary::Liar; 4];
+            // Far from its origin, a message comes to those alone who ask for it.
+            options.nodes = 24;
+            options.configure = |config| config.gossip.hop_limit = 1;
+            options.publish_every = Duration::from_secs(10);
+            options.prompt_within = Some(Duration::from_secs(5));
+        },
+        |options| options.mutant = Some(Mutant::GraftToALiar),
+    );
 }
 
 #[test]

@@ -4,6 +4,13 @@
 /// A known bug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutant {
+    /// A message that does not verify is taken for seen like one that does, so that the one that it stands for is not
+    /// taken in.
+    MarkBeforeVerify,
+    /// The window of what was seen of an origin slides past holes.
+    WindowSlide,
+    /// Who announced a message and does not give it is asked again and again, and nobody else.
+    GraftToALiar,
     /// The end of a link is not taken in: frames are still sent on it.
     MissedLinkDown,
     /// Hearing of a banned peer again makes a fresh record of it, without the ban.

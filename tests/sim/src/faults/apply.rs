@@ -1,6 +1,7 @@
 //! Faults at work on a network that stands still.
 
 use crate::{
+    adversary::Adversary,
     event::{HostId, What},
     host::Host,
     network::Network,
@@ -29,7 +30,7 @@ pub(crate) enum Change {
     Ban(HostId),
     Unban(HostId),
     Upgrade(HostId),
-    BeginForging(HostId),
+    Attack(HostId, Adversary),
 }
 
 /// Makes a change.
@@ -59,10 +60,10 @@ pub(crate) fn apply(network: &mut Network, change: Change) {
         Change::StoreFails(host, fails) => network.host_mut(host).store.fails = fails,
         Change::Ban(host) => set_ban(network, host, true),
         Change::Upgrade(host) => network.host_mut(host).upgrade(),
-        Change::BeginForging(host) => {
+        Change::Attack(host, adversary) => {
             let (peer, key) = (network.host(host).peer, network.host(host).key.public());
             network.world.hostile.push(Hostile { host, peer, key });
-            network.with(host, Host::begin_forging);
+            network.with(host, |host, context| host.begin_attack(context, adversary));
         }
         Change::Unban(host) => set_ban(network, host, false),
     }
@@ -73,7 +74,7 @@ pub(crate) fn heal(network: &mut Network) {
     heal_cuts(network);
     for host in 0..network.world.hosts {
         network.host_mut(host).store.fails = false;
-        network.host_mut(host).stop_forging();
+        network.host_mut(host).end_attack();
         apply(network, Change::Start(host));
         if !network.host(host).policy.bans.is_empty() {
             network.with(host, |host, context| {

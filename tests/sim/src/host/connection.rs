@@ -10,7 +10,7 @@
 //! What is sent into a cut waits in the sender's kernel and arrives after the cut has healed, unless one of the two has
 //! given the connection up by then.
 
-use super::{Context, Host};
+use super::{Context, Host, hostile::spread_message};
 use crate::{
     event::{EndId, HostId, What, heard},
     invariants,
@@ -19,8 +19,9 @@ use crate::{
 };
 use bytes::Bytes;
 use peerwright_engine::{CloseReason, DialFailure, DownReason, Input, LinkId, Micros};
+use peerwright_ledger::MessageHeader;
 use peerwright_secure::PeerId;
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::PoisonError, time::Duration};
 
 /// The shell gives a dial up after so long.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -140,6 +141,9 @@ impl Host {
     }
 
     pub(super) fn send(&mut self, context: &mut Context<'_>, link: LinkId, bytes: Bytes) {
+        if self.withholds(&bytes) {
+            return;
+        }
         context.figures.sent(&bytes);
         let Some(place) = self.end(link) else {
             return self.check(context, invariants::live_links::dead_link(link));
@@ -201,8 +205,28 @@ impl Host {
         }
         self.learn(bytes);
         self.sender = Some(from);
+        self.is_taken_in = false;
         self.input(context, Input::Frame { link, bytes });
         self.sender = None;
+        if !self.is_taken_in
+            && let Some(header) = spread_message(bytes)
+        {
+            self.is_known(context, &header);
+        }
+    }
+
+    /// A message came that the engine takes for known.
+    fn is_known(&mut self, context: &mut Context<'_>, header: &MessageHeader) {
+        let is_own = header.origin == self.key.public();
+        if is_own || header.expires_at_micros <= self.wall(context.now).0 || self.engine.is_none() {
+            return;
+        }
+        let pool = context.world.pool.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(number) = pool.named(header) else { return };
+        let was_judged =
+            self.judged.contains(number) || self.store.volume.messages.contains(number) || pool.is_below_floor(number);
+        drop(pool);
+        self.check(context, invariants::exact::is_known(number, was_judged));
     }
 
     pub(super) fn closed(&mut self, context: &mut Context<'_>, end: EndId, reason: DownReason) {

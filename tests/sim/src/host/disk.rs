@@ -83,7 +83,10 @@ impl Host {
 
     /// The verdict comes from the pool, in batches: all that was asked before a multiple of the interval is answered then.
     fn verify(&mut self, context: &mut Context<'_>, token: peerwright_engine::Token, message: &Message) {
-        let valid = context.world.pool.read().unwrap_or_else(PoisonError::into_inner).number(message).is_some();
+        let number = context.world.pool.read().unwrap_or_else(PoisonError::into_inner).number(message);
+        let valid = number.is_some();
+        self.judged.insert_all(number);
+        self.is_taken_in = true;
         if context.world.options.verify_signatures {
             self.check(context, invariants::verified::verdicts_agree(valid, message));
         }

@@ -1,39 +1,53 @@
-//! What hosts say that an engine of this version does not: forged messages, and frames of kinds still unknown.
+//! What hosts say that an engine of this version does not: what adversaries send, and frames of kinds still unknown.
 
 use super::{Context, Host};
-use crate::{event::What, random::mix};
+use crate::{adversary::Adversary, event::What, random::mix};
 use bytes::{Bytes, BytesMut};
-use peerwright_ledger::Message;
-use std::time::Duration;
+use peerwright_ledger::MessageHeader;
+use std::{ops::Range, time::Duration};
 
 /// 300 a second.
-const FORGE_EVERY: Duration = Duration::from_micros(3_333);
+const ATTACK_EVERY: Duration = Duration::from_micros(3_333);
 const NOVELTY_EVERY: Duration = Duration::from_secs(1);
 /// A frame of this version, of a kind that no version 1 node knows.
 const NOVELTY: &[u8] = &[1, 250, 1, 2, 3];
+/// How a gossip frame begins.
+const MESSAGE: &[u8] = &[1, 7];
+/// Where the message begins in it, behind the hops and its length.
+const MESSAGE_AT: usize = 7;
 /// Where a message's encoding has its sequence, behind format, origin and incarnation, and its register sequence.
-const SEQUENCES: [std::ops::Range<usize>; 2] = [41..49, 105..113];
+const SEQUENCES: [Range<usize>; 2] = [41..49, 105..113];
+/// Frames that a replayer remembers.
+const REMEMBERED: usize = 256;
 
 /// What a host does beside what its engine does.
 #[derive(Debug, Default)]
 pub(super) struct Hostility {
-    /// It forges.
-    pub forges: bool,
+    /// What it does now.
+    acts_as: Option<Adversary>,
     /// It runs the next version.
     pub is_newer: bool,
-    /// A message frame that it has seen, and where in it the message begins.
-    template: Option<(Bytes, usize)>,
+    /// Message frames that it has heard, the place of the next.
+    heard: Vec<Bytes>,
+    next: usize,
+}
+
+/// The header of the message that a frame spreads, if it does.
+pub(super) fn spread_message(frame: &[u8]) -> Option<MessageHeader> {
+    frame.starts_with(MESSAGE).then(|| MessageHeader::peek(frame.get(MESSAGE_AT..)?)).flatten()
 }
 
 impl Host {
-    /// From now on this host forges.
-    pub(crate) fn begin_forging(&mut self, context: &mut Context<'_>) {
-        self.hostility.forges = true;
-        self.later(context, FORGE_EVERY, What::Forge);
+    /// From now on this host is hostile.
+    pub(crate) fn begin_attack(&mut self, context: &mut Context<'_>, adversary: Adversary) {
+        let was_idle = self.hostility.acts_as.replace(adversary).is_none();
+        if was_idle && adversary != Adversary::Liar {
+            self.later(context, ATTACK_EVERY, What::Attack);
+        }
     }
 
-    pub(crate) fn stop_forging(&mut self) {
-        self.hostility.forges = false;
+    pub(crate) fn end_attack(&mut self) {
+        self.hostility.acts_as = None;
     }
 
     /// From its next start on this host runs the next version.
@@ -41,33 +55,55 @@ impl Host {
         self.hostility.is_newer = true;
     }
 
-    /// Remembers a frame that carries a message: what is forged looks like it.
-    pub(super) fn learn(&mut self, frame: &Bytes) {
-        if !self.hostility.forges || self.hostility.template.is_some() {
-            return;
-        }
-        let place = (2..16.min(frame.len())).find(|place| Message::decode(frame.slice(*place..)).is_ok());
-        self.hostility.template = place.map(|place| (frame.clone(), place));
+    /// Whether the host keeps a frame to itself that its engine wants sent.
+    pub(super) fn withholds(&self, frame: &[u8]) -> bool {
+        self.hostility.acts_as == Some(Adversary::Liar) && frame.starts_with(MESSAGE)
     }
 
-    /// Sends every neighbour a message that its alleged origin has never signed.
-    pub(super) fn forge(&mut self, context: &mut Context<'_>) {
-        if !self.hostility.forges {
+    /// Remembers what it can use.
+    pub(super) fn learn(&mut self, frame: &Bytes) {
+        let hostility = &mut self.hostility;
+        if hostility.acts_as.is_none() || spread_message(frame).is_none() {
             return;
         }
-        self.later(context, FORGE_EVERY, What::Forge);
-        let Some((frame, place)) = self.hostility.template.clone() else { return };
-        for end in 0..self.ends.len() {
-            let mut forged = BytesMut::from(frame.as_ref());
-            let number = mix(self.random.next(), end as u64) >> 32;
-            for sequence in SEQUENCES {
-                for (byte, other) in forged[place..][sequence].iter_mut().zip(number.to_be_bytes()) {
-                    *byte |= other;
-                }
-            }
-            context.figures.forged += 1;
-            self.transmit(context, end, forged.freeze());
+        if hostility.heard.len() < REMEMBERED {
+            hostility.heard.push(frame.clone());
+        } else {
+            hostility.heard[hostility.next] = frame.clone();
         }
+        hostility.next = (hostility.next + 1) % REMEMBERED;
+    }
+
+    /// Sends every neighbour something.
+    pub(super) fn attack(&mut self, context: &mut Context<'_>) {
+        let Some(adversary) = self.hostility.acts_as else { return };
+        self.later(context, ATTACK_EVERY, What::Attack);
+        let Some(latest) = self.hostility.heard.len().checked_sub(1) else { return };
+        for end in 0..self.ends.len() {
+            let frame = match adversary {
+                Adversary::Forger => {
+                    let place = if latest + 1 < REMEMBERED { latest } else { self.hostility.next.wrapping_sub(1) };
+                    self.forged(place.min(latest), end)
+                }
+                Adversary::Replayer => self.hostility.heard[self.random.place(latest + 1)].clone(),
+                Adversary::Liar => return,
+            };
+            context.figures.hostile += 1;
+            self.transmit(context, end, frame);
+        }
+    }
+
+    /// A message like one that was heard, under one of the names that follow, or under one that is far away.
+    fn forged(&mut self, place: usize, end: usize) -> Bytes {
+        let mut forged = BytesMut::from(self.hostility.heard[place].as_ref());
+        let number = mix(self.random.next(), end as u64) >> 32;
+        let ahead = if number.is_multiple_of(2) { 1 + number / 2 % 4 } else { number };
+        for sequence in SEQUENCES {
+            let bytes = &mut forged[MESSAGE_AT..][sequence];
+            let true_one = bytes.iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
+            bytes.copy_from_slice(&true_one.wrapping_add(ahead).to_be_bytes());
+        }
+        forged.freeze()
     }
 
     /// Says something new to every neighbour.

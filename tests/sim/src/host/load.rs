@@ -70,10 +70,12 @@ impl Host {
             }
             Event::PeerBanned { ban } if !invariants::bans::is_banned(&self.policy, &ban.peer) => {
                 context.figures.automatic_bans += 1;
+                context.figures.honest_bans += u64::from(context.world.is_honest_peer(&ban.peer));
             }
             Event::LinkClosed { reason: CloseReason::BadSignature | CloseReason::Malformed, .. } => {
                 context.figures.accusations += 1;
             }
+            Event::Dropped { .. } => self.is_taken_in = true,
             Event::UnsupportedFrame { .. } => context.figures.unsupported_frames += 1,
             Event::BadSignature { peer, .. } => {
                 let is_honest = context.world.is_honest_peer(peer);

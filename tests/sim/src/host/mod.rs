@@ -20,7 +20,7 @@ use crate::{
     invariants::{self, Broken},
     pool::Number,
     random::Random,
-    store::Store,
+    store::{Numbers, Store},
     trace::Trace,
     world::World,
 };
@@ -63,6 +63,10 @@ pub(crate) struct Host {
     pub clock_ahead: i64,
     /// Whose frame the engine is handling.
     sender: Option<HostId>,
+    /// Messages that hold and that this process has had verified.
+    judged: Numbers,
+    /// The engine has had what came verified, or has said why not.
+    is_taken_in: bool,
     random: Random,
     /// Counts the events that this host has caused.
     number: u32,
@@ -114,6 +118,8 @@ impl Host {
             store: Store::default(),
             clock_ahead: 0,
             sender: None,
+            judged: Numbers::default(),
+            is_taken_in: false,
             random: Random::new(seed, 0x686f_7374 << 32 | u64::from(id)),
             number: 0,
             trace: Trace::new(),
@@ -143,7 +149,7 @@ impl Host {
             }
             What::Publish => self.publish(context),
             What::PublishOnce => self.submit(context),
-            What::Forge => self.forge(context),
+            What::Attack => self.attack(context),
             What::Novelty => self.say_something_new(context),
             What::Resume => self.resume(context),
             What::DialTimeout { end } => self.dial_timed_out(context, end),

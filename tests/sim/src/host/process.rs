@@ -6,6 +6,7 @@ use crate::{
     invariants,
     options::{Known, Options},
     random::Random,
+    store::Numbers,
     world::{address_of, network},
 };
 use peerwright_engine::{Address, AddressSource, Config, Engine, Input, Policy};
@@ -26,6 +27,7 @@ impl Host {
             self.store.volume.incarnation = self.incarnation;
         }
         self.life += 1;
+        self.judged = Numbers::default();
         let mut config = Config::new(self.key.clone(), self.incarnation, self.random.next());
         config.advertised = Some(address_of(self.id).socket);
         config.addresses.own_ranges.extend(network());

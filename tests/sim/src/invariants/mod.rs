@@ -5,6 +5,7 @@ pub(crate) mod bans;
 pub(crate) mod bounds;
 pub(crate) mod converges;
 pub(crate) mod durable;
+pub(crate) mod exact;
 pub(crate) mod incarnations;
 pub(crate) mod live_links;
 pub(crate) mod once;

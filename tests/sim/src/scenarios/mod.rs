@@ -1,6 +1,7 @@
 //! What can be simulated by name: conditions, a script, and findings with their goals.
 
-mod forger;
+mod attack;
+mod large;
 mod partition;
 mod silence;
 mod spreading;
@@ -35,7 +36,10 @@ pub const SCENARIOS: &[Scenario] = &[
     silence::SILENCE,
     partition::PARTITION,
     upgrade::UPGRADE,
-    forger::FORGER,
+    attack::FORGER,
+    attack::REPLAYER,
+    attack::SYBIL,
+    large::LARGE,
 ];
 
 impl Scenario {
@@ -95,4 +99,9 @@ impl fmt::Display for Finding {
 
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
+}
+
+/// A count as a figure.
+pub(crate) fn count(number: u64) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }

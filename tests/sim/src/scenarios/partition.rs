@@ -1,7 +1,7 @@
 //! Two halves that cannot reach each other for half an hour, each with its own load: no bans, and everything is
 //! everywhere soon after.
 
-use super::{Finding, Scenario};
+use super::{Finding, Scenario, count};
 use crate::{faults::Change, invariants::Broken, options::Options, simulation::Simulation};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     let level = simulation.settle()?;
     let bans = simulation.measured().automatic_bans();
     Ok(vec![
-        Finding::at_most("bans", f64::from(u32::try_from(bans).unwrap_or(u32::MAX)), "", 0.0),
+        Finding::at_most("bans", count(bans), "", 0.0),
         Finding::at_most("both halves hold the same after", level.as_secs_f64(), "s", GOAL),
     ])
 }

@@ -1,7 +1,7 @@
 //! 5 % of packets are lost and one node in a hundred stands still for 5 s at a time: nobody is banned for it, and what is
 //! published meanwhile is everywhere in the end.
 
-use super::{Finding, Scenario};
+use super::{Finding, Scenario, count};
 use crate::{faults::Fault, invariants::Broken, options::Options, simulation::Simulation};
 use std::time::Duration;
 
@@ -22,5 +22,5 @@ pub(super) const SILENCE: Scenario = Scenario {
 fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     super::swarm::drawn(simulation)?;
     let bans = simulation.measured().automatic_bans();
-    Ok(vec![Finding::at_most("bans", f64::from(u32::try_from(bans).unwrap_or(u32::MAX)), "", 0.0)])
+    Ok(vec![Finding::at_most("bans", count(bans), "", 0.0)])
 }

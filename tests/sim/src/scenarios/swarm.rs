@@ -27,6 +27,9 @@ pub(super) fn drawn(simulation: &mut Simulation) -> Result<(), Broken> {
     simulation.warm_up()?;
     let began = simulation.now();
     let options = simulation.options().clone();
+    for (host, adversary) in (0..options.nodes).rev().zip(&options.adversaries) {
+        simulation.apply(faults::Change::Attack(host, *adversary));
+    }
     for (at, change) in faults::plan(&options) {
         simulation.pass((began + at).since(simulation.now()))?;
         simulation.apply(change);

@@ -1,7 +1,7 @@
 //! Nodes are restarted one by one with a version that says things which the old one does not know. Nobody is banned or
 //! disconnected for it.
 
-use super::{Finding, Scenario};
+use super::{Finding, Scenario, count};
 use crate::{faults::Change, invariants::Broken, options::Options, simulation::Simulation};
 use std::time::Duration;
 
@@ -32,7 +32,6 @@ fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     }
     simulation.settle()?;
     let measured = simulation.measured();
-    let count = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
     Ok(vec![
         Finding::new("frames of unknown kinds", count(measured.unsupported_frames()), ""),
         Finding::at_most("bans", count(measured.automatic_bans()), "", 0.0),

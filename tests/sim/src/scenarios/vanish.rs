@@ -1,6 +1,6 @@
 //! Three of ten nodes vanish at once, and the next message still reaches everybody else.
 
-use super::{Finding, Scenario, milliseconds};
+use super::{Finding, Scenario, count, milliseconds};
 use crate::{
     event::{HostId, What},
     faults::Change,
@@ -63,7 +63,7 @@ fn run(simulation: &mut Simulation, silent: bool) -> Result<Vec<Finding>, Broken
     let known =
         if silent { KNOWN.iter().find(|(most, _)| nodes <= *most).map_or(0.0, |(_, known)| *known) } else { 0.0 };
     let findings = vec![
-        Finding::at_most("deliveries missing", f64::from(u32::try_from(missing).unwrap_or(u32::MAX)), "", 0.0),
+        Finding::at_most("deliveries missing", count(missing as u64), "", 0.0),
         Finding::new("p99 latency", milliseconds(measured.latency(990)), "ms"),
         Finding::at_most("last node reached after", milliseconds(measured.longest_latency()), "ms", GOAL + known),
     ];

@@ -1,11 +1,12 @@
 //! Asking for what was announced and does not come, and giving what others ask for.
 
 use crate::{
-    Class, LinkId,
+    Class, LinkId, Mutant,
     bounds::{GRAFT_PATIENCE, MAX_GRAFT_BYTES, MAX_GRAFT_MESSAGES, UNKNOWN_ROUND_TRIP},
     engine::{Engine, Turn},
     frame::{Definition, Frame, Graft},
     gossip::{Asked, Meaning, Place, Slot},
+    is_mutant,
     score::Outcome,
     timers::Timer,
 };
@@ -168,6 +169,10 @@ impl Engine {
             match self.lack(&origin, incarnation, candidate.through) {
                 Lack::Nothing => self.leave_candidate(&origin, asked.is_some()),
                 Lack::Pending => return self.waits.look_at(&origin, again),
+                Lack::Hole(from, to) if asked.is_some() && is_mutant(&self.config, Mutant::GraftToALiar) => {
+                    self.waits.look_at(&origin, again);
+                    return self.send_graft(turn, candidate.link, origin, incarnation, (from, to));
+                }
                 Lack::Hole(from, _) if asked.is_some_and(|asked| from <= asked.from) => {
                     self.not_given(turn, candidate.link);
                     self.leave_candidate(&origin, false);

@@ -8,11 +8,12 @@ mod trees;
 
 use super::{Engine, Turn};
 use crate::{
-    CloseReason, Event, LinkId, Micros, Output,
+    CloseReason, Event, LinkId, Micros, Mutant, Output,
     appends::ReceivedMessage,
     bounds::{CACHE_TIME, CLOCK_SKEW, MAX_TIME_TO_LIVE, RECENT_HISTORY},
     gossip::{Candidate, Inserted, Offered, Path, Place, Slot, Standing, Untracked},
     holdings::Stream,
+    is_mutant,
     score::Outcome,
 };
 use bytes::Bytes;
@@ -142,6 +143,9 @@ impl Engine {
         self.counters.gossip.invalid += 1;
         let body = candidate.message.body();
         self.no_longer_incoming(turn, body);
+        if is_mutant(&self.config, Mutant::MarkBeforeVerify) {
+            let _ = self.origins.insert(body, RECENT_HISTORY);
+        }
         for link in &candidate.links {
             self.convict_link(turn, *link, Some(body.origin));
         }
@@ -204,7 +208,12 @@ impl Engine {
         let body = candidate.message.body();
         // Who is still catching up gets history by sync.
         let history = if self.ready.is_ready() { RECENT_HISTORY } else { 0 };
-        match self.origins.insert(body, history) {
+        let inserted = if is_mutant(&self.config, Mutant::WindowSlide) {
+            self.origins.insert(&MessageBody { floor: body.sequence, ..body.clone() }, history)
+        } else {
+            self.origins.insert(body, history)
+        };
+        match inserted {
             Ok(Inserted { slot, is_new, lives_twice }) => {
                 if let Some(incarnation) = lives_twice {
                     turn.out.event(Event::DuplicateIdentity { origin: body.origin, incarnation });

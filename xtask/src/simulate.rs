@@ -1,0 +1,59 @@
+//! `sim`: the network simulator is a program of its own, built for speed.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use peerwright_cluster::progress;
+
+use crate::repository::{cargo, read, show, target_folder};
+
+/// Runs of one trace in every profile.
+const TRACED: [&[&str]; 3] = [
+    &["--scenario", "swarm", "--nodes", "12", "--seed", "7", "--minutes", "2"],
+    &["--scenario", "forger", "--nodes", "12", "--seed", "1", "--minutes", "1"],
+    &["--scenario", "spreading-lossy", "--nodes", "200", "--seed", "1", "--minutes", "0.5", "--threads", "1"],
+];
+
+/// Seeds of CI, and how long to go on with further ones.
+const SEEDS: [&str; 8] = ["--nodes", "30", "--minutes", "5", "--seeds", "1000", "--within", "300"];
+
+/// The large network of CI.
+const LARGE: [&str; 6] = ["--scenario", "large", "--nodes", "10000", "--minutes", "1"];
+
+/// One simulation, or many seeds of one.
+pub(crate) fn run(options: &[String]) -> Result<()> {
+    let mut command = cargo(&["run", "--quiet", "--release", "--package", "peerwright-sim", "--"]);
+    command.args(options);
+    show(command)
+}
+
+/// What CI asks of the simulator.
+pub(crate) fn prove() -> Result<()> {
+    // The workspace's features, so that no dependency is compiled again.
+    show(cargo(&["build", "--workspace", "--bin", "peerwright-sim"]))?;
+    show(cargo(&["build", "--release", "--package", "peerwright-sim"]))?;
+    for options in TRACED {
+        let (debug, release) = (trace("debug", options)?, trace("release", options)?);
+        ensure!(debug == release, "`{}`: trace {debug} in debug, {release} in release", options.join(" "));
+        progress::say(format!("trace {debug} in debug and release: {}", options.join(" ")));
+    }
+    show(simulator("release", &SEEDS)?)?;
+    show(simulator("release", &LARGE)?)
+}
+
+fn simulator(profile: &str, options: &[&str]) -> Result<Command> {
+    let program: PathBuf = target_folder()?.join(profile).join("peerwright-sim");
+    let mut command = Command::new(program);
+    command.args(options);
+    Ok(command)
+}
+
+/// The fingerprint that a run prints. Goals are not met by networks as small as these, and that is not asked.
+fn trace(profile: &str, options: &[&str]) -> Result<String> {
+    let mut command = simulator(profile, options)?;
+    command.arg("--goals-aside");
+    let printed = read(command)?;
+    let behind = printed.rsplit("trace ").next().and_then(|text| text.split(';').next());
+    behind.map(str::to_owned).context("the simulator printed no trace")
+}
