@@ -104,6 +104,21 @@ pub const MAX_SERVED_CHUNKS: usize = 16;
 pub const EXCHANGE_PAUSE: Duration = Duration::from_secs(10);
 /// A link that this node dialled to find a neighbour, and that led to none, is closed when it was not used for so long.
 pub const UNNEEDED_AFTER: Duration = Duration::from_secs(30);
+
+/// Statements (records, accusations) with the verifier. Full: dropped (`statements_full`); a comparison with a neighbour
+/// brings them again.
+pub const MAX_VERIFYING_STATEMENTS: usize = 16_384;
+/// Statements in one frame. More take more frames.
+pub const MAX_FRAME_STATEMENTS: usize = 400;
+/// Members listed in one frame of a comparison. More are left to the next comparison.
+pub const MAX_FRAME_ITEMS: usize = 4_000;
+/// Accusers of one member that are kept and passed on. Full: further accusations change nothing.
+pub const MAX_ACCUSERS: usize = 3;
+/// Peers that this node suspects at once. Full: a further silent link waits for its end by silence.
+pub const MAX_SUSPICIONS: usize = 1_024;
+/// Dials under way because somebody is suspected. Full: answered as not known.
+pub const MAX_PROBED: usize = 64;
+
 /// A link up for so long, and heard lately, is not given up for another to the same peer, and its end starts the
 /// dialling anew from the shortest wait.
 pub const SETTLED: Duration = Duration::from_secs(10);
@@ -134,6 +149,8 @@ pub const VERIFY_LIMIT: Duration = Duration::from_secs(30);
 pub const GAP_DEPTH: u64 = 4_096;
 /// A timer that runs out so late was held up by this process being paused: links are given time to be heard again.
 pub const PAUSE: Duration = Duration::from_secs(1);
+/// A comparison of members of which nothing was heard for so long has ended.
+pub const RECONCILE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Names of lives of which nothing was verified yet that a link may have defined. Full: the oldest is forgotten.
 pub const MAX_UNKNOWN_NAMES: usize = 16;

@@ -35,11 +35,13 @@ pub mod bounds;
 pub mod breaker;
 mod clock;
 mod contract;
+mod detector;
 mod engine;
 mod frame;
 mod gossip;
 mod holdings;
 mod links;
+mod membership;
 mod outbox;
 mod overlay;
 mod random;
@@ -52,11 +54,13 @@ mod timers;
 
 pub use addresses::{AddressSettings, AddressSettingsRefused};
 pub use contract::*;
+pub use detector::{DetectionSettings, ServiceStatus};
 pub use engine::Engine;
 pub use frame::MAX_FRAME_BYTES;
 pub use gossip::{
     ANNOUNCE_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE, TIME_TO_LIVE_RANGE,
 };
+pub use membership::{MemberIndex, MemberState, MembershipSettings, SettingRefused, Statement};
 pub use overlay::{OverlayRefused, OverlaySettings};
 pub use score::{DECAY_RANGE, EXPECTED_DELIVERIES_RANGE, FULL_THROUGHPUT_RANGE, ScoreSettings, ScoreSettingsRefused};
 

@@ -32,6 +32,14 @@ pub(crate) enum Timer {
     Ready,
     /// A failed operation of the store is to be tried again.
     Store,
+    /// What is new of members is to be passed on.
+    Spread,
+    /// Members are to be compared with a neighbour's.
+    Reconcile,
+    /// A suspicion has had its time.
+    Suspicion,
+    /// The case of an accused member is to come further.
+    Case,
     /// Quiet origins may be forgotten.
     Sweep,
 }

@@ -13,6 +13,10 @@ pub enum Context {
     Enrollment,
     /// The operator's signature of a snapshot's digest.
     Snapshot,
+    /// A member's signature of what it says of itself.
+    Member,
+    /// A member's signature that it does not reach another.
+    Accusation,
 }
 
 impl Context {
@@ -25,6 +29,8 @@ impl Context {
             Self::TlsBinding => b"peerwright/v1/tls-binding\0",
             Self::Enrollment => b"peerwright/v1/enrollment\0",
             Self::Snapshot => b"peerwright/v1/snapshot\0",
+            Self::Member => b"peerwright/v1/member\0",
+            Self::Accusation => b"peerwright/v1/accusation\0",
         }
     }
 }

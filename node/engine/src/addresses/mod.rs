@@ -235,6 +235,11 @@ impl AddressBook {
         overdue.map(|(socket, _)| *socket).collect()
     }
 
+    /// Whether a dial to `socket` is on its way.
+    pub(crate) fn is_dialling(&self, socket: &SocketAddr) -> bool {
+        self.dials.contains_key(socket)
+    }
+
     /// How many dials are on their way.
     pub(crate) fn dialling(&self) -> usize {
         self.dials.len()

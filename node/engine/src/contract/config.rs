@@ -1,6 +1,9 @@
 //! What is set once, at start.
 
-use crate::{AddressSettings, GossipSettings, OverlaySettings, Role, ScoreSettings};
+use crate::{
+    AddressSettings, DetectionSettings, GossipSettings, MemberIndex, MembershipSettings, OverlaySettings, Role,
+    ScoreSettings, SettingRefused,
+};
 use peerwright_secure::NodeKey;
 use std::{net::SocketAddr, time::Duration};
 
@@ -13,10 +16,6 @@ pub struct Config {
     pub incarnation: u64,
     /// Where the engine's choices come from. Two engines with one seed and one history of inputs do the same.
     pub random_seed: u64,
-    /// A link on which nothing was sent for so long carries a keepalive.
-    pub keepalive: Duration,
-    /// A link on which nothing was heard for so long is closed as `unreachable`.
-    pub unreachable_after: Duration,
     /// Wait before an address is dialled again after its first failure; doubles with each further one.
     pub backoff_first: Duration,
     /// The longest such wait.
@@ -38,7 +37,8 @@ pub struct Config {
     pub hub_inbound_links: usize,
     /// What this node is to its network.
     pub role: Role,
-    /// Where others may dial this node, if anywhere.
+    /// Where others may dial this node, if anywhere, when that is known at the start;
+    /// [`Input::Advertise`](crate::Input::Advertise) changes it.
     pub advertised: Option<SocketAddr>,
     /// Who is linked to whom.
     pub overlay: OverlaySettings,
@@ -48,6 +48,12 @@ pub struct Config {
     pub gossip: GossipSettings,
     /// How peers are scored.
     pub score: ScoreSettings,
+    /// Where members' records are kept; engines of one process may share it.
+    pub member_index: MemberIndex,
+    /// How membership is kept.
+    pub membership: MembershipSettings,
+    /// How quickly this node believes that another is gone.
+    pub detection: DetectionSettings,
     /// A known bug to have.
     #[cfg(feature = "mutants")]
     pub mutant: Option<crate::Mutant>,
@@ -61,8 +67,6 @@ impl Config {
             key,
             incarnation,
             random_seed,
-            keepalive: Duration::from_secs(1),
-            unreachable_after: Duration::from_secs(5),
             backoff_first: Duration::from_secs(1),
             backoff_limit: Duration::from_secs(60),
             dial_timeout: Duration::from_secs(20),
@@ -78,6 +82,9 @@ impl Config {
             addresses: AddressSettings::default(),
             gossip: GossipSettings::default(),
             score: ScoreSettings::default(),
+            member_index: MemberIndex::new(),
+            membership: MembershipSettings::default(),
+            detection: DetectionSettings::default(),
             #[cfg(feature = "mutants")]
             mutant: None,
         }
@@ -89,5 +96,11 @@ impl Config {
             Role::Hub | Role::Router => self.hub_inbound_links,
             Role::Peer | Role::Edge => self.inbound_links,
         }
+    }
+
+    /// Whether every setting is within its range.
+    pub fn check(&self) -> Result<(), SettingRefused> {
+        self.membership.check()?;
+        self.detection.check()
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     AutoBan, BanRecord, CloseReason, DepartureReason, DialFailure, DownReason, LinkId, Misbehaviour, Rating, Readiness,
-    WithheldReason,
+    ServiceStatus, WithheldReason,
     breaker::BreakerChange,
     session::{Carrier, Step},
 };
@@ -190,6 +190,55 @@ pub enum Event {
         peer: PeerId,
         /// How many messages came by sync on this link so far.
         messages: u64,
+    },
+    /// A member became known, or came back after it was dead or had left.
+    MemberJoined {
+        /// The member.
+        peer: PeerId,
+    },
+    /// A member said something new of itself: it has restarted, or its address or role changed.
+    MemberUpdated {
+        /// The member.
+        peer: PeerId,
+        /// The life of its process.
+        incarnation: u64,
+    },
+    /// Others do not reach a member, and it has not answered: it is routed around.
+    MemberUnreachable {
+        /// The member.
+        peer: PeerId,
+        /// How many accused it, of at most three that are heard.
+        accusers: usize,
+    },
+    /// A member that was unreachable has answered.
+    MemberReachable {
+        /// The member.
+        peer: PeerId,
+    },
+    /// A member was unreachable for so long that its record is dropped.
+    MemberDead {
+        /// The member.
+        peer: PeerId,
+    },
+    /// A member said that it leaves.
+    MemberLeft {
+        /// The member.
+        peer: PeerId,
+    },
+    /// The operator gave a node a new identity, and its old one stands for nobody any more.
+    MemberRetired {
+        /// The old identity.
+        peer: PeerId,
+    },
+    /// This node was accused of being unreachable, and answered.
+    Refuted {
+        /// The version of its record from now on.
+        version: u32,
+    },
+    /// There are enough healthy peers, or there are not.
+    ServiceStatusChanged {
+        /// What it is now.
+        status: ServiceStatus,
     },
     /// The store failed to do what it was asked.
     StoreFailed {

@@ -48,6 +48,19 @@ pub enum Role {
     Edge,
 }
 
+impl Role {
+    /// The role in one word.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Hub => "hub",
+            Self::Router => "router",
+            Self::Edge => "edge",
+        }
+    }
+}
+
 /// A peer that no link is kept with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BanRecord {
@@ -62,6 +75,9 @@ pub struct BanRecord {
 pub struct Policy {
     /// Banned peers.
     pub bans: Vec<BanRecord>,
+    /// Ids that stand for nobody any more, because the operator gave their node a new identity. Their records are
+    /// dropped and refused, and no link is kept with them.
+    pub retired: Vec<PeerId>,
     /// Registers that this node holds in full.
     pub registers: Vec<RegisterId>,
     /// Limits of the network.

@@ -80,6 +80,18 @@ pub enum Input<'a> {
         /// Whether the message and all in it hold.
         valid: bool,
     },
+    /// Answers [`Output::VerifyStatements`](crate::Output::VerifyStatements).
+    StatementsVerified {
+        /// Of the question.
+        token: Token,
+        /// Whether all of them hold.
+        valid: bool,
+    },
+    /// Where this node takes links from now on; `None`: nowhere that it knows of.
+    Advertise {
+        /// An address that other members can dial.
+        address: Option<SocketAddr>,
+    },
     /// Answers [`Output::Append`](crate::Output::Append).
     Appended {
         /// Of the question.

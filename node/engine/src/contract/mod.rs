@@ -29,6 +29,6 @@ pub use reason::{
     WithheldReason,
 };
 pub use view::{
-    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, PeerView, Readiness, RegisterView, ScoreView,
-    Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,
+    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, MemberStatistics, MemberView, PeerView,
+    Readiness, RegisterView, ScoreView, Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,
 };

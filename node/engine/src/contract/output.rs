@@ -1,6 +1,6 @@
 //! What the engine tells the driver to do.
 
-use crate::{Address, CloseReason, Event, LinkId, MessageRange, Micros, SubmitRefusal, Token};
+use crate::{Address, CloseReason, Event, LinkId, MessageRange, Micros, Statement, SubmitRefusal, Token};
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
 
@@ -47,6 +47,15 @@ pub enum Output {
         link: LinkId,
         /// The message.
         message: Message,
+    },
+    /// Check that members have signed what they are said to: [`Statement::holds`] for each. The verdict must depend on the
+    /// bytes alone. One that does not hold makes the whole of it invalid, and the link that brought it is closed.
+    /// Answered by `StatementsVerified`.
+    VerifyStatements {
+        /// To answer with.
+        token: Token,
+        /// Up to four hundred.
+        statements: Vec<Statement>,
     },
     /// Make messages durable, all or none, in this order. One that is held already is a success and changes nothing.
     /// Answered by `Appended`.

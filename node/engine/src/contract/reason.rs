@@ -48,6 +48,10 @@ labelled! {
         Full => "full",
         /// Nothing was heard for too long.
         Unreachable => "unreachable",
+        /// The peer has a new identity, and this one stands for nobody any more.
+        Retired => "retired",
+        /// The link was to see whether the peer is alive, and it is.
+        Probed => "probed",
         /// The peer passed on a message, or served a body, that does not verify.
         BadSignature => "bad_signature",
         /// The peer sent a frame of a known kind that cannot be read.

@@ -1,6 +1,6 @@
 //! What an engine shows of itself.
 
-use crate::{LinkId, Micros, Rating};
+use crate::{LinkId, MemberState, Micros, Rating, Role, ServiceStatus};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
 use std::{net::SocketAddr, time::Duration};
@@ -146,6 +146,29 @@ pub struct RegisterView {
     pub synced: bool,
 }
 
+/// A member that this node knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberView {
+    /// The member.
+    pub peer: PeerId,
+    /// Whether it is this node.
+    pub own: bool,
+    /// The life of its process.
+    pub incarnation: u64,
+    /// Which of its statements about itself in this life is known.
+    pub version: u32,
+    /// What it does for others.
+    pub role: Role,
+    /// Where it takes links.
+    pub address: Option<SocketAddr>,
+    /// Whether it is reached.
+    pub state: MemberState,
+    /// Whether its certificate was checked here, at the handshake of a link.
+    pub certified: bool,
+    /// Whether it counts as a healthy peer.
+    pub healthy: bool,
+}
+
 /// Figures since start unless said otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Statistics {
@@ -159,6 +182,8 @@ pub struct Statistics {
     pub sync: SyncStatistics,
     /// The store, as the engine sees it.
     pub store: StoreStatistics,
+    /// Members and whether they are alive.
+    pub members: MemberStatistics,
 }
 
 /// Links and dialling.
@@ -334,4 +359,57 @@ pub struct StoreStatistics {
     pub appended: u64,
     /// Operations that failed.
     pub failures: u64,
+}
+
+/// Members and whether they are alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemberStatistics {
+    /// Other members that nothing speaks against, now.
+    pub alive: u64,
+    /// Members that are unreachable, now.
+    pub unreachable: u64,
+    /// Members that are dead and still remembered, now.
+    pub dead: u64,
+    /// Members that have left and are still remembered, now.
+    pub left: u64,
+    /// Members whose certificate was checked here, now.
+    pub certified: u64,
+    /// Healthy peers, now.
+    pub healthy: u64,
+    /// Whether they are enough, now.
+    pub status: ServiceStatus,
+    /// Records taken in, each edition once.
+    pub accepted: u64,
+    /// Records received that were known, or older than what was known.
+    pub duplicates: u64,
+    /// Records refused because there is no room for another member.
+    pub refused_full: u64,
+    /// Records refused because their member is gone or retired.
+    pub refused_gone: u64,
+    /// Two different records of one edition.
+    pub conflicts: u64,
+    /// Frames of statements of which one did not verify; their links are closed.
+    pub invalid: u64,
+    /// Statements in a format that this version does not know.
+    pub unsupported: u64,
+    /// Comparisons with a neighbour that this node began.
+    pub comparisons: u64,
+    /// Times that a peer was suspected by this node.
+    pub suspicions: u64,
+    /// Probes asked of others.
+    pub probes: u64,
+    /// Accusations made by this node.
+    pub accused: u64,
+    /// Accusations heard of others, each accuser once.
+    pub accusations: u64,
+    /// Accusations of this node that it answered.
+    pub refutations: u64,
+    /// Accusations by this node that their subject answered in the same life.
+    pub false_alarms: u64,
+    /// Members that became unreachable.
+    pub became_unreachable: u64,
+    /// Members that died.
+    pub died: u64,
+    /// Times that this process was paused.
+    pub pauses: u64,
 }

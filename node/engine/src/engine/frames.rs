@@ -70,6 +70,14 @@ impl Engine {
             Frame::Introduction { address } => self.introduced(turn, link, address),
             Frame::AddressRequest => self.addresses_asked(turn, link),
             Frame::AddressAnswer { contacts } => self.addresses_answered(turn, link, &contacts),
+            Frame::Records { statements } => self.records(turn, link, &statements),
+            Frame::Accusations { statements } => self.accusations(turn, link, &statements),
+            Frame::TableRoot { answer, sum, members } => self.table_root(turn, link, answer, sum, members),
+            Frame::TableSums { first, sums } => self.table_sums(turn, link, first, &sums),
+            Frame::TableItems { first, mask, items } => self.table_items(turn, link, first, mask, &items),
+            Frame::TableWant { ids } => self.table_want(turn, link, &ids),
+            Frame::Probe { number, subject } => self.probe(turn, link, number, subject),
+            Frame::Probed { number, answer } => self.probed(turn, link, number, answer),
         }
     }
 
@@ -140,7 +148,7 @@ impl Engine {
     pub(super) fn beat(&mut self, turn: &mut Turn<'_>, link: LinkId) {
         self.send_state(turn, link);
         self.send_digest(turn, link, false);
-        let interval = self.limits.unwrap_or_default().heartbeat.max(self.config.keepalive);
+        let interval = self.limits.unwrap_or_default().heartbeat.max(self.config.detection.keepalive);
         self.timers.set(Timer::Heartbeat(link), turn.now + self.random.around(interval));
     }
 

@@ -1,9 +1,11 @@
 //! The engine: hands each input to the parts that it concerns, and lets one part's result reach the others.
 
 mod bodies;
+mod detector;
 mod exchange;
 mod frames;
 mod gossip;
+mod membership;
 mod overlay;
 mod peers;
 mod policy;
@@ -22,9 +24,11 @@ use crate::{
     bodies::{Fetches, Serving},
     bounds::SWEEP_INTERVAL,
     clock::Clock,
+    detector::Detector,
     gossip::{Cache, Candidates, Origins, Proofs, Trees, Waits},
     holdings::Holdings,
     links::{Links, Offer},
+    membership::Members,
     outbox::Outbox,
     overlay::Overlay,
     random::Random,
@@ -85,6 +89,8 @@ pub struct Engine {
     loading: Option<(Token, Vec<RegisterId>)>,
     sync: Sync,
     ready: Ready,
+    members: Members,
+    detector: Detector,
     draining: Draining,
     /// What only rises; gauges are filled in when asked for.
     counters: Statistics,
@@ -119,7 +125,7 @@ impl Engine {
     #[must_use]
     pub fn new(mut config: Config) -> Self {
         // A timer that is due again at once would never let the others have their turn.
-        config.keepalive = config.keepalive.max(SHORTEST);
+        config.detection.keepalive = config.detection.keepalive.max(SHORTEST);
         config.answer_timeout = config.answer_timeout.max(SHORTEST);
         config.dial_timeout = config.dial_timeout.max(SHORTEST);
         Self {
@@ -160,6 +166,8 @@ impl Engine {
             loading: None,
             sync: Sync::default(),
             ready: Ready::new(config.ready_timeout),
+            members: Members::new(config.member_index.clone(), &config.membership),
+            detector: Detector::default(),
             draining: Draining::No,
             counters: Statistics::default(),
             config,
@@ -168,11 +176,14 @@ impl Engine {
 
     /// Takes in one thing that happened at `now` and adds to `out` what is to be done about it.
     pub fn handle(&mut self, now: Micros, input: Input<'_>, out: &mut Outputs) {
-        if self.now == Micros(0) {
-            self.timers.set(Timer::Sweep, now + SWEEP_INTERVAL);
-        }
+        let is_first = self.now == Micros(0);
         self.now = self.now.max(now);
         let turn = &mut Turn { now: self.now, wall: self.clock.wall(self.now), out };
+        if is_first {
+            self.timers.set(Timer::Sweep, turn.now + SWEEP_INTERVAL);
+            self.begin_membership(turn);
+        }
+        self.notice_pause(turn);
         match input {
             Input::Addresses { source, addresses } => self.addresses_found(turn, source, addresses),
             Input::LinkUp { link, peer, incarnation, outbound, address } => {
@@ -187,6 +198,8 @@ impl Engine {
             Input::ResetFailures { peer } => self.reset_failures(turn, &peer),
             Input::Submit { token, register, id, transaction } => self.submit(turn, token, register, id, transaction),
             Input::Verified { token, valid } => self.verified(turn, token, valid),
+            Input::StatementsVerified { token, valid } => self.statements_verified(turn, token, valid),
+            Input::Advertise { address } => self.advertise(turn, address),
             Input::Appended { token, result } => self.appended(turn, token, result.is_ok()),
             Input::Held { token, result } => self.held(turn, token, result.ok()),
             Input::Read { token, result } => self.read(turn, token, result.ok()),
@@ -206,6 +219,7 @@ impl Engine {
         self.start_append(turn);
         self.finish_draining(turn);
         self.look_ready(turn);
+        self.look_at_status(turn);
         let next = self.timers.next();
         if next != self.armed {
             if let Some(at) = next {

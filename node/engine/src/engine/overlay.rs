@@ -30,6 +30,9 @@ impl Engine {
         self.join_trees(turn, link);
         // What was published since the digests of link-up did not come this way.
         self.send_digest(turn, link, false);
+        if self.overlay.neighbours.direction(link) == Some(Direction::Outbound) {
+            self.send_root(turn, link, false);
+        }
     }
 
     /// What other parts do when a link is a neighbour's no longer; it may be gone already.

@@ -35,6 +35,9 @@ impl Engine {
         if is_mutant(&self.config, Mutant::UnbanByUpsert) {
             self.bans = Bans::default();
         }
+        if let Some(address) = offer.address.filter(|_| offer.direction == Direction::Outbound) {
+            self.probe_dial_ended(turn, &address, Some(&offer.peer));
+        }
         let verdict = if offer.peer == self.own {
             if offer.incarnation != self.config.incarnation {
                 turn.out.event(Event::DuplicateIdentity { origin: self.own_key, incarnation: offer.incarnation });
@@ -46,6 +49,8 @@ impl Engine {
             Admission::Refuse(CloseReason::Draining)
         } else if self.bans.is_banned(&offer.peer) || self.bans.is_banned(&self.own) {
             Admission::Refuse(CloseReason::Banned)
+        } else if self.members.retired.contains(&offer.peer) {
+            Admission::Refuse(CloseReason::Retired)
         } else {
             self.links.admit(turn.now, offer, &self.config)
         };
@@ -69,8 +74,9 @@ impl Engine {
         }
         turn.out.event(Event::PeerConnected { peer: offer.peer, link, outbound });
         self.outcome(offer.peer, Outcome::Connected);
-        self.timers.set(Timer::Link(link), turn.now + self.config.keepalive);
+        self.timers.set(Timer::Link(link), turn.now + self.config.detection.keepalive);
         self.sync.links.insert(link, LinkSync::new(turn.now + self.config.ready_timeout));
+        self.members_link_up(turn, link, offer.peer, outbound);
         self.beat(turn, link);
         self.overlay_link_up(turn, link, offer.direction);
         self.pump(turn, link);
@@ -120,6 +126,9 @@ impl Engine {
         self.counters.links.lost += 1;
         self.link_lost(ended.peer, reason);
         self.link_ended(turn, link, &ended, reason == DownReason::Duplicate);
+        if reason == DownReason::Broken {
+            self.lost(turn, ended.peer, turn.now.since(ended.since) >= SETTLED);
+        }
     }
 
     /// Takes a link that is not in the table any more out of everything else.
@@ -130,6 +139,7 @@ impl Engine {
             self.timers.cancel(timer);
         }
         self.overlay_link_ended(turn, link, ended.peer);
+        self.members_link_down(turn, link, &ended.peer);
         self.sync.links.remove(&link);
         self.fetches.link_ended(link);
         self.start_fetches(turn);
@@ -138,6 +148,7 @@ impl Engine {
     }
 
     pub(super) fn dial_failed(&mut self, turn: &mut Turn<'_>, address: SocketAddr, reason: DialFailure) {
+        self.probe_dial_ended(turn, &address, None);
         self.note_failed_dial(turn, address, reason);
         self.redial(turn);
     }

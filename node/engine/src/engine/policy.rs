@@ -15,6 +15,7 @@ impl Engine {
         self.limits = Some(policy.limits);
         let changes = self.bans.replace(BanSource::Policy, &policy.bans, turn.wall.seconds());
         self.apply_bans(turn, &changes);
+        self.retire(turn, &policy.retired);
         self.subscribe(turn, &policy.registers);
         self.redial(turn);
     }
@@ -40,6 +41,7 @@ impl Engine {
     }
 
     fn apply_bans(&mut self, turn: &mut Turn<'_>, changes: &BanChanges) {
+        self.detector.status_is_due = true;
         for ban in &changes.banned {
             turn.out.event(Event::PeerBanned { ban: *ban });
             if let Some(link) = self.links.of_peer(&ban.peer) {
@@ -56,6 +58,7 @@ impl Engine {
     }
 
     fn unban(&mut self, turn: &mut Turn<'_>, peers: &[PeerId], expired: bool) {
+        self.detector.status_is_due = true;
         for peer in peers {
             turn.out.event(Event::PeerUnbanned { peer: *peer, expired });
             let own = self.own;

@@ -129,6 +129,7 @@ impl Engine {
         if self.draining != Draining::Begun || !is_flushed {
             return;
         }
+        self.say_goodbye(turn);
         self.draining = Draining::Done;
         for link in self.links.ids() {
             self.close(turn, link, CloseReason::Draining);

@@ -1,20 +1,11 @@
 //! What time alone brings about.
 
 use super::{Engine, Turn};
-use crate::{
-    Class, CloseReason, LinkId,
-    bounds::{PAUSE, SWEEP_INTERVAL},
-    frame::Frame,
-    links::Pulse,
-    timers::Timer,
-};
+use crate::{Event, bounds::SWEEP_INTERVAL, timers::Timer};
 
 impl Engine {
     pub(super) fn timer(&mut self, turn: &mut Turn<'_>) {
-        let armed = self.armed.take();
-        if armed.is_some_and(|at| turn.now.since(at) > PAUSE) {
-            self.excuse_silence(turn);
-        }
+        self.armed = None;
         while let Some(timer) = self.timers.pop_due(turn.now) {
             match timer {
                 Timer::Batch => self.close_batches(turn, self.config.batch_window),
@@ -35,29 +26,12 @@ impl Engine {
                 // Looked at after every input.
                 Timer::Ready => {}
                 Timer::Store => self.retry_store(turn),
+                Timer::Spread => self.flush_spread(turn),
+                Timer::Reconcile => self.reconcile_due(turn),
+                Timer::Suspicion => self.suspicions_due(turn),
+                Timer::Case => self.cases_due(turn),
                 Timer::Sweep => self.sweep(turn),
             }
-        }
-    }
-
-    /// This process was paused: what peers sent meanwhile has not been read yet, so their silence proves nothing.
-    fn excuse_silence(&mut self, turn: &mut Turn<'_>) {
-        for link in self.links.ids() {
-            if let Some(state) = self.links.get_mut(link) {
-                state.last_heard = turn.now;
-            }
-        }
-    }
-
-    fn look_at_link(&mut self, turn: &mut Turn<'_>, link: LinkId) {
-        let Some(state) = self.links.get(link) else { return };
-        match state.pulse(turn.now, &self.config) {
-            Pulse::Unreachable => self.close(turn, link, CloseReason::Unreachable),
-            Pulse::Idle(next) => {
-                self.send(turn, link, &Frame::Keepalive { sent: turn.now.0 }, Class::Control);
-                self.timers.set(Timer::Link(link), next);
-            }
-            Pulse::Alive(next) => self.timers.set(Timer::Link(link), next),
         }
     }
 
@@ -65,6 +39,11 @@ impl Engine {
         self.forget_origins(turn);
         self.forget_unjudged(turn);
         self.sweep_scores();
+        for token in self.members.verifying.overdue(turn.now) {
+            self.members.verifying.take(token);
+            turn.out.event(Event::Dropped { what: "unjudged" });
+        }
+        self.detector.asked.sweep(turn.now, self.config.dial_timeout);
         self.timers.set(Timer::Sweep, turn.now + SWEEP_INTERVAL);
     }
 }

@@ -2,9 +2,11 @@
 
 use super::Engine;
 use crate::{
-    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, PeerView, Readiness, RegisterView, ScoreView,
-    Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,
+    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, MemberState, MemberStatistics, MemberView,
+    PeerView, Readiness, RegisterView, ScoreView, ServiceStatus, Statistics, StoreStatistics, SubmitStatistics,
+    SyncStatistics, membership::Known,
 };
+use peerwright_secure::PeerId;
 use std::time::Duration;
 
 impl Engine {
@@ -26,7 +28,49 @@ impl Engine {
                 ..self.counters.sync
             },
             store: StoreStatistics { queued: self.appends.queued() as u64, ..self.counters.store },
+            members: self.member_statistics(),
         }
+    }
+
+    fn member_statistics(&self) -> MemberStatistics {
+        let count = |state| self.members.table.count(state) as u64;
+        MemberStatistics {
+            // This node is among them.
+            alive: count(MemberState::Alive).saturating_sub(1),
+            unreachable: count(MemberState::Unreachable),
+            dead: count(MemberState::Dead),
+            left: count(MemberState::Left),
+            certified: self.members.certified.len() as u64,
+            healthy: self.healthy_peers().0 as u64,
+            status: self.detector.status,
+            ..self.counters.members
+        }
+    }
+
+    /// Members that this node knows, itself among them, ordered by peer id. Those that are dead or have left are not.
+    #[must_use]
+    pub fn members(&self) -> Vec<MemberView> {
+        let index = self.members.table.index().lock();
+        let known: Vec<_> = self.members.table.iter(&index).collect();
+        drop(index);
+        let view = |(peer, known): &(PeerId, Known)| MemberView {
+            peer: *peer,
+            own: self.members.is_own(known.number),
+            incarnation: known.record.edition.incarnation,
+            version: known.record.edition.version,
+            role: known.record.role,
+            address: known.record.address,
+            state: known.state,
+            certified: self.members.certified.contains(peer),
+            healthy: self.members.certified.contains(peer) && self.is_healthy(peer),
+        };
+        known.iter().map(view).collect()
+    }
+
+    /// Whether there are enough healthy peers.
+    #[must_use]
+    pub fn service_status(&self) -> ServiceStatus {
+        self.detector.status
     }
 
     fn link_statistics(&self) -> LinkStatistics {
@@ -40,7 +84,8 @@ impl Engine {
             active: self.overlay.neighbours.active().len() as u64,
             active_outbound: self.overlay.neighbours.outbound() as u64,
             passive: self.overlay.passive.len() as u64,
-            silent: self.links.iter().filter(|(_, link)| link.is_silent(self.now, &self.config)).count() as u64,
+            silent: self.links.iter().filter(|(_, link)| link.is_silent(self.now, &self.config.detection)).count()
+                as u64,
             addresses: addresses as u64,
             dialling: self.book.dialling() as u64,
             failing_addresses: failing_addresses as u64,

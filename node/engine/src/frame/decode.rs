@@ -7,9 +7,11 @@ use super::{
 use crate::{
     Held, MessageRange,
     bounds::{
-        ANNOUNCE_BYTES, CHUNK_BYTES, MAX_ASKED_REGISTERS, MAX_DIGEST_ROWS, MAX_EXCHANGED, MAX_PAGE_RANGES,
-        MAX_PAGE_ROWS, MAX_PULL_RANGES, MAX_ROW_RANGES, MAX_SHUFFLED,
+        ANNOUNCE_BYTES, CHUNK_BYTES, MAX_ASKED_REGISTERS, MAX_DIGEST_ROWS, MAX_EXCHANGED, MAX_FRAME_ITEMS,
+        MAX_FRAME_STATEMENTS, MAX_PAGE_RANGES, MAX_PAGE_ROWS, MAX_PULL_RANGES, MAX_ROW_RANGES, MAX_SHUFFLED,
     },
+    detector::ProbeAnswer,
+    membership::{HALF, Item, MAX_STATEMENT_BYTES, Sums},
 };
 use peerwright_encoding::{DecodeError, Reader};
 use peerwright_ledger::{MAX_PROOF_BYTES, RegisterId, TransactionId, message::MAX_MESSAGE_BYTES};
@@ -100,9 +102,75 @@ fn fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'a>>, De
         kind::INTRODUCTION => Frame::Introduction { address: address(reader)? },
         kind::ADDRESS_REQUEST => Frame::AddressRequest,
         kind::ADDRESS_ANSWER => Frame::AddressAnswer { contacts: reader.list(MAX_EXCHANGED, "contacts", contact)? },
+        _ => return member_fields(reader, kind),
+    };
+    Ok(Some(frame))
+}
+
+/// Frames about members.
+fn member_fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'a>>, DecodeError> {
+    let frame = match kind {
+        kind::RECORDS => Frame::Records { statements: statements(reader)? },
+        kind::ACCUSATIONS => Frame::Accusations { statements: statements(reader)? },
+        kind::TABLE_ROOT => Frame::TableRoot {
+            answer: reader.bool("answer")?,
+            sum: reader.u64("sum")?,
+            members: reader.u32("members")?,
+        },
+        kind::TABLE_SUMS => {
+            let first = reader.option("half byte", half)?;
+            let mut sums = Sums::default();
+            for sum in &mut sums {
+                *sum = reader.u64("sum")?;
+            }
+            Frame::TableSums { first, sums }
+        }
+        kind::TABLE_ITEMS => table_items(reader)?,
+        kind::TABLE_WANT => {
+            Frame::TableWant { ids: reader.list(MAX_FRAME_ITEMS, "ids", |reader| reader.u64("beginning of an id"))? }
+        }
+        kind::PROBE => {
+            Frame::Probe { number: reader.u64("probe")?, subject: PeerId::from_bytes(reader.array("subject")?) }
+        }
+        kind::PROBED => Frame::Probed {
+            number: reader.u64("probe")?,
+            answer: match reader.u8("answer")? {
+                0 => ProbeAnswer::Silent,
+                1 => ProbeAnswer::Alive,
+                2 => ProbeAnswer::Unknown,
+                other => return Err(DecodeError::Unknown { what: "answer", value: other.into() }),
+            },
+        },
         _ => return Ok(None),
     };
     Ok(Some(frame))
+}
+
+fn statements<'a>(reader: &mut Reader<'a>) -> Result<Vec<&'a [u8]>, DecodeError> {
+    reader.list(MAX_FRAME_STATEMENTS, "statements", |reader| {
+        let length = usize::from(reader.u8("length of a statement")?);
+        if length > MAX_STATEMENT_BYTES {
+            let (length, limit) = (length as u64, MAX_STATEMENT_BYTES as u64);
+            return Err(DecodeError::TooLong { what: "statement", length, limit });
+        }
+        reader.raw(length, "statement")
+    })
+}
+
+fn table_items(reader: &mut Reader<'_>) -> Result<Frame<'static>, DecodeError> {
+    let (first, mask) = (half(reader)?, reader.u16("ranges")?);
+    let items = reader.list(MAX_FRAME_ITEMS, "items", |reader| {
+        Ok(Item { id: reader.u64("beginning of an id")?, fingerprint: reader.u64("fingerprint")? })
+    })?;
+    if !items.is_sorted() {
+        return Err(DecodeError::Invalid("the members of a list are not ascending"));
+    }
+    Ok(Frame::TableItems { first, mask, items })
+}
+
+fn half(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
+    let half = reader.u8("half byte")?;
+    if half < HALF { Ok(half) } else { Err(DecodeError::Invalid("a half byte is above fifteen")) }
 }
 
 fn chunk_request(reader: &mut Reader<'_>) -> Result<Frame<'static>, DecodeError> {

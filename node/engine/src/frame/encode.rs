@@ -1,6 +1,7 @@
 //! Frames as bytes.
 
 use super::{Contact, DEFINITION_BYTES, Frame, ROW_BYTES, VERSION, kind};
+use crate::detector::ProbeAnswer;
 use bytes::Bytes;
 use peerwright_encoding::Writer;
 use std::net::{IpAddr, SocketAddr};
@@ -76,6 +77,31 @@ impl Frame<'_> {
             }
             Self::AddressRequest => writer.u8(kind::ADDRESS_REQUEST),
             Self::AddressAnswer { contacts } => writer.u8(kind::ADDRESS_ANSWER).list(contacts, write_contact),
+            Self::Records { statements: list } => statements(writer.u8(kind::RECORDS), list),
+            Self::Accusations { statements: list } => statements(writer.u8(kind::ACCUSATIONS), list),
+            Self::TableRoot { answer, sum, members } => {
+                writer.u8(kind::TABLE_ROOT).bool(*answer).u64(*sum).u32(*members)
+            }
+            Self::TableSums { first, sums } => {
+                writer.u8(kind::TABLE_SUMS).option(*first, |writer, first| {
+                    writer.u8(first);
+                });
+                sums.iter().fold(&mut writer, |writer, sum| writer.u64(*sum))
+            }
+            Self::TableItems { first, mask, items } => {
+                writer.u8(kind::TABLE_ITEMS).u8(*first).u16(*mask).list(items, |writer, item| {
+                    writer.u64(item.id).u64(item.fingerprint);
+                })
+            }
+            Self::TableWant { ids } => writer.u8(kind::TABLE_WANT).list(ids, |writer, id| {
+                writer.u64(*id);
+            }),
+            Self::Probe { number, subject } => writer.u8(kind::PROBE).u64(*number).raw(subject.as_bytes()),
+            Self::Probed { number, answer } => writer.u8(kind::PROBED).u64(*number).u8(match answer {
+                ProbeAnswer::Silent => 0,
+                ProbeAnswer::Alive => 1,
+                ProbeAnswer::Unknown => 2,
+            }),
         };
         writer.finish().into()
     }
@@ -86,6 +112,12 @@ impl Frame<'_> {
             Self::Chunk { bytes, .. } => bytes.len(),
             Self::Equivocation { proof } => proof.len(),
             Self::Announce { definitions, rows } => definitions.len() * DEFINITION_BYTES + rows.len() * ROW_BYTES,
+            Self::Records { statements } | Self::Accusations { statements } => {
+                statements.iter().map(|statement| statement.len() + 1).sum()
+            }
+            Self::TableSums { sums, .. } => size_of_val(sums),
+            Self::TableItems { items, .. } => size_of_val(items.as_slice()),
+            Self::TableWant { ids } => size_of_val(ids.as_slice()),
             _ => 0,
         }
     }
@@ -103,4 +135,12 @@ fn write_address(writer: &mut Writer, address: &SocketAddr) {
         IpAddr::V6(ip) => writer.u8(6).raw(&ip.octets()),
     };
     writer.u16(address.port());
+}
+
+/// Statements with one byte of length each, so that a reader can step over formats that it does not know.
+fn statements<'w>(writer: &'w mut Writer, list: &[&[u8]]) -> &'w mut Writer {
+    writer.list(list, |writer, statement| {
+        // None is longer than a byte can say; a defect here would be cut short and then not verify.
+        writer.u8(u8::try_from(statement.len()).unwrap_or(u8::MAX)).raw(statement);
+    })
 }

@@ -11,6 +11,9 @@
 //! 11 ChunkRequest 12 Chunk        13 ChunkGone   bodies above 32 KiB
 //! 14 Announce     15 Prune        16 Graft       17 GraftEnd   which links carry which origin's messages
 //! 18 Equivocation                                an origin has signed two histories
+//! 24 Records     25 Accusations                 what members say of themselves and of others
+//! 26 TableRoot   27 TableSums    28 TableItems   29 TableWant   comparing what is known of members
+//! 30 Probe       31 Probed                      whether somebody else reaches a member
 //! 40 Neighbour    41 Answer       42 Demote      who is in whose active view
 //! 43 Shuffle      44 ShuffleReply                nodes at hand, mixed with a neighbour's
 //! 48 Introduction 49 AddressRequest 50 AddressAnswer   where nodes listen
@@ -25,7 +28,11 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
-use crate::{Held, MessageRange};
+use crate::{
+    Held, MessageRange,
+    detector::ProbeAnswer,
+    membership::{Item, Sums},
+};
 use peerwright_encoding::DecodeError;
 use peerwright_ledger::{MAX_PROOF_BYTES, RegisterId, TransactionId, message::MAX_MESSAGE_BYTES};
 use peerwright_secure::{NodePublicKey, PeerId};
@@ -71,6 +78,14 @@ pub(crate) mod kind {
     pub(crate) const INTRODUCTION: u8 = 48;
     pub(crate) const ADDRESS_REQUEST: u8 = 49;
     pub(crate) const ADDRESS_ANSWER: u8 = 50;
+    pub(crate) const RECORDS: u8 = 24;
+    pub(crate) const ACCUSATIONS: u8 = 25;
+    pub(crate) const TABLE_ROOT: u8 = 26;
+    pub(crate) const TABLE_SUMS: u8 = 27;
+    pub(crate) const TABLE_ITEMS: u8 = 28;
+    pub(crate) const TABLE_WANT: u8 = 29;
+    pub(crate) const PROBE: u8 = 30;
+    pub(crate) const PROBED: u8 = 31;
 }
 
 /// One frame; long fields stay in the bytes that it was read from.
@@ -191,6 +206,45 @@ pub(crate) enum Frame<'a> {
     AddressRequest,
     AddressAnswer {
         contacts: Vec<Contact>,
+    },
+    /// Signed records of members.
+    Records {
+        statements: Vec<&'a [u8]>,
+    },
+    /// Signed accusations.
+    Accusations {
+        statements: Vec<&'a [u8]>,
+    },
+    /// The sum over all members that the sender knows, and their number.
+    TableRoot {
+        /// It answers a root: no further root is wanted.
+        answer: bool,
+        sum: u64,
+        members: u32,
+    },
+    /// Sums of sixteen ranges: of all members, or of those whose ids begin with a half byte.
+    TableSums {
+        first: Option<u8>,
+        sums: Sums,
+    },
+    /// The members of some of the sixteen ranges below a half byte, ascending.
+    TableItems {
+        first: u8,
+        mask: u16,
+        items: Vec<Item>,
+    },
+    /// Asks for the records of members whose ids begin so.
+    TableWant {
+        ids: Vec<u64>,
+    },
+    /// Asks whether the receiver reaches a member.
+    Probe {
+        number: u64,
+        subject: PeerId,
+    },
+    Probed {
+        number: u64,
+        answer: ProbeAnswer,
     },
 }
 

@@ -1,7 +1,11 @@
 use super::{
     Contact, Cursor, DEFINITION_BYTES, Definition, DigestRow, Frame, FrameRefused, Graft, MAX_FRAME_BYTES, ROW_BYTES,
 };
-use crate::{Held, MessageRange, bounds};
+use crate::{
+    Held, MessageRange, bounds,
+    detector::ProbeAnswer,
+    membership::{Item, MAX_STATEMENT_BYTES},
+};
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::{NodePublicKey, PeerId};
 use proptest::prelude::*;
@@ -62,6 +66,19 @@ fn one_of_each() -> Vec<Frame<'static>> {
         Frame::Introduction { address: contacts(1)[0].address },
         Frame::AddressRequest,
         Frame::AddressAnswer { contacts: contacts(3) },
+        Frame::Records { statements: vec![b"one", b""] },
+        Frame::Accusations { statements: vec![&[9; 160]] },
+        Frame::TableRoot { answer: true, sum: 1, members: 2 },
+        Frame::TableSums { first: None, sums: [3; 16] },
+        Frame::TableSums { first: Some(15), sums: [3; 16] },
+        Frame::TableItems {
+            first: 1,
+            mask: 3,
+            items: vec![Item { id: 1, fingerprint: 2 }, Item { id: 4, fingerprint: 0 }],
+        },
+        Frame::TableWant { ids: vec![4, 1] },
+        Frame::Probe { number: 1, subject: PeerId::from_bytes([5; 32]) },
+        Frame::Probed { number: 1, answer: ProbeAnswer::Unknown },
     ]
 }
 
@@ -134,6 +151,9 @@ fn the_largest_of_each_list_fits_a_frame() {
         page,
         Frame::HeldRequest { registers, after: None },
         Frame::Chunk { id: TRANSACTION, offset: 0, bytes: &chunk },
+        Frame::Records { statements: vec![&[1; MAX_STATEMENT_BYTES]; bounds::MAX_FRAME_STATEMENTS] },
+        Frame::TableItems { first: 0, mask: 1, items: vec![Item { id: 1, fingerprint: 1 }; bounds::MAX_FRAME_ITEMS] },
+        Frame::TableWant { ids: vec![1; bounds::MAX_FRAME_ITEMS] },
     ] {
         let bytes = frame.encode();
         assert!(bytes.len() <= MAX_FRAME_BYTES, "{}", bytes.len());

@@ -52,7 +52,7 @@ impl Links {
             return Admission::Refuse(CloseReason::Superseded);
         }
         // Silent for two keepalives and some: the peer would not have dialled if it still had this link.
-        let is_healthy = now.since(link.last_heard) <= config.keepalive * 5 / 2;
+        let is_healthy = now.since(link.last_heard) <= config.detection.keepalive * 5 / 2;
         if !is_healthy {
             return Admission::Replace(existing, CloseReason::Duplicate);
         }

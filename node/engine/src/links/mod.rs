@@ -30,6 +30,8 @@ pub(crate) struct Link {
     pub since: Micros,
     pub last_sent: Micros,
     pub last_heard: Micros,
+    /// Its peer is not suspected again before.
+    pub suspect_from: Micros,
     pub round_trip: Option<Duration>,
     pub state: Option<PeerState>,
     pub sent_bytes: u64,
@@ -50,6 +52,7 @@ impl Link {
             since: now,
             last_sent: now,
             last_heard: now,
+            suspect_from: now,
             round_trip: None,
             state: None,
             sent_bytes: 0,

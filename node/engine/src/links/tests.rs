@@ -77,12 +77,25 @@ fn each_direction_has_its_limit() {
 }
 
 #[test]
-fn an_idle_link_gets_a_keepalive_and_a_silent_one_ends() {
-    let mut links = with_link(HIGHEST, Direction::Inbound);
+fn an_idle_link_gets_a_keepalive_a_silent_one_is_suspect_and_then_ends() {
+    let settings = config().detection;
+    let mut links = with_link(HIGHEST, Direction::Outbound);
     let link = links.get_mut(LinkId(1)).unwrap();
-    assert_eq!(link.pulse(START, &config()), Pulse::Alive(START + SECOND));
-    assert_eq!(link.pulse(START + SECOND, &config()), Pulse::Idle(START + SECOND * 2));
-    link.last_sent = START + SECOND * 4;
-    assert_eq!(link.pulse(START + SECOND * 4, &config()), Pulse::Alive(START + SECOND * 5));
-    assert_eq!(link.pulse(START + SECOND * 5, &config()), Pulse::Unreachable);
+    assert_eq!(link.pulse(START, &settings, 1), Pulse::Alive);
+    assert_eq!(link.next_look(START, &settings, 1), START + SECOND);
+    assert_eq!(link.pulse(START + SECOND, &settings, 1), Pulse::Idle);
+    link.last_sent = START + SECOND;
+    assert_eq!(link.next_look(START + SECOND, &settings, 1), START + SECOND * 3 / 2);
+    assert_eq!(link.pulse(START + SECOND * 3 / 2, &settings, 1), Pulse::Suspect);
+    assert_eq!(link.pulse(START + SECOND * 5, &settings, 1), Pulse::Ended);
+    assert_eq!(link.pulse(START + SECOND * 5, &settings, 4), Pulse::Idle, "who was slow itself waits longer");
+}
+
+#[test]
+fn the_side_that_was_dialled_lets_the_other_speak_first() {
+    let settings = config().detection;
+    let links = with_link(HIGHEST, Direction::Inbound);
+    let link = links.get(LinkId(1)).unwrap();
+    assert_eq!(link.pulse(START + SECOND, &settings, 1), Pulse::Alive);
+    assert_eq!(link.pulse(START + SECOND * 5 / 4, &settings, 1), Pulse::Idle);
 }

@@ -7,6 +7,7 @@ mod chaos;
 mod draining;
 mod hostile;
 mod links;
+mod members;
 mod net;
 mod overlay;
 mod readiness;

@@ -3,8 +3,15 @@
 use crate::{Context, NodeKey, NodePublicKey, PeerId, Signature, SignatureRefused};
 use proptest::prelude::*;
 
-const CONTEXTS: [Context; 5] =
-    [Context::Transaction, Context::Message, Context::TlsBinding, Context::Enrollment, Context::Snapshot];
+const CONTEXTS: [Context; 7] = [
+    Context::Transaction,
+    Context::Message,
+    Context::TlsBinding,
+    Context::Enrollment,
+    Context::Snapshot,
+    Context::Member,
+    Context::Accusation,
+];
 
 /// RFC 8032, section 7.1: secret seed, public key, message, signature.
 const RFC_8032: [[&str; 4]; 4] = [

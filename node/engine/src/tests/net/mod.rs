@@ -60,6 +60,8 @@ pub(super) struct Net {
     /// The other end of each live connection.
     ends: BTreeMap<LinkId, End>,
     cut: BTreeSet<(usize, usize)>,
+    /// Nodes that do not run, and what waits for them.
+    paused: BTreeMap<usize, Vec<Happening>>,
     random: Random,
     /// FNV-1a over every output of every engine, when asked for.
     pub(super) trace: Option<u64>,
@@ -83,6 +85,7 @@ impl Net {
             number: 0,
             ends: BTreeMap::new(),
             cut: BTreeSet::new(),
+            paused: BTreeMap::new(),
             random: Random::new(seed),
             trace: None,
         }
@@ -159,6 +162,12 @@ impl Net {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
+            Happening::Input { node, life, input } if self.paused.contains_key(&node) => {
+                self.held_back(node, Happening::Input { node, life, input });
+            }
+            Happening::Timer { node, life, at } if self.paused.contains_key(&node) => {
+                self.held_back(node, Happening::Timer { node, life, at });
+            }
             Happening::Input { node, life, input } => {
                 if self.nodes[node].life == life && self.nodes[node].engine.is_some() {
                     self.give(node, input);
@@ -227,6 +236,10 @@ impl Net {
         let target = self.nodes.iter().position(|other| other.socket == socket);
         let target = target.filter(|target| self.nodes[*target].engine.is_some() && !self.is_cut(node, *target));
         let life = self.nodes[node].life;
+        if target.is_some_and(|target| self.paused.contains_key(&target)) {
+            let input = Input::DialFailed { address: socket, reason: DialFailure::Timeout };
+            return self.push(SECOND * 5, node, life, OwnedInput::Plain(input));
+        }
         let Some(target) = target else {
             let input = Input::DialFailed { address: socket, reason: DialFailure::Unreachable };
             return self.push(self.latency, node, life, OwnedInput::Plain(input));
@@ -300,6 +313,22 @@ impl Net {
         self.cut.clear();
     }
 
+    /// A node's process does not run for a while: nothing is lost, everything is late.
+    pub(super) fn pause(&mut self, node: usize) {
+        self.paused.entry(node).or_default();
+    }
+
+    pub(super) fn resume(&mut self, node: usize) {
+        for happening in self.paused.remove(&node).unwrap_or_default() {
+            self.number += 1;
+            self.heap.insert((self.now, self.number), happening);
+        }
+    }
+
+    fn held_back(&mut self, node: usize, happening: Happening) {
+        self.paused.entry(node).or_default().push(happening);
+    }
+
     /// Submits a transaction.
     pub(super) fn submit(&mut self, node: usize, text: &str) -> Token {
         self.submit_to(node, REGISTER, Bytes::copy_from_slice(text.as_bytes()))
@@ -315,8 +344,13 @@ impl Net {
 
     /// Changes a node's policy, and what it will be started with.
     pub(super) fn set_policy(&mut self, node: usize, bans: &[BanRecord], registers: &[RegisterId]) {
-        let policy =
-            crate::Policy { bans: bans.to_vec(), registers: registers.to_vec(), limits: PolicyLimits::default() };
+        let retired = self.nodes[node].policy.retired.clone();
+        let policy = crate::Policy {
+            bans: bans.to_vec(),
+            retired,
+            registers: registers.to_vec(),
+            limits: PolicyLimits::default(),
+        };
         self.nodes[node].policy = policy.clone();
         self.give(node, OwnedInput::Plain(Input::Policy(policy)));
     }

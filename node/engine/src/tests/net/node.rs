@@ -1,10 +1,7 @@
 //! One node: its engine while it runs, and what outlives it.
 
 use super::{MemoryStore, REGISTER, address_of};
-use crate::{
-    Class, Config, Engine, Event, Input, LinkId, Micros, Output, Policy, PolicyLimits, StoreFailed, SubmitRefusal,
-    Token,
-};
+use crate::{Class, Config, Engine, Event, Input, LinkId, Micros, Output, Policy, StoreFailed, SubmitRefusal, Token};
 use peerwright_secure::{NodeKey, PeerId};
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
@@ -39,7 +36,7 @@ impl Node {
         Self {
             key: NodeKey::from_seed(key),
             socket: address_of(index).socket,
-            policy: Policy { bans: Vec::new(), registers: vec![REGISTER], limits: PolicyLimits::default() },
+            policy: Policy { registers: vec![REGISTER], ..Policy::default() },
             engine: None,
             incarnation: 0,
             life: 0,
@@ -86,6 +83,13 @@ impl Node {
                     return None;
                 }
                 (millis(1), Input::Verified { token, valid: message.verify().is_ok() })
+            }
+            Output::VerifyStatements { token, statements } => {
+                if self.verifier_is_dead {
+                    return None;
+                }
+                let valid = statements.iter().all(crate::Statement::holds);
+                (millis(1), Input::StatementsVerified { token, valid })
             }
             Output::Append { token, messages } => {
                 (millis(3), Input::Appended { token, result: self.store.append(&messages) })

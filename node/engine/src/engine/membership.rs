@@ -1,0 +1,474 @@
+//! Members: what comes in of them, what is passed on, and comparing with neighbours.
+
+use super::{Engine, Turn};
+use crate::{
+    Class, CloseReason, Event, LinkId, MemberState, Micros, Output, Statement, Token,
+    bounds::{MAX_FRAME_ITEMS, MAX_FRAME_STATEMENTS, RECONCILE_PATIENCE},
+    frame::Frame,
+    membership::{Edition, Item, Job, Known, MemberRecord, Session, Sight, Status, Sums, fingerprint, halves, unequal},
+    score::Outcome,
+    timers::Timer,
+};
+use bytes::Bytes;
+use peerwright_secure::PeerId;
+use std::{net::SocketAddr, sync::Arc};
+
+impl Engine {
+    /// Says for the first time in this life who this node is.
+    pub(super) fn begin_membership(&mut self, turn: &mut Turn<'_>) {
+        let record = MemberRecord {
+            key: self.own_key,
+            edition: Edition { incarnation: self.config.incarnation, version: 1 },
+            role: self.config.role,
+            status: Status::Alive,
+            address: self.config.advertised,
+        };
+        self.members.declare(record, &self.config.key);
+        self.members.next_comparison = turn.now + self.random.around(self.config.membership.reconcile_interval);
+        self.timers.set(Timer::Reconcile, self.members.next_comparison);
+    }
+
+    /// Where this node takes links has changed.
+    pub(super) fn advertise(&mut self, turn: &mut Turn<'_>, address: Option<SocketAddr>) {
+        self.config.advertised = address;
+        if self.members.own.as_ref().is_some_and(|own| own.record.address != address) {
+            self.declare(turn, |record| record.address = address);
+        }
+    }
+
+    /// Replaces what this node says of itself, and tells everybody. Gives the version.
+    pub(super) fn declare(&mut self, turn: &mut Turn<'_>, change: impl FnOnce(&mut MemberRecord)) -> u32 {
+        let Some(own) = self.members.own.as_ref() else { return 0 };
+        let mut record = own.record;
+        record.edition.version = record.edition.version.saturating_add(1);
+        change(&mut record);
+        let number = self.members.declare(record, &self.config.key);
+        self.spread_record(turn, number, None, true);
+        record.edition.version
+    }
+
+    /// This node is about to close its links for good.
+    pub(super) fn say_goodbye(&mut self, turn: &mut Turn<'_>) {
+        self.declare(turn, |record| record.status = Status::Leaving);
+        self.flush_spread(turn);
+    }
+
+    pub(super) fn members_link_up(&mut self, turn: &mut Turn<'_>, link: LinkId, peer: PeerId, outbound: bool) {
+        self.members.spread.link_up(link);
+        self.members.certified.insert(peer);
+        self.detector.status_is_due = true;
+        if let Some(own) = self.members.own.as_ref().map(|own| own.number) {
+            self.send_records(turn, link, &[own], Class::Control);
+        }
+        self.reached(turn, link, peer);
+        // One end is enough to find what differs.
+        if outbound {
+            self.send_root(turn, link, false);
+        }
+    }
+
+    pub(super) fn members_link_down(&mut self, turn: &mut Turn<'_>, link: LinkId, peer: &PeerId) {
+        self.members.spread.link_down(link);
+        self.members.fresh.remove(&link);
+        self.members.served.remove(&link);
+        self.detector.status_is_due = true;
+        if self.members.table.of_peer(peer).is_none_or(|known| known.state.is_gone()) {
+            self.members.certified.remove(peer);
+        }
+        if self.members.session.take_if(|session| session.link == link).is_some() && !self.members.fresh.is_empty() {
+            self.timers.set(Timer::Reconcile, turn.now);
+        }
+    }
+
+    /// Records came. What is known costs one look each; the rest goes to the verifier, all of a frame at once.
+    pub(super) fn records(&mut self, turn: &mut Turn<'_>, link: LinkId, statements: &[&[u8]]) {
+        let (mut fresh, mut gone, mut is_malformed) = (Vec::new(), Vec::new(), false);
+        let index = self.members.table.index().clone();
+        let index = index.lock();
+        let counters = &mut self.counters.members;
+        for statement in statements {
+            match self.members.table.sight(&index, statement) {
+                Sight::Newer => fresh.push(*statement),
+                Sight::Known(number) => {
+                    counters.duplicates += 1;
+                    self.members.spread.has(&self.members.table, number, link);
+                }
+                Sight::Older(_) => counters.duplicates += 1,
+                Sight::Gone(number) => {
+                    counters.refused_gone += 1;
+                    gone.push(number);
+                }
+                Sight::Conflict => counters.conflicts += 1,
+                Sight::Unsupported => counters.unsupported += 1,
+                Sight::Malformed => is_malformed = true,
+            }
+        }
+        drop(index);
+        if is_malformed {
+            return self.malformed(turn, link);
+        }
+        self.in_session(turn.now, link);
+        self.tell_gone(turn, link, &gone);
+        if !fresh.is_empty() {
+            self.verify_statements(turn, link, &fresh, Statement::Record);
+        }
+    }
+
+    /// Accusations came.
+    pub(super) fn accusations(&mut self, turn: &mut Turn<'_>, link: LinkId, statements: &[&[u8]]) {
+        let mut fresh = Vec::new();
+        for statement in statements {
+            match self.is_news(statement) {
+                Ok(true) => fresh.push(*statement),
+                Ok(false) => {}
+                Err(_) => return self.malformed(turn, link),
+            }
+        }
+        if !fresh.is_empty() {
+            self.verify_statements(turn, link, &fresh, Statement::Accusation);
+        }
+    }
+
+    fn verify_statements(
+        &mut self,
+        turn: &mut Turn<'_>,
+        link: LinkId,
+        statements: &[&[u8]],
+        of: fn(Bytes) -> Statement,
+    ) {
+        let mut job = Job { link, since: turn.now, statements: Vec::with_capacity(statements.len()) };
+        let all = Bytes::from(statements.concat());
+        let mut from = 0;
+        for statement in statements {
+            let bytes = all.slice(from..from + statement.len());
+            from += statement.len();
+            let statement = of(bytes);
+            if !statement.is_readable() {
+                self.members.verifying.abandon(&job);
+                return self.malformed(turn, link);
+            }
+            if !self.members.verifying.has_room() {
+                self.dropped(turn, "statements_full");
+                break;
+            }
+            let fingerprint = fingerprint(statement.bytes());
+            if self.members.verifying.begin(fingerprint) {
+                job.statements.push((statement, fingerprint));
+            } else {
+                self.counters.members.duplicates += 1;
+            }
+        }
+        if !job.statements.is_empty() {
+            let token = self.next_token();
+            let statements = job.statements.iter().map(|(statement, _)| statement.clone()).collect();
+            self.members.verifying.sent(token, job);
+            turn.out.push(Output::VerifyStatements { token, statements });
+        }
+    }
+
+    pub(super) fn statements_verified(&mut self, turn: &mut Turn<'_>, token: Token, valid: bool) {
+        let Some(job) = self.members.verifying.take(token) else { return };
+        if !valid {
+            // Nobody passes on what does not verify.
+            self.counters.members.invalid += 1;
+            if let Some(peer) = self.links.get(job.link).map(|link| link.peer) {
+                turn.out.event(Event::BadSignature { peer, origin: None });
+                self.outcome(peer, Outcome::InvalidMessage);
+                self.close(turn, job.link, CloseReason::BadSignature);
+            }
+            return;
+        }
+        for (statement, fingerprint) in &job.statements {
+            match statement {
+                Statement::Record(bytes) => self.record(turn, job.link, bytes, *fingerprint),
+                Statement::Accusation(bytes) => self.accusation(turn, Some(job.link), bytes),
+            }
+        }
+    }
+
+    /// A record verified.
+    fn record(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &Bytes, fingerprint: u64) {
+        let sight = self.members.table.sight(&self.members.table.index().lock(), bytes);
+        let Ok(record) = MemberRecord::decode(bytes) else { return };
+        if sight != Sight::Newer {
+            self.counters.members.duplicates += 1;
+            return;
+        }
+        if record.key == self.own_key {
+            // A former life of this node is older than what is known; so this is another process.
+            let incarnation = record.edition.incarnation;
+            return turn.out.event(Event::DuplicateIdentity { origin: self.own_key, incarnation });
+        }
+        let peer = PeerId::of(&record.key);
+        if self.members.retired.contains(&peer) {
+            self.counters.members.refused_gone += 1;
+            return;
+        }
+        let is_known = self.members.table.of_peer(&peer).is_some();
+        if !is_known && self.members.table.is_full() && !self.make_room_for(&peer) {
+            self.counters.members.refused_full += 1;
+            return;
+        }
+        self.counters.members.accepted += 1;
+        let (number, before) = self.members.table.put(record, bytes, fingerprint);
+        let was_accused = self.settle_case(turn, number, &record, before.as_ref());
+        self.tell_change(turn, peer, &record, before.as_ref());
+        if record.status == Status::Leaving {
+            self.members.certified.remove(&peer);
+            self.detector.cases.left(turn.now, number, turn.now + self.config.membership.remember_gone);
+            self.await_cases();
+        }
+        self.detector.status_is_due |= self.members.certified.contains(&peer) || record.status == Status::Leaving;
+        self.spread_record(turn, number, Some(link), was_accused || record.status == Status::Leaving);
+    }
+
+    fn tell_change(&mut self, turn: &mut Turn<'_>, peer: PeerId, record: &MemberRecord, before: Option<&Known>) {
+        let was_present = before.is_some_and(|before| !before.state.is_gone());
+        match (record.status, before) {
+            (Status::Leaving, _) if was_present => turn.out.event(Event::MemberLeft { peer }),
+            (Status::Leaving, _) => {}
+            (Status::Alive, Some(before)) if was_present => {
+                if before.state == MemberState::Unreachable {
+                    turn.out.event(Event::MemberReachable { peer });
+                }
+                let said = |record: &MemberRecord| (record.edition.incarnation, record.role, record.address);
+                if said(&before.record) != said(record) {
+                    turn.out.event(Event::MemberUpdated { peer, incarnation: record.edition.incarnation });
+                }
+            }
+            (Status::Alive, _) => turn.out.event(Event::MemberJoined { peer }),
+        }
+    }
+
+    /// Whether room was made for a member: only for one with a live link, whom this node has certified.
+    fn make_room_for(&mut self, newcomer: &PeerId) -> bool {
+        if self.links.of_peer(newcomer).is_none() {
+            return false;
+        }
+        let least = {
+            let index = self.members.table.index().lock();
+            let hearsay = |(peer, number): &(PeerId, u32)| {
+                !self.members.certified.contains(peer) && !self.members.is_own(*number)
+            };
+            index
+                .by_peer()
+                .filter(hearsay)
+                .filter(|(_, number)| self.members.table.known(&index, *number).is_some())
+                .last()
+        };
+        if let Some((_, number)) = least {
+            self.forget_member(number);
+        }
+        least.is_some()
+    }
+
+    pub(super) fn forget_member(&mut self, number: u32) {
+        self.detector.cases.close(number);
+        self.members.spread.forget(&mut self.members.table, number);
+        self.members.table.forget(number);
+    }
+
+    /// Ids that stand for nobody any more.
+    pub(super) fn retire(&mut self, turn: &mut Turn<'_>, retired: &[PeerId]) {
+        self.members.retired = retired.iter().copied().collect();
+        for peer in retired {
+            if let Some(known) = self.members.table.of_peer(peer).filter(|known| !self.members.is_own(known.number)) {
+                self.forget_member(known.number);
+                self.members.certified.remove(peer);
+                turn.out.event(Event::MemberRetired { peer: *peer });
+            }
+            if let Some(link) = self.links.of_peer(peer) {
+                self.close(turn, link, CloseReason::Retired);
+            }
+        }
+        self.detector.status_is_due = true;
+    }
+
+    /// Passes a record on, soon.
+    pub(super) fn spread_record(&mut self, turn: &mut Turn<'_>, number: u32, from: Option<LinkId>, urgent: bool) {
+        self.members.spread.record(&mut self.members.table, number, from);
+        self.await_spread(turn, urgent);
+    }
+
+    pub(super) fn await_spread(&mut self, turn: &mut Turn<'_>, urgent: bool) {
+        let settings = &self.config.membership;
+        let window = if urgent { settings.urgent_window } else { self.random.around(settings.spread_window) };
+        self.timers.set_no_later(Timer::Spread, turn.now + window);
+    }
+
+    /// Passes on what has waited: to each link of the active view what it is not known to have.
+    pub(super) fn flush_spread(&mut self, turn: &mut Turn<'_>) {
+        self.timers.cancel(Timer::Spread);
+        if self.members.spread.is_empty() {
+            return;
+        }
+        for link in self.active_links().to_vec() {
+            let accusations: Vec<Bytes> = self.members.spread.accusations_for(link).cloned().collect();
+            for some in accusations.chunks(MAX_FRAME_STATEMENTS) {
+                let statements = some.iter().map(AsRef::as_ref).collect();
+                self.send(turn, link, &Frame::Accusations { statements }, Class::Control);
+            }
+            let records: Vec<u32> = self.members.spread.records_for(link).collect();
+            self.send_records(turn, link, &records, Class::Gossip);
+        }
+        self.members.spread.clear(&mut self.members.table);
+    }
+
+    fn send_records(&mut self, turn: &mut Turn<'_>, link: LinkId, members: &[u32], class: Class) {
+        for some in members.chunks(MAX_FRAME_STATEMENTS) {
+            let frame = {
+                let (index, table) = (self.members.table.index().lock(), &self.members.table);
+                let statements = some.iter().filter_map(|number| table.bytes(&index, *number)).collect();
+                Frame::Records { statements }.encode()
+            };
+            self.send_encoded(turn, link, frame, class);
+        }
+    }
+
+    /// A neighbour speaks of members that are gone: it is told why.
+    fn tell_gone(&mut self, turn: &mut Turn<'_>, link: LinkId, gone: &[u32]) {
+        let left: Vec<u32> = gone
+            .iter()
+            .copied()
+            .filter(|number| self.detector.cases.get(*number).is_some_and(|case| case.evidence.is_none()))
+            .collect();
+        self.send_records(turn, link, &left, Class::Gossip);
+        let evidence = |number: &u32| self.detector.cases.get(*number).and_then(|case| case.evidence.clone());
+        let dead: Vec<Arc<[u8]>> = gone.iter().filter_map(evidence).collect();
+        for some in dead.chunks(MAX_FRAME_STATEMENTS) {
+            let statements = some.iter().map(AsRef::as_ref).collect();
+            self.send(turn, link, &Frame::Accusations { statements }, Class::Gossip);
+        }
+    }
+}
+
+/// Comparing with neighbours.
+impl Engine {
+    /// It is time to compare with a neighbour, or a newcomer's comparison has ended or got stuck.
+    pub(super) fn reconcile_due(&mut self, turn: &mut Turn<'_>) {
+        self.members.session.take_if(|session| session.until <= turn.now);
+        if self.members.session.is_none()
+            && let Some(link) = self.members.fresh.pop_first()
+        {
+            self.send_root(turn, link, false);
+        }
+        if self.members.next_comparison <= turn.now {
+            self.members.served.clear();
+            let lot = self.random.below(self.active_links().len() as u64);
+            let drawn = usize::try_from(lot).ok().and_then(|lot| self.active_links().get(lot).copied());
+            if let Some(link) = drawn {
+                self.send_root(turn, link, false);
+            }
+            self.members.equal = self.members.equal.saturating_add(1);
+            let interval = self.config.membership.reconcile_interval * (1 << self.members.equal.min(MAX_DOUBLINGS));
+            self.members.next_comparison = turn.now + self.random.around(interval);
+        }
+        let session_ends = match self.members.session {
+            Some(session) => session.until,
+            None if self.members.fresh.is_empty() => self.members.next_comparison,
+            None => turn.now + RECONCILE_PATIENCE,
+        };
+        self.timers.set(Timer::Reconcile, self.members.next_comparison.min(session_ends));
+    }
+
+    /// Something of a newcomer's comparison came.
+    fn in_session(&mut self, now: Micros, link: LinkId) {
+        if let Some(session) = self.members.session.as_mut().filter(|session| session.link == link) {
+            session.until = now + RECONCILE_PATIENCE;
+        }
+    }
+
+    /// Whether a comparison may go on in which nearly everything will come from the neighbour: with one at a time, so
+    /// that a newcomer is not sent the whole table by each of its neighbours.
+    fn may_catch_up(&mut self, now: Micros, link: LinkId) -> bool {
+        if let Some(session) = self.members.session.filter(|session| session.until > now) {
+            if session.link != link {
+                self.members.fresh.insert(link);
+            }
+            return session.link == link;
+        }
+        let until = now + RECONCILE_PATIENCE;
+        self.members.session = Some(Session { link, until });
+        self.timers.set_no_later(Timer::Reconcile, until);
+        true
+    }
+
+    pub(super) fn send_root(&mut self, turn: &mut Turn<'_>, link: LinkId, answer: bool) {
+        self.counters.members.comparisons += u64::from(!answer);
+        let (sum, members) = self.members.table.root();
+        self.send(turn, link, &Frame::TableRoot { answer, sum, members }, Class::Gossip);
+    }
+
+    pub(super) fn table_root(&mut self, turn: &mut Turn<'_>, link: LinkId, answer: bool, sum: u64, members: u32) {
+        let (own_sum, own_members) = self.members.table.root();
+        if sum == own_sum && members == own_members {
+            if !answer {
+                self.send_root(turn, link, true);
+            }
+            return;
+        }
+        self.members.equal = 0;
+        if !answer && own_members > members {
+            return self.send_root(turn, link, true);
+        }
+        let is_newcomer = members / 2 > own_members.saturating_add(NEWCOMER);
+        if !is_newcomer || self.may_catch_up(turn.now, link) {
+            let sums = self.members.table.first_sums();
+            self.send(turn, link, &Frame::TableSums { first: None, sums }, Class::Gossip);
+        }
+    }
+
+    pub(super) fn table_sums(&mut self, turn: &mut Turn<'_>, link: LinkId, first: Option<u8>, sums: &Sums) {
+        self.in_session(turn.now, link);
+        let Some(first) = first else {
+            for first in halves(unequal(sums, &self.members.table.first_sums())) {
+                let sums = self.members.table.second_sums(first);
+                self.send(turn, link, &Frame::TableSums { first: Some(first), sums }, Class::Gossip);
+            }
+            return;
+        };
+        let mask = unequal(sums, &self.members.table.second_sums(first));
+        if mask != 0 {
+            let (mask, items) = {
+                let index = self.members.table.index().lock();
+                self.members.table.items(&index, first, mask, MAX_FRAME_ITEMS)
+            };
+            self.send(turn, link, &Frame::TableItems { first, mask, items }, Class::Gossip);
+        }
+    }
+
+    pub(super) fn table_items(&mut self, turn: &mut Turn<'_>, link: LinkId, first: u8, mask: u16, items: &[Item]) {
+        self.in_session(turn.now, link);
+        let found = {
+            let index = self.members.table.index().lock();
+            self.members.table.differences(&index, first, mask, items)
+        };
+        self.serve_records(turn, link, found.send);
+        self.tell_gone(turn, link, &found.gone);
+        for some in found.want.chunks(MAX_FRAME_ITEMS) {
+            self.send(turn, link, &Frame::TableWant { ids: some.to_vec() }, Class::Gossip);
+        }
+    }
+
+    pub(super) fn table_want(&mut self, turn: &mut Turn<'_>, link: LinkId, ids: &[u64]) {
+        self.in_session(turn.now, link);
+        let wanted = {
+            let (index, table) = (self.members.table.index().lock(), &self.members.table);
+            ids.iter().flat_map(|id| table.with_prefix(&index, *id)).collect()
+        };
+        self.serve_records(turn, link, wanted);
+    }
+
+    /// Sends records that a comparison found lacking, as many as a link is served within one interval.
+    fn serve_records(&mut self, turn: &mut Turn<'_>, link: LinkId, mut members: Vec<u32>) {
+        let served = self.members.served.entry(link).or_default();
+        members.truncate(self.config.membership.capacity.saturating_sub(*served));
+        *served += members.len();
+        self.send_records(turn, link, &members, Class::Bulk);
+    }
+}
+
+/// How often the time between comparisons doubles while they find nothing.
+const MAX_DOUBLINGS: u32 = 3;
+/// Who knows so many members and half as many as a neighbour more is no newcomer.
+const NEWCOMER: u32 = 32;

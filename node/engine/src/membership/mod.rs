@@ -1,0 +1,166 @@
+//! Who is a member: signed records, spread to everybody, compared in ranges.
+//!
+//! ```text
+//!   a frame of records ──▶ sight: known, older, newer? ──▶ verifier ──▶ table ──▶ event
+//!                            │ one look-up each                          │
+//!                            ▼                                           ▼
+//!                    which link has it already  ◀──────────────────  spread: each edition once,
+//!                                                                    to the links that lack it
+//!   a link is up, or some seconds have passed ──▶ reconcile: sums of ranges, then what differs
+//! ```
+//!
+//! A record is believed when its member signed it. It makes the member *known*: it may be dialled, and is watched. The
+//! member is *certified* for this node once its leaf was checked here, at the handshake of a link. That does not travel:
+//! a neighbour's word for it would be worth as much as the worst of all neighbours, and what counts members (the least
+//! number of healthy peers) asks whom this node itself can talk to.
+
+mod index;
+mod reconcile;
+mod record;
+mod settings;
+mod spread;
+mod statement;
+mod table;
+#[cfg(test)]
+mod tests;
+mod verifying;
+
+pub use index::MemberIndex;
+pub use settings::{MembershipSettings, SettingRefused};
+pub use statement::Statement;
+pub use table::MemberState;
+
+pub(crate) use reconcile::{HALF, Item, Sums, halves, unequal};
+pub(crate) use record::{Edition, MemberRecord, Status, fingerprint};
+pub(crate) use settings::in_range;
+pub(crate) use spread::Spread;
+pub(crate) use table::{Known, Sight, Table};
+pub(crate) use verifying::{Job, Verifying};
+
+use crate::{LinkId, Micros, Role, random::Random};
+use bytes::Bytes;
+use peerwright_secure::{NodeKey, PeerId};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
+
+/// The longest statement, a record or an accusation.
+pub(crate) const MAX_STATEMENT_BYTES: usize = 160;
+
+/// What this node says of itself.
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub record: MemberRecord,
+    pub number: u32,
+}
+
+/// A comparison by which this node, a newcomer, catches up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Session {
+    pub link: LinkId,
+    /// It has ended when nothing of it was heard until then.
+    pub until: Micros,
+}
+
+/// All that is known of members.
+#[derive(Debug)]
+pub(crate) struct Members {
+    pub table: Table,
+    pub spread: Spread,
+    pub verifying: Verifying,
+    /// Whose leaf was checked here.
+    pub certified: BTreeSet<PeerId>,
+    /// Ids that the operator has retired.
+    pub retired: BTreeSet<PeerId>,
+    /// `None` before the engine's first input.
+    pub own: Option<Own>,
+    pub session: Option<Session>,
+    /// When this node compares with a neighbour by itself.
+    pub next_comparison: Micros,
+    /// Links to be compared with once this node's own catching up has ended.
+    pub fresh: BTreeSet<LinkId>,
+    /// Comparisons in a row that found nothing.
+    pub equal: u32,
+    /// Records that each link was served in the present interval.
+    pub served: BTreeMap<LinkId, usize>,
+}
+
+/// A member drawn by lot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sample {
+    pub peer: PeerId,
+    pub role: Role,
+    pub state: MemberState,
+    pub address: Option<SocketAddr>,
+}
+
+impl Members {
+    pub(crate) fn new(index: MemberIndex, settings: &MembershipSettings) -> Self {
+        Self {
+            table: Table::new(index, settings.capacity),
+            spread: Spread::default(),
+            verifying: Verifying::default(),
+            certified: BTreeSet::new(),
+            retired: BTreeSet::new(),
+            own: None,
+            session: None,
+            next_comparison: Micros(0),
+            fresh: BTreeSet::new(),
+            equal: 0,
+            served: BTreeMap::new(),
+        }
+    }
+
+    /// Signs and puts what this node says of itself from now on. Gives the member's number.
+    pub(crate) fn declare(&mut self, record: MemberRecord, key: &NodeKey) -> u32 {
+        let bytes: Bytes = record.sign(key);
+        let (number, _) = self.table.put(record, &bytes, fingerprint(&bytes));
+        self.own = Some(Own { record, number });
+        number
+    }
+
+    /// Whether a member is this node.
+    pub(crate) fn is_own(&self, number: u32) -> bool {
+        self.own.as_ref().is_some_and(|own| own.number == number)
+    }
+
+    #[cfg_attr(not(test), expect(dead_code, reason = "the overlay draws its candidates by it"))]
+    /// Up to `count` different members drawn by lot among those that are not gone, this node aside, and that `accepts`.
+    /// Costs a few look-ups each, however many members there are; the order of arrival of records plays no part.
+    pub(crate) fn random_members(
+        &self,
+        random: &mut Random,
+        count: usize,
+        accepts: impl Fn(&Sample) -> bool,
+    ) -> Vec<Sample> {
+        let index = self.table.index().lock();
+        let mut drawn: Vec<Sample> = Vec::new();
+        // Of many that are not accepted few tries find all that are; whoever asks will ask again.
+        for _ in 0..count.saturating_mul(4).saturating_add(8) {
+            if drawn.len() == count {
+                break;
+            }
+            let mut rank = random.below(self.table.present() as u64);
+            let bucket = (0..=u8::MAX).find(|bucket| {
+                let within = u64::from(self.table.bucket(*bucket).1);
+                let found = rank < within;
+                if !found {
+                    rank -= within;
+                }
+                found
+            });
+            let skip = usize::try_from(rank).unwrap_or(usize::MAX);
+            let Some((peer, number, _)) = bucket.and_then(|bucket| self.table.of_bucket(&index, bucket).nth(skip))
+            else {
+                continue;
+            };
+            let Some(known) = self.table.known(&index, number).filter(|_| !self.is_own(number)) else { continue };
+            let sample = Sample { peer, role: known.record.role, state: known.state, address: known.record.address };
+            if !drawn.iter().any(|other| other.peer == peer) && accepts(&sample) {
+                drawn.push(sample);
+            }
+        }
+        drawn
+    }
+}
