@@ -6,7 +6,7 @@ mod resolver;
 pub use resolver::{ResolveError, Resolver};
 
 use crate::config::Endpoint;
-use own::OwnAddresses;
+pub(crate) use own::OwnAddresses;
 use peerwright_engine::Address;
 use std::{net::SocketAddr, time::Duration};
 use tokio::{

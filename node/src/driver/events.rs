@@ -61,6 +61,15 @@ pub(crate) fn log(event: &Event) {
             tracing::info!(%register, subscribed, "a subscription changed");
         }
         Event::ReadinessChanged { readiness } => tracing::info!(?readiness, "the engine's readiness changed"),
+        Event::MemberJoined { peer } => tracing::debug!(%peer, "a member is known"),
+        Event::MemberUpdated { peer, incarnation } => tracing::debug!(%peer, incarnation, "a member has changed"),
+        Event::MemberUnreachable { peer, accusers } => tracing::warn!(%peer, accusers, "a member is unreachable"),
+        Event::MemberReachable { peer } => tracing::info!(%peer, "a member is reachable again"),
+        Event::MemberDead { peer } => tracing::warn!(%peer, "a member is dead"),
+        Event::MemberLeft { peer } => tracing::info!(%peer, "a member has left"),
+        Event::MemberRetired { peer } => tracing::info!(%peer, "an identity is retired"),
+        Event::Refuted { version } => tracing::info!(version, "others did not reach this node, and it has answered"),
+        Event::ServiceStatusChanged { status } => tracing::info!(%status, "the service status changed"),
         Event::Drained => tracing::info!("everything accepted is with the peers"),
     }
 }

@@ -166,8 +166,8 @@ impl Driver {
                     driver.take(Input::Timer);
                 }
                 Some(verdicts) = driver.verifier.next() => {
-                    for (token, valid) in verdicts {
-                        driver.take(Input::Verified { token, valid });
+                    for verdict in verdicts {
+                        driver.take(verdict);
                     }
                 }
                 answer = stored.recv() => match answer {
@@ -349,6 +349,7 @@ fn policy(current: &InForce) -> Policy {
     };
     Policy {
         bans: content.bans.iter().map(|(peer, ban)| BanRecord { peer: *peer, expires_at: ban.expires_at }).collect(),
+        retired: Vec::new(),
         registers: content.subscriptions.iter().map(|row| RegisterId::from_bytes(row.register)).collect(),
         limits: PolicyLimits {
             transaction_bytes: match settings.max_transaction_bytes {

@@ -1,6 +1,6 @@
 //! Carries out what the engine asks.
 
-use super::{Driver, events::log, storage::Job};
+use super::{Driver, events::log, storage::Job, verifier::Question};
 use peerwright_engine::{Class, CloseReason, Event, LinkId, Output};
 
 impl Driver {
@@ -24,7 +24,10 @@ impl Driver {
             Output::Close { link, reason } => self.close(link, reason),
             Output::Send { link, bytes, class } => self.send(link, bytes, class),
             Output::ArmTimer { at } => self.armed = Some(at),
-            Output::Verify { token, link, message } => self.verifier.push(token, link, message),
+            Output::Verify { token, link, message } => self.verifier.push(token, link, Question::Message(message)),
+            Output::VerifyStatements { token, link, statements } => {
+                self.verifier.push(token, link, Question::Statements(statements));
+            }
             Output::Append { token, messages } => self.storage.push(Job::Append { token, messages }),
             Output::ReadHeld { token, registers } => self.storage.push(Job::ReadHeld { token, registers }),
             Output::ReadMessages { token, ranges, max_messages, max_bytes } => {

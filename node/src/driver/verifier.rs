@@ -6,27 +6,56 @@
 //! link 3 ─▶ waiting ─┘
 //! ```
 //!
-//! Messages wait by the link that brought them, and the links have turns: one that sends a flood waits behind itself.
+//! Messages, and statements of members, wait by the link that brought them, and the links have turns: one that sends a flood waits behind itself.
 
-use peerwright_engine::{LinkId, Token};
+use peerwright_engine::{Input, LinkId, Statement, Token};
 use peerwright_ledger::Message;
 use std::collections::{BTreeMap, VecDeque};
 use tokio::task::JoinSet;
 
-/// The most messages of a batch: small enough that an answer comes in a few milliseconds.
+/// Signatures of a batch, its last question aside: small enough that an answer comes in a few milliseconds.
 const BATCH: usize = 64;
-/// Messages of one link in a turn.
+/// Signatures of one link in a turn, its last question aside.
 const LINK_SHARE: usize = 16;
 /// Batches under way: one a core is enough, and more would take the driver's.
 const UNDER_WAY: usize = 2;
 
-/// Verdicts in the order of the questions.
-pub(super) type Verdicts = Vec<(Token, bool)>;
+/// What is to be checked.
+#[expect(clippy::large_enum_variant, reason = "nearly all that waits are messages")]
+#[derive(Debug)]
+pub(super) enum Question {
+    /// A message and all in it.
+    Message(Message),
+    /// What members have signed: all of it holds, or it does not.
+    Statements(Vec<Statement>),
+}
 
-/// Messages that wait for their verdict. As many as the engine's bound allows.
+impl Question {
+    /// How many signatures it holds, about.
+    fn work(&self) -> usize {
+        match self {
+            Self::Message(_) => 1,
+            Self::Statements(statements) => statements.len(),
+        }
+    }
+
+    fn judge(self, token: Token) -> Input<'static> {
+        match self {
+            Self::Message(message) => Input::Verified { token, valid: holds(&message) },
+            Self::Statements(statements) => {
+                Input::StatementsVerified { token, valid: statements.iter().all(Statement::holds) }
+            }
+        }
+    }
+}
+
+/// Verdicts, as the engine takes them, in the order of the questions.
+pub(super) type Verdicts = Vec<Input<'static>>;
+
+/// Questions that wait for their verdict. As many as the engine's bound allows.
 pub(super) struct Verifier {
-    waiting: BTreeMap<LinkId, VecDeque<(Token, Message)>>,
-    /// The links that have messages waiting, in the order of their turns.
+    waiting: BTreeMap<LinkId, VecDeque<(Token, Question)>>,
+    /// The links that have something waiting, in the order of their turns.
     turns: VecDeque<LinkId>,
     batches: JoinSet<Verdicts>,
 }
@@ -36,12 +65,12 @@ impl Verifier {
         Self { waiting: BTreeMap::new(), turns: VecDeque::new(), batches: JoinSet::new() }
     }
 
-    pub(super) fn push(&mut self, token: Token, link: LinkId, message: Message) {
+    pub(super) fn push(&mut self, token: Token, link: LinkId, question: Question) {
         let of_link = self.waiting.entry(link).or_default();
         if of_link.is_empty() {
             self.turns.push_back(link);
         }
-        of_link.push_back((token, message));
+        of_link.push_back((token, question));
     }
 
     /// Begins a batch when something waits and a place is free.
@@ -49,17 +78,20 @@ impl Verifier {
         while !self.turns.is_empty() && self.batches.len() < UNDER_WAY {
             let batch = self.gather();
             self.batches
-                .spawn_blocking(move || batch.into_iter().map(|(token, message)| (token, holds(&message))).collect());
+                .spawn_blocking(move || batch.into_iter().map(|(token, question)| question.judge(token)).collect());
         }
     }
 
     /// The next batch: the links have turns of a share each until it is full.
-    fn gather(&mut self) -> Vec<(Token, Message)> {
-        let mut batch = Vec::new();
-        while let Some(link) = self.turns.pop_front_if(|_| batch.len() < BATCH) {
+    fn gather(&mut self) -> Vec<(Token, Question)> {
+        let (mut batch, mut work) = (Vec::new(), 0);
+        while let Some(link) = self.turns.pop_front_if(|_| work < BATCH) {
             let Some(of_link) = self.waiting.get_mut(&link) else { continue };
-            let share = of_link.len().min(LINK_SHARE).min(BATCH - batch.len());
-            batch.extend(of_link.drain(..share));
+            let limit = BATCH.min(work + LINK_SHARE);
+            while let Some(asked) = of_link.pop_front_if(|_| work < limit) {
+                work += asked.1.work();
+                batch.push(asked);
+            }
             if of_link.is_empty() {
                 self.waiting.remove(&link);
             } else {
@@ -102,22 +134,32 @@ mod tests {
         for _ in 0..UNDER_WAY {
             verifier.batches.spawn_blocking(|| panic!("a defect"));
         }
-        verifier.push(Token(1), LinkId(1), signed_message());
+        verifier.push(Token(1), LinkId(1), Question::Message(signed_message()));
         verifier.start_batch();
         let mut verdicts = Vec::new();
         while let Some(more) = verifier.next().await {
             verdicts.extend(more);
         }
-        assert_eq!(verdicts, [(Token(1), true)]);
+        assert!(matches!(verdicts.as_slice(), [Input::Verified { token: Token(1), valid: true }]));
+    }
+
+    #[test]
+    fn a_long_list_of_statements_fills_a_batch() {
+        let mut verifier = Verifier::new();
+        let list = || Question::Statements(vec![Statement::Record(bytes::Bytes::new()); 400]);
+        for number in 0..3 {
+            verifier.push(Token(number), LinkId(1), list());
+        }
+        assert_eq!(verifier.gather().len(), 1);
     }
 
     #[test]
     fn a_flood_on_one_link_waits_behind_itself() {
         let mut verifier = Verifier::new();
         for number in 0..1_000 {
-            verifier.push(Token(number), LinkId(1), signed_message());
+            verifier.push(Token(number), LinkId(1), Question::Message(signed_message()));
         }
-        verifier.push(Token(5_000), LinkId(2), signed_message());
+        verifier.push(Token(5_000), LinkId(2), Question::Message(signed_message()));
         let first: Vec<Token> = verifier.gather().into_iter().map(|(token, _)| token).collect();
         assert_eq!((first.len(), first[LINK_SHARE]), (BATCH, Token(5_000)));
         let mut rest = Vec::new();

@@ -4,7 +4,7 @@ use super::{Backing, Enrolment, PartEnded, RunningNode, Sockets, StartError, Sta
 use crate::{
     api::{self, ApiState, Identity, LocalBans, Node},
     config::Configuration,
-    discovery::{Discovery, Resolver},
+    discovery::{Discovery, OwnAddresses, Resolver},
     driver::{Clock, Commands, Driver, DriverParts, LINK_EVENTS, log_event},
     handle::NodeHandle,
     identity::{Volume, mounted_snapshot},
@@ -22,6 +22,7 @@ use axum::Router;
 use peerwright_engine::{Config, Event};
 use peerwright_store::{Memory, Sqlite, Store};
 use std::{
+    net::SocketAddr,
     sync::{Arc, OnceLock, atomic::AtomicU64},
     time::Duration,
 };
@@ -121,7 +122,7 @@ impl RunningNode {
         let (engine_readiness, engine_watched) = watch::channel(None);
         let (found, addresses) = mpsc::channel(1);
         let driver = DriverParts {
-            config: engine_config(options, &membership, incarnation)?,
+            config: engine_config(options, &membership, incarnation, peer_address)?,
             membership: membership.clone(),
             store,
             dialler: LinkDialler::new(
@@ -325,10 +326,16 @@ async fn open_store(
     }
 }
 
-fn engine_config(options: &StartOptions, membership: &Membership, incarnation: u64) -> Result<Config, StartError> {
+fn engine_config(
+    options: &StartOptions,
+    membership: &Membership,
+    incarnation: u64,
+    listening: SocketAddr,
+) -> Result<Config, StartError> {
     let mut seed = [0; 8];
     tls::fill_random(&mut seed).map_err(|_| StartError::NoRandomness)?;
     let mut config = Config::new(membership.key().clone(), incarnation, u64::from_be_bytes(seed));
+    config.advertised = OwnAddresses::now(listening).advertised(listening);
     (options.tune)(&mut config);
     Ok(config)
 }

@@ -1,6 +1,6 @@
 //! Figures that others keep and that are read when somebody scrapes: one row a figure.
 
-use peerwright_engine::Statistics;
+use peerwright_engine::{ServiceStatus, Statistics};
 use peerwright_snapshot::Version;
 use prometheus_client::{
     collector::Collector,
@@ -153,6 +153,71 @@ const FIGURES: &[Figure] = &[
         &[("stored", |figures| figures.sync.bodies), ("given_up", |figures| figures.sync.bodies_failed)],
     )
     .by("outcome"),
+    gauge(
+        "members",
+        "Other members that are known, by what is thought of them",
+        &[
+            ("alive", |figures| figures.members.alive),
+            ("unreachable", |figures| figures.members.unreachable),
+            ("dead", |figures| figures.members.dead),
+            ("left", |figures| figures.members.left),
+        ],
+    )
+    .by("state"),
+    gauge(
+        "members_certified",
+        "Members whose certificate was checked here",
+        &[("", |figures| figures.members.certified)],
+    ),
+    gauge(
+        "peers_healthy",
+        "Certified members that are reached and not banned",
+        &[("", |figures| figures.members.healthy)],
+    ),
+    gauge(
+        "service_online",
+        "1 while there are enough healthy peers",
+        &[("", |figures| u64::from(figures.members.status == ServiceStatus::Online))],
+    ),
+    counter(
+        "member_records",
+        "Records of members that came in, by what became of them",
+        &[
+            ("accepted", |figures| figures.members.accepted),
+            ("duplicate", |figures| figures.members.duplicates),
+            ("full", |figures| figures.members.refused_full),
+            ("gone", |figures| figures.members.refused_gone),
+            ("conflict", |figures| figures.members.conflicts),
+            ("unsupported", |figures| figures.members.unsupported),
+        ],
+    )
+    .by("outcome"),
+    counter(
+        "member_statements_invalid",
+        "Frames with a statement that did not verify",
+        &[("", |figures| figures.members.invalid)],
+    ),
+    counter(
+        "member_comparisons",
+        "Comparisons of members that this node began",
+        &[("", |figures| figures.members.comparisons)],
+    ),
+    counter(
+        "detector",
+        "What the failure detector did",
+        &[
+            ("suspected", |figures| figures.members.suspicions),
+            ("probe", |figures| figures.members.probes),
+            ("accused", |figures| figures.members.accused),
+            ("accusation_heard", |figures| figures.members.accusations),
+            ("refuted", |figures| figures.members.refutations),
+            ("false_alarm", |figures| figures.members.false_alarms),
+            ("unreachable", |figures| figures.members.became_unreachable),
+            ("dead", |figures| figures.members.died),
+            ("pause", |figures| figures.members.pauses),
+        ],
+    )
+    .by("step"),
     counter("store_messages_appended", "Messages made durable", &[("", |figures| figures.store.appended)]),
     gauge("store_messages_queued", "Messages that wait to be durable", &[("", |figures| figures.store.queued)]),
 ];

@@ -58,6 +58,7 @@ pub(crate) enum What {
 #[derive(Debug)]
 pub(crate) enum Answer {
     Verified { token: Token, valid: bool },
+    StatementsVerified { token: Token, valid: bool },
     Appended { token: Token, stored: bool },
     BodyStored { token: Token, result: Result<(), BodyRefused> },
     Held { token: Token, held: Option<Vec<Held>> },

@@ -60,6 +60,8 @@ impl Trace {
             Input::Chunk { .. } => 14,
             Input::Clock { .. } => 15,
             Input::Drain => 16,
+            Input::StatementsVerified { .. } => 18,
+            Input::Advertise { .. } => 19,
             _ => 17,
         };
         self.number(now.0 << 8 | kind);
@@ -82,6 +84,12 @@ impl Trace {
             Output::Verify { token, message, .. } => {
                 self.number(token.0);
                 self.bytes(&message.id());
+            }
+            Output::VerifyStatements { token, statements, .. } => {
+                self.number(token.0);
+                for statement in statements {
+                    self.bytes(statement.bytes());
+                }
             }
             Output::Append { token, messages } => {
                 self.number(token.0);

@@ -6,12 +6,14 @@ use crate::{
     pool::Pool,
     random::{micros, mix},
 };
-use peerwright_engine::{Address, AddressRange, Micros};
+use bytes::Bytes;
+use peerwright_engine::{Address, AddressRange, MemberIndex, Micros, Statement};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::{
+    collections::HashMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::RwLock,
+    sync::{PoisonError, RwLock},
     time::Duration,
 };
 
@@ -30,6 +32,10 @@ const NETWORK: u32 = 0x0a00_0000;
 pub(crate) struct World {
     pub options: Options,
     pub pool: RwLock<Pool>,
+    /// Members' records, kept once for all hosts.
+    pub members: MemberIndex,
+    /// Members' statements that some host has verified: each is verified once in a simulation, however many hosts ask.
+    pub statements: RwLock<HashMap<Bytes, bool>>,
     /// Hosts there are, clones and adversaries among them.
     pub hosts: HostId,
     pub cuts: Cuts,
@@ -80,6 +86,17 @@ impl World {
 
     pub(crate) fn may_reuse_sequences(&self, host: HostId) -> bool {
         self.reusing.contains(&host)
+    }
+
+    /// Whether a member has signed what it is said to.
+    pub(crate) fn holds(&self, statement: &Statement) -> bool {
+        let known = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(statement.bytes()).copied();
+        known.unwrap_or_else(|| {
+            let holds = statement.holds();
+            let bytes = Bytes::copy_from_slice(statement.bytes());
+            self.statements.write().unwrap_or_else(PoisonError::into_inner).insert(bytes, holds);
+            holds
+        })
     }
 
     /// The one-way delay between two hosts, without jitter.

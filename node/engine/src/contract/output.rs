@@ -54,6 +54,8 @@ pub enum Output {
     VerifyStatements {
         /// To answer with.
         token: Token,
+        /// The link that brought them.
+        link: LinkId,
         /// Up to four hundred.
         statements: Vec<Statement>,
     },

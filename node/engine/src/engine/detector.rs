@@ -9,7 +9,6 @@ use crate::{
     frame::Frame,
     links::Pulse,
     membership::{Known, MemberRecord, Status},
-    score::Outcome,
     timers::Timer,
 };
 use bytes::Bytes;
@@ -46,10 +45,7 @@ impl Engine {
         let Some(state) = self.links.get(link) else { return };
         let (peer, settings) = (state.peer, self.config.detection);
         match state.pulse(turn.now, &settings, multiplier) {
-            Pulse::Ended => {
-                self.outcome(peer, Outcome::Silent);
-                return self.close(turn, link, CloseReason::Unreachable);
-            }
+            Pulse::Ended => return self.close(turn, link, CloseReason::Unreachable),
             Pulse::Suspect => self.suspect(turn, peer, Some(link)),
             Pulse::Idle => self.send(turn, link, &Frame::Keepalive { sent: turn.now.0 }, Class::Control),
             Pulse::Alive => {}
@@ -363,7 +359,6 @@ impl Engine {
         self.detector.status_is_due |= self.members.certified.contains(peer);
         turn.out.event(Event::MemberUnreachable { peer: *peer, accusers });
         if let Some(link) = link {
-            self.outcome(*peer, Outcome::Silent);
             self.close(turn, link, CloseReason::Unreachable);
         }
     }

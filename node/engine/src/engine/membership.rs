@@ -162,7 +162,7 @@ impl Engine {
             let token = self.next_token();
             let statements = job.statements.iter().map(|(statement, _)| statement.clone()).collect();
             self.members.verifying.sent(token, job);
-            turn.out.push(Output::VerifyStatements { token, statements });
+            turn.out.push(Output::VerifyStatements { token, link, statements });
         }
     }
 

@@ -17,6 +17,11 @@ impl Host {
         let read = context.world.options.read;
         match question {
             Output::Verify { token, message, .. } => self.verify(context, token, &message),
+            Output::VerifyStatements { token, statements, .. } => {
+                let valid = statements.iter().all(|statement| context.world.holds(statement));
+                let delay = verdict_delay(context);
+                self.reply(context, delay, Answer::StatementsVerified { token, valid });
+            }
             Output::Append { token, messages } => {
                 let stored = !self.store.fails;
                 let delay = self.sync_time(context);
@@ -81,7 +86,7 @@ impl Host {
         }
     }
 
-    /// The verdict comes from the pool, in batches: all that was asked before a multiple of the interval is answered then.
+    /// The verdict comes from the pool.
     fn verify(&mut self, context: &mut Context<'_>, token: peerwright_engine::Token, message: &Message) {
         let number = context.world.pool.read().unwrap_or_else(PoisonError::into_inner).number(message);
         let valid = number.is_some();
@@ -93,9 +98,8 @@ impl Host {
         if !valid && let Some(sender) = self.sender {
             self.check(context, invariants::verified::forwarded(sender, context.world.is_honest(sender)));
         }
-        let every = micros(context.world.options.verify_every);
-        let delay = context.now.0.checked_rem(every).map_or(0, |passed| every - passed);
-        self.reply(context, Duration::from_micros(delay), Answer::Verified { token, valid });
+        let delay = verdict_delay(context);
+        self.reply(context, delay, Answer::Verified { token, valid });
     }
 
     fn append(
@@ -163,6 +167,9 @@ impl Host {
     pub(super) fn answer(&mut self, context: &mut Context<'_>, answer: Answer) {
         match answer {
             Answer::Verified { token, valid } => self.input(context, Input::Verified { token, valid }),
+            Answer::StatementsVerified { token, valid } => {
+                self.input(context, Input::StatementsVerified { token, valid });
+            }
             Answer::Appended { token, stored } => {
                 if stored {
                     self.store.synced(token);
@@ -186,4 +193,10 @@ impl Host {
             Answer::Chunk { token, bytes } => self.input(context, Input::Chunk { token, bytes }),
         }
     }
+}
+
+/// Verdicts come in batches: all that was asked before a multiple of the interval is answered then.
+fn verdict_delay(context: &Context<'_>) -> Duration {
+    let every = micros(context.world.options.verify_every);
+    Duration::from_micros(context.now.0.checked_rem(every).map_or(0, |passed| every - passed))
 }

@@ -31,6 +31,7 @@ impl Host {
         let mut config = Config::new(self.key.clone(), self.incarnation, self.random.next());
         config.advertised = Some(address_of(self.id).socket);
         config.addresses.own_ranges.extend(network());
+        config.member_index = context.world.members.clone();
         (context.world.options.configure)(&mut config);
         config.mutant = context.world.options.mutant;
         self.engine = Some(Box::new(Engine::new(config)));

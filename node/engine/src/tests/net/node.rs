@@ -84,7 +84,7 @@ impl Node {
                 }
                 (millis(1), Input::Verified { token, valid: message.verify().is_ok() })
             }
-            Output::VerifyStatements { token, statements } => {
+            Output::VerifyStatements { token, statements, .. } => {
                 if self.verifier_is_dead {
                     return None;
                 }
