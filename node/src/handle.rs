@@ -9,7 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use peerwright_engine::BanRecord;
+use peerwright_engine::{BanRecord, MemberView, ServiceStatus};
 use peerwright_ledger::{Limits, Refusal, RegisterId, Transaction, TransactionBody};
 use peerwright_proto::v1::{HeartbeatDigest, RegisterDigest};
 use peerwright_snapshot::{Ban, Snapshot};
@@ -93,6 +93,10 @@ impl Node for NodeHandle {
 
     fn view(&self) -> BoxFuture<'_, Result<View, Gone>> {
         Box::pin(self.commands.view())
+    }
+
+    fn members(&self) -> BoxFuture<'_, Result<(ServiceStatus, Vec<MemberView>), Gone>> {
+        Box::pin(self.commands.members())
     }
 
     fn sign(&self, body: TransactionBody) -> Result<Transaction, Refusal> {

@@ -14,6 +14,7 @@ mod error;
 mod gate;
 mod json;
 mod linger;
+mod members;
 mod node;
 mod peers;
 mod registers;
@@ -86,6 +87,7 @@ pub fn router(state: ApiState) -> Router {
     Router::new()
         .route("/", read(get(about::service)))
         .route("/api/health", read(get(about::health)))
+        .route("/api/members", read(get(members::list)))
         .route("/api/peers", read(get(peers::list)))
         .route("/api/peers/stats", read(get(peers::statistics)))
         .route("/api/peers/health", read(get(peers::health)))

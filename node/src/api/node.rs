@@ -2,7 +2,10 @@
 
 use crate::probes::Readiness;
 use futures::future::BoxFuture;
-use peerwright_engine::{AddressView, BanRecord, BanView, Micros, PeerView, RegisterView, Statistics, SubmitRefusal};
+use peerwright_engine::{
+    AddressView, BanRecord, BanView, MemberView, Micros, PeerView, RegisterView, ServiceStatus, Statistics,
+    SubmitRefusal,
+};
 use peerwright_ledger::{Refusal, Transaction, TransactionBody};
 use peerwright_secure::{NodePublicKey, PeerId};
 use peerwright_snapshot::Snapshot;
@@ -26,6 +29,9 @@ pub trait Node: Send + Sync + 'static {
 
     /// The engine's own view of itself, of one moment.
     fn view(&self) -> BoxFuture<'_, Result<View, Gone>>;
+
+    /// Whether enough peers are healthy, and the members that the engine knows, ordered by peer id.
+    fn members(&self) -> BoxFuture<'_, Result<(ServiceStatus, Vec<MemberView>), Gone>>;
 
     /// Signs as this node; the body's author must be this node's key.
     fn sign(&self, body: TransactionBody) -> Result<Transaction, Refusal>;

@@ -2,7 +2,7 @@
 
 use crate::api::{Gone, View};
 use bytes::Bytes;
-use peerwright_engine::{BanRecord, Engine, Micros, SubmitRefusal};
+use peerwright_engine::{BanRecord, Engine, MemberView, Micros, ServiceStatus, SubmitRefusal};
 use peerwright_ledger::{RegisterId, TransactionId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -34,6 +34,11 @@ pub enum Command {
     View {
         /// Takes the view.
         reply: oneshot::Sender<View>,
+    },
+    /// Show the members that the engine knows.
+    Members {
+        /// Takes them, and whether enough peers are healthy.
+        reply: oneshot::Sender<(ServiceStatus, Vec<MemberView>)>,
     },
     /// Finish.
     Drain {
@@ -77,6 +82,11 @@ impl Commands {
     /// The engine's view of itself.
     pub async fn view(&self) -> Result<View, Gone> {
         self.ask(|reply| Command::View { reply }).await
+    }
+
+    /// Whether enough peers are healthy, and the members that the engine knows.
+    pub async fn members(&self) -> Result<(ServiceStatus, Vec<MemberView>), Gone> {
+        self.ask(|reply| Command::Members { reply }).await
     }
 
     /// Returns when everything accepted is with the links, and they are closed.

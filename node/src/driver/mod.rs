@@ -31,7 +31,7 @@ use crate::{
 };
 use peerwright_engine::{
     Address, AddressSource, BanRecord, Config, DialFailure, Engine, Input, LinkId, Micros, Outputs, Policy,
-    PolicyLimits, Readiness, SubmitRefusal, Token,
+    PolicyLimits, Readiness, ServiceStatus, SubmitRefusal, Token,
 };
 use peerwright_ledger::RegisterId;
 use peerwright_store::Store;
@@ -251,6 +251,7 @@ impl Driver {
                 let _ = done.send(());
             }
             Command::View { reply } => drop(reply.send(command::view(&self.engine, self.clock.now()))),
+            Command::Members { reply } => drop(reply.send((self.engine.service_status(), self.engine.members()))),
             Command::Drain { done } => {
                 self.drained.push(done);
                 self.take(Input::Drain);
@@ -325,6 +326,7 @@ async fn wait_for_membership(parts: &mut DriverParts) -> Option<Before> {
                 Command::View { reply } => {
                     drop(reply.send(command::view(&Engine::new(parts.config.clone()), Clock::wall())));
                 }
+                Command::Members { reply } => drop(reply.send((ServiceStatus::Offline, Vec::new()))),
                 Command::Drain { done } => {
                     let _ = done.send(());
                 }

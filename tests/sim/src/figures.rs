@@ -37,6 +37,8 @@ pub(crate) struct Figures {
     pub accusations: u64,
     pub unsupported_frames: u64,
     pub hostile: u64,
+    /// Verdicts of single nodes: unreachable on the absent and on others, dead.
+    pub verdicts: [u64; 3],
 }
 
 impl Default for Figures {
@@ -58,6 +60,7 @@ impl Default for Figures {
             accusations: 0,
             unsupported_frames: 0,
             hostile: 0,
+            verdicts: [0; 3],
         }
     }
 }
@@ -90,6 +93,9 @@ impl Figures {
         self.accusations += other.accusations;
         self.unsupported_frames += other.unsupported_frames;
         self.hostile += other.hostile;
+        for (sum, more) in self.verdicts.iter_mut().zip(other.verdicts) {
+            *sum += more;
+        }
     }
 }
 

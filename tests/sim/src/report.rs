@@ -8,6 +8,8 @@ use std::{fmt, time::Duration};
 const MESSAGE_KINDS: [usize; 1] = [7];
 /// Kinds of frames of membership and the failure detector.
 const MEMBERSHIP_KINDS: std::ops::Range<usize> = 24..40;
+/// The kind of keepalives.
+const KEEPALIVE_KIND: usize = 1;
 /// Kinds of frames that carry bodies or catch up.
 const BULK_KINDS: [usize; 4] = [9, 10, 12, 13];
 
@@ -87,6 +89,12 @@ impl Measured {
         self.figures.unsupported_frames
     }
 
+    /// Verdicts of single nodes: unreachable on nodes that stood still or were cut off, on others, and dead.
+    #[must_use]
+    pub fn verdicts(&self) -> [u64; 3] {
+        self.figures.verdicts
+    }
+
     /// Messages that hostile hosts have sent beside those of their engines.
     #[must_use]
     pub fn hostile(&self) -> u64 {
@@ -116,6 +124,12 @@ impl Measured {
     pub fn membership_rate(&self) -> f64 {
         let bytes: u64 = self.figures.bytes[MEMBERSHIP_KINDS].iter().sum();
         ratio(bytes, u64::from(self.nodes)) / self.time.as_secs_f64()
+    }
+
+    /// Bytes of keepalives for each node and second.
+    #[must_use]
+    pub fn keepalive_rate(&self) -> f64 {
+        ratio(self.figures.bytes[KEEPALIVE_KIND], u64::from(self.nodes)) / self.time.as_secs_f64()
     }
 
     /// Bytes of control frames for each delivery.

@@ -22,6 +22,7 @@ use crate::{
 use peerwright_engine::{Config, Engine, MemberIndex, Micros, Policy, PolicyLimits, Statistics};
 use peerwright_secure::NodeKey;
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::RwLock,
     time::{Duration, Instant},
@@ -93,6 +94,7 @@ impl Simulation {
             cuts: Cuts::default(),
             hostile: Vec::new(),
             reusing: Vec::new(),
+            absent: BTreeMap::new(),
             publishing: true,
         };
         let network = Network::new(world, hosts);

@@ -11,7 +11,7 @@ use peerwright_engine::{Address, AddressRange, MemberIndex, Micros, Statement};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{PoisonError, RwLock},
     time::Duration,
@@ -44,6 +44,8 @@ pub(crate) struct World {
     /// Hosts that may publish two messages of one name: they share a key, or their clock was set back when they lost
     /// what they had published.
     pub reusing: Vec<HostId>,
+    /// Peers that stand still or are cut off, and until when nobody is wrong to say so.
+    pub absent: BTreeMap<PeerId, Micros>,
     /// Transactions are being submitted.
     pub publishing: bool,
 }

@@ -382,10 +382,11 @@ impl Engine {
     /// that a newcomer is not sent the whole table by each of its neighbours.
     fn may_catch_up(&mut self, now: Micros, link: LinkId) -> bool {
         if let Some(session) = self.members.session.filter(|session| session.until > now) {
+            // A second comparison on the same link would bring all of it twice.
             if session.link != link {
                 self.members.fresh.insert(link);
             }
-            return session.link == link;
+            return false;
         }
         let until = now + RECONCILE_PATIENCE;
         self.members.session = Some(Session { link, until });

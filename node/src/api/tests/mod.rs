@@ -3,6 +3,7 @@
 mod bans;
 mod issuer;
 mod lingering;
+mod members;
 pub(crate) mod node;
 mod peers;
 mod reading;

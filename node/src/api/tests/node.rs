@@ -5,7 +5,7 @@ use crate::{
     probes::Readiness,
 };
 use futures::future::BoxFuture;
-use peerwright_engine::{BanRecord, BanView, Micros, Statistics};
+use peerwright_engine::{BanRecord, BanView, MemberView, Micros, ServiceStatus, Statistics};
 use peerwright_ledger::{
     Entry, Limits, Message, MessageBody, Refusal, RegisterId, Transaction, TransactionBody, message::MAX_INLINE_BYTES,
 };
@@ -29,6 +29,7 @@ pub(crate) struct TestNode {
     snapshot: Mutex<Option<Arc<Snapshot>>>,
     pub(crate) readiness: Mutex<Readiness>,
     pub(crate) view: Mutex<View>,
+    pub(crate) members: Mutex<(ServiceStatus, Vec<MemberView>)>,
     pub(crate) store: Arc<Memory>,
     /// Refuses every submission with it.
     pub(crate) refusal: Mutex<Option<SubmitRefused>>,
@@ -73,6 +74,7 @@ impl TestNode {
             snapshot: Mutex::new(Some(Arc::new(snapshot))),
             readiness: Mutex::new(Readiness::Ready { alone: false }),
             view: Mutex::new(view),
+            members: Mutex::default(),
             store: Arc::new(Memory::new("uid")),
             refusal: Mutex::new(None),
             submitted: AtomicU64::new(0),
@@ -136,6 +138,11 @@ impl Node for TestNode {
     fn view(&self) -> BoxFuture<'_, Result<View, Gone>> {
         let view = self.view.lock().unwrap().clone();
         Box::pin(async { Ok(view) })
+    }
+
+    fn members(&self) -> BoxFuture<'_, Result<(ServiceStatus, Vec<MemberView>), Gone>> {
+        let members = self.members.lock().unwrap().clone();
+        Box::pin(async { Ok(members) })
     }
 
     fn sign(&self, body: TransactionBody) -> Result<Transaction, Refusal> {

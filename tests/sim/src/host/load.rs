@@ -76,6 +76,11 @@ impl Host {
                 context.figures.accusations += 1;
             }
             Event::Dropped { .. } => self.is_taken_in = true,
+            Event::MemberUnreachable { peer, .. } => {
+                let is_absent = context.world.absent.get(peer).is_some_and(|until| context.now <= *until);
+                context.figures.verdicts[usize::from(!is_absent)] += 1;
+            }
+            Event::MemberDead { .. } => context.figures.verdicts[2] += 1,
             Event::UnsupportedFrame { .. } => context.figures.unsupported_frames += 1,
             Event::BadSignature { peer, .. } => {
                 let is_honest = context.world.is_honest_peer(peer);

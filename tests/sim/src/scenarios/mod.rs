@@ -2,12 +2,14 @@
 
 mod attack;
 mod large;
+mod members;
 mod partition;
 mod silence;
 mod spreading;
 mod swarm;
 mod upgrade;
 mod vanish;
+mod verdicts;
 
 use crate::{invariants::Broken, options::Options, simulation::Simulation};
 use std::{fmt, time::Duration};
@@ -34,6 +36,8 @@ pub const SCENARIOS: &[Scenario] = &[
     vanish::RESET,
     vanish::SILENT,
     silence::SILENCE,
+    members::MEMBERS,
+    verdicts::VERDICTS,
     partition::PARTITION,
     upgrade::UPGRADE,
     attack::FORGER,
