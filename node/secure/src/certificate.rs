@@ -13,6 +13,20 @@ use x509_parser::x509::X509Version;
 /// The longest certificate that is looked at. Ours are under 1 KiB.
 pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
 
+peerwright_encoding::identifier!(
+    /// One certificate: the SHA-256 of its DER. In text, 64 lower-case hex digits.
+    pub struct Fingerprint([u8; 32]),
+    "a fingerprint"
+);
+
+impl Fingerprint {
+    /// The fingerprint of a certificate, DER.
+    #[must_use]
+    pub fn of(der: &[u8]) -> Self {
+        Self(sha256(der))
+    }
+}
+
 /// Why a certificate does not name a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CertificateRefused {
@@ -59,8 +73,8 @@ pub struct MemberCertificate {
     pub not_after: i64,
     /// SHA-256 of the TLS key's SubjectPublicKeyInfo.
     pub spki_sha256: [u8; 32],
-    /// SHA-256 of the whole certificate.
-    pub fingerprint: [u8; 32],
+    /// Which certificate this is.
+    pub fingerprint: Fingerprint,
 }
 
 impl MemberCertificate {
@@ -84,7 +98,7 @@ impl MemberCertificate {
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
             spki_sha256: sha256(spki),
-            fingerprint: sha256(der),
+            fingerprint: Fingerprint::of(der),
         })
     }
 }

@@ -17,23 +17,27 @@
 //!
 //! [ZIP-215]: https://zips.z.cash/zip-0215
 
+mod ban_subject;
 mod binding;
 mod certificate;
 mod chain;
+mod cidr;
 mod context;
 mod enrollment;
 mod key;
 mod peer_id;
 mod spiffe;
 
+pub use ban_subject::{BanSubject, MAX_BAN_SUBJECT_BYTES, NotABanSubject};
 pub use binding::{BINDING_OID, NodeBinding};
-pub use certificate::{CertificateRefused, MAX_CERTIFICATE_BYTES, MemberCertificate};
+pub use certificate::{CertificateRefused, Fingerprint, MAX_CERTIFICATE_BYTES, MemberCertificate};
 pub use chain::{ChainRefused, chain_is_issued_by, signer_public_key};
+pub use cidr::{Cidr, NotACidr};
 pub use context::Context;
 pub use enrollment::Enrollment;
 pub use key::{NodeKey, NodePublicKey, Signature, SignatureRefused};
 pub use peer_id::PeerId;
-pub use spiffe::{SpiffeId, SpiffeRefused};
+pub use spiffe::{MAX_SPIFFE_ID_BYTES, SpiffeId, SpiffeRefused};
 
 use sha2::{Digest, Sha256};
 

@@ -9,6 +9,9 @@ const MAX_TRUST_DOMAIN: usize = 255;
 const MAX_NAMESPACE: usize = 63;
 const MAX_NODE: usize = 253;
 
+/// The longest name of a member.
+pub const MAX_SPIFFE_ID_BYTES: usize = SCHEME.len() + MAX_TRUST_DOMAIN + "/node/".len() + MAX_NAMESPACE + 1 + MAX_NODE;
+
 /// A name that is not a member's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("a member is named spiffe://<trust domain>/node/<namespace>/<node>, in lower case")]

@@ -76,7 +76,7 @@ impl Trust {
                         network: anchor.network.clone(),
                         pod: certificate.spiffe.node().to_owned(),
                         peer_id: certificate.peer_id,
-                        leaf: certificate.fingerprint,
+                        leaf: *certificate.fingerprint.as_bytes(),
                         not_after: certificate.not_after,
                     });
                 }

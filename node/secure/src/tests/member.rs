@@ -29,7 +29,7 @@ fn a_leaf_names_its_member() {
     assert_eq!(member.peer_id, node().peer_id());
     assert_eq!(u64::try_from(member.not_before), Ok(BEGIN));
     assert_eq!(u64::try_from(member.not_after), Ok(END));
-    assert_eq!(member.fingerprint, sha256(&leaf));
+    assert_eq!(member.fingerprint.as_bytes(), &sha256(&leaf));
     assert!(leaf.len() < 1024, "{} bytes", leaf.len());
 }
 

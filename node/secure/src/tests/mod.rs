@@ -1,7 +1,9 @@
 //! What the crate promises, by subject.
 
 mod authority;
+mod ban_subject;
 mod chain;
+mod cidr;
 mod enrollment;
 mod key;
 mod member;
