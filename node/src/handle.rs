@@ -113,7 +113,7 @@ impl Node for NodeHandle {
     }
 
     fn apply_local_bans(&self, bans: Vec<BanRecord>) -> BoxFuture<'_, Result<(), Gone>> {
-        let rows = bans.iter().map(|ban| (ban.peer, Ban { expires_at: ban.expires_at }));
+        let rows = bans.iter().map(|ban| (ban.subject.clone(), Ban { expires_at: ban.expires_at }));
         self.membership.replace_local_bans(rows.collect());
         Box::pin(self.commands.apply_local_bans(bans))
     }

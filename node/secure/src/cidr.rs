@@ -30,6 +30,12 @@ impl Cidr {
         if is_one { Ok(range) } else { Err(NotACidr) }
     }
 
+    /// The range of this length that holds `address`.
+    pub fn around(address: IpAddr, length: u8) -> Result<Self, NotACidr> {
+        let address = address.to_canonical();
+        if length <= bits(address) { Ok(Self { first: masked(address, length), length }) } else { Err(NotACidr) }
+    }
+
     /// The first address of the range.
     #[must_use]
     pub const fn first(&self) -> IpAddr {

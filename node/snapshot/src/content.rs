@@ -1,6 +1,6 @@
 //! What a snapshot says.
 
-use peerwright_secure::PeerId;
+use peerwright_secure::BanSubject;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the operator wants of a network's nodes. Maps and sets, so that one content has one encoding.
@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Content {
     /// Whose authority vouches for the members.
     pub trust_domain: String,
-    /// Peers that no node talks to. At most [`MAX_BANS`](crate::MAX_BANS).
-    pub bans: BTreeMap<PeerId, Ban>,
+    /// Whom no node talks to. At most [`MAX_BANS`](crate::MAX_BANS), of together at most
+    /// [`MAX_BANS_BYTES`](crate::MAX_BANS_BYTES).
+    pub bans: BTreeMap<BanSubject, Ban>,
     /// Registers that the nodes replicate. At most [`MAX_SUBSCRIPTIONS`](crate::MAX_SUBSCRIPTIONS).
     pub subscriptions: BTreeSet<Subscription>,
     /// Tuning.
@@ -20,7 +21,7 @@ pub struct Content {
     pub api: Api,
 }
 
-/// A ban of one peer.
+/// A ban of whomever its subject names.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ban {
     /// The first second in which the ban is over, unix time; never when absent.

@@ -2,11 +2,14 @@
 
 use crate::{Api, Ban, Content, Role, Settings, Snapshot, Subscription};
 use peerwright_encoding::{DecodeError, Reader, Writer};
-use peerwright_secure::{PeerId, sha256};
+use peerwright_secure::{BanSubject, sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most bans in a snapshot.
 pub const MAX_BANS: usize = 8192;
+/// Most bytes of bans in a snapshot: as many as `MAX_BANS` of peer ids take. SPIFFE ids are longer, so fewer of them may
+/// fit; [`ban_bytes`] says what one takes.
+pub const MAX_BANS_BYTES: usize = MAX_BANS * (1 + 32 + 1 + 8);
 /// Most subscriptions in a snapshot.
 pub const MAX_SUBSCRIPTIONS: usize = 4096;
 /// Most trust anchors in a snapshot.
@@ -68,11 +71,7 @@ fn write_content(writer: &mut Writer, content: &Content) {
     let access: Vec<_> = content.api.access.iter().collect();
     writer
         .text(&content.trust_domain)
-        .list(&bans, |writer, (peer, ban)| {
-            writer.raw(peer.as_bytes()).option(ban.expires_at, |writer, end| {
-                writer.u64(end);
-            });
-        })
+        .list(&bans, |writer, (subject, ban)| write_ban(writer, subject, **ban))
         .list(&subscriptions, |writer, subscription| {
             writer.raw(&subscription.register);
         })
@@ -90,13 +89,39 @@ fn write_content(writer: &mut Writer, content: &Content) {
         });
 }
 
+fn write_ban(writer: &mut Writer, subject: &BanSubject, ban: Ban) {
+    subject.write(writer);
+    writer.option(ban.expires_at, |writer, end| {
+        writer.u64(end);
+    });
+}
+
+/// How many of [`MAX_BANS_BYTES`] a ban takes.
+#[must_use]
+pub fn ban_bytes(subject: &BanSubject, ban: Ban) -> usize {
+    let mut writer = Writer::new();
+    write_ban(&mut writer, subject, ban);
+    writer.as_slice().len()
+}
+
+fn read_bans(reader: &mut Reader<'_>) -> Result<BTreeMap<BanSubject, Ban>, DecodeError> {
+    const BANS: &str = "bans";
+    let before = reader.remaining();
+    let bans = read_map(reader, MAX_BANS, BANS, |reader| {
+        let subject = BanSubject::read(reader)?;
+        Ok((subject, Ban { expires_at: reader.option("ban expiry", |reader| reader.u64("ban expiry"))? }))
+    })?;
+    let length = before.saturating_sub(reader.remaining() + size_of::<u32>());
+    if length > MAX_BANS_BYTES {
+        return Err(DecodeError::TooLong { what: BANS, length: length as u64, limit: MAX_BANS_BYTES as u64 });
+    }
+    Ok(bans)
+}
+
 fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
     Ok(Content {
         trust_domain: reader.text(MAX_TEXT_BYTES, "trust domain")?.to_owned(),
-        bans: read_map(reader, MAX_BANS, "bans", |reader| {
-            let peer = PeerId::from_bytes(reader.array("banned peer")?);
-            Ok((peer, Ban { expires_at: reader.option("ban expiry", |reader| reader.u64("ban expiry"))? }))
-        })?,
+        bans: read_bans(reader)?,
         subscriptions: read_subscriptions(reader)?,
         settings: Settings {
             heartbeat_interval_seconds: reader.u32("heartbeat interval")?,

@@ -16,13 +16,13 @@ mod version;
 
 pub use content::{Api, Ban, Content, Role, Settings, Subscription};
 pub use format::{
-    MAX_ACCESS, MAX_BANS, MAX_JWKS_BYTES, MAX_NETWORK_UID_BYTES, MAX_SUBSCRIPTIONS, MAX_TEXT_BYTES, MAX_TRUST,
-    MAX_TRUST_CERTIFICATE_BYTES,
+    MAX_ACCESS, MAX_BANS, MAX_BANS_BYTES, MAX_JWKS_BYTES, MAX_NETWORK_UID_BYTES, MAX_SUBSCRIPTIONS, MAX_TEXT_BYTES,
+    MAX_TRUST, MAX_TRUST_CERTIFICATE_BYTES, ban_bytes,
 };
 pub use signed::{MAX_SNAPSHOT_BYTES, SIGNER_URI, SignedSnapshot, SnapshotRefused};
 pub use version::{Older, Version};
 
-use peerwright_secure::PeerId;
+use peerwright_secure::BanSubject;
 
 /// What the operator wants of a network's nodes, at one revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,10 +53,10 @@ impl Snapshot {
         }
     }
 
-    /// Whether `peer` is banned at `now_unix_seconds`.
+    /// Whether `subject` is banned at `now_unix_seconds`.
     #[must_use]
-    pub fn is_banned(&self, peer: &PeerId, now_unix_seconds: u64) -> bool {
-        self.content.bans.get(peer).is_some_and(|ban| ban.is_in_force(now_unix_seconds))
+    pub fn is_banned(&self, subject: &BanSubject, now_unix_seconds: u64) -> bool {
+        self.content.bans.get(subject).is_some_and(|ban| ban.is_in_force(now_unix_seconds))
     }
 }
 

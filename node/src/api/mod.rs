@@ -79,6 +79,10 @@ pub fn router(state: ApiState) -> Router {
     let only = |routes: MethodRouter<ApiState>| routes.fallback(error::method_not_allowed);
     let read = |routes| guard(|_| Role::Reader, BodyLimit::Small, only(routes));
     let moderate = |routes| guard(|_| Role::Moderator, BodyLimit::Small, only(routes));
+    let banning = |routes| {
+        let required = |method: &Method| if method == Method::GET { Role::Reader } else { Role::Moderator };
+        guard(required, BodyLimit::Small, only(routes))
+    };
     let submit = |routes| {
         let required = |method: &Method| if method == Method::POST { Role::Writer } else { Role::Reader };
         guard(required, BodyLimit::Transactions, only(routes))
@@ -94,6 +98,7 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/peers/connected", read(get(peers::connected)))
         .route("/api/peers/{id}", read(get(peers::one)))
         .route("/api/peers/{id}/ban", moderate(post(peers::ban).delete(peers::unban)))
+        .route("/api/bans", banning(get(bans::list).post(bans::ban).delete(bans::unban)))
         .route("/api/registers/subscriptions", read(get(registers::subscriptions)))
         .route("/api/registers/{id}/transactions", submit(get(transactions::list).post(submit::submit)))
         .route("/api/registers/{id}/transactions/{transaction}", read(get(transactions::one)))

@@ -1,18 +1,21 @@
 //! The peers as this node sees them, and its own bans.
 
-use super::{ApiState, BanError, LocalBan, View, error::ApiError, gate::Caller, json, time};
+use super::{
+    ApiState, BanError, LocalBan, View,
+    bans::{BanRow, read_reason},
+    error::ApiError,
+    gate::Caller,
+    json, time,
+};
 use axum::{
     Extension, Json,
     extract::{Path, Request, State},
     http::StatusCode,
 };
 use peerwright_engine::{Direction, Micros, PeerView};
-use peerwright_secure::PeerId;
+use peerwright_secure::{BanSubject, PeerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What a moderator's reason may be long; as `spec.bans[].reason`.
-const MAX_REASON_BYTES: usize = 256;
 
 /// One peer.
 #[derive(Debug, Clone, Serialize)]
@@ -30,17 +33,6 @@ pub(super) struct PeerRow {
     connected: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<LinkRow>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct BanRow {
-    by_network: bool,
-    by_node: bool,
-    expires_at: Option<String>,
-    banned_at: Option<String>,
-    banned_by: Option<String>,
-    reason: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -77,10 +69,11 @@ impl Rows {
             .keys()
             .copied()
             .chain(view.addresses.iter().filter_map(|address| address.peer))
-            .chain(view.bans.iter().map(|ban| ban.peer))
+            .chain(view.bans.iter().filter_map(|ban| peer_of(&ban.subject)))
             .filter(|peer| *peer != own)
             .collect();
-        let row = |peer: PeerId| (peer, row(peer, &view, linked.get(&peer).copied(), local.get(&peer), wall));
+        let local = |peer: PeerId| local.get(&BanSubject::Peer(peer));
+        let row = |peer: PeerId| (peer, row(peer, &view, linked.get(&peer).copied(), local(peer), wall));
         let peers = known.into_iter().map(row).collect();
         Ok(Self { view, peers })
     }
@@ -104,7 +97,7 @@ impl Rows {
 fn row(peer: PeerId, view: &View, link: Option<&PeerView>, local: Option<&LocalBan>, wall: u64) -> PeerRow {
     let reached = view.addresses.iter().find(|address| address.peer == Some(peer));
     let socket = reached.map(|address| address.socket).or(link.and_then(|link| link.address));
-    let ban = view.bans.iter().find(|ban| ban.peer == peer);
+    let ban = view.bans.iter().find(|ban| peer_of(&ban.subject) == Some(peer));
     PeerRow {
         id: peer.to_string(),
         address: socket.map(|socket| socket.ip().to_string()),
@@ -113,14 +106,7 @@ fn row(peer: PeerId, view: &View, link: Option<&PeerView>, local: Option<&LocalB
         host: reached.map(|address| address.host.clone()),
         failures: reached.map_or(0, |address| address.failures),
         banned: ban.is_some(),
-        ban: ban.map(|ban| BanRow {
-            by_network: ban.by_policy,
-            by_node: ban.by_node,
-            expires_at: ban.expires_at.and_then(time::rfc3339_seconds),
-            banned_at: local.and_then(|local| time::rfc3339(local.banned_at)),
-            banned_by: local.and_then(|local| local.banned_by.clone()),
-            reason: local.and_then(|local| local.reason.clone()),
-        }),
+        ban: ban.map(|ban| BanRow::of(ban, local)),
         connected: link.is_some(),
         link: link.map(|link| link_row(link, view.now, wall)),
     }
@@ -263,17 +249,14 @@ pub(super) async fn ban(
     let peer = parse_peer(&id)?;
     let body = json::read_body(request).await?;
     let BanRequest { reason } = if body.is_empty() { BanRequest::default() } else { json::parse(&body)? };
-    if reason.as_ref().is_some_and(|reason| reason.len() > MAX_REASON_BYTES) {
-        let message = format!("reason: at most {MAX_REASON_BYTES} bytes are accepted");
-        return Err(ApiError::bad_request("json_invalid", message));
-    }
+    let reason = read_reason(reason)?;
     if peer == state.node.identity().peer_id {
         return Err(ApiError::conflict("own_peer", "this is the peer id of the node that you ask"));
     }
     Rows::read(&state).await?.find(peer)?;
     let banned_at = time::now_micros();
     let made = LocalBan { reason: reason.clone(), banned_by: caller.subject, banned_at };
-    state.bans.ban(state.node.as_ref(), peer, made).await?;
+    state.bans.ban(state.node.as_ref(), peer.into(), made).await?;
     let answer = BanAnswer { peer: peer.to_string(), banned: true, at: time::rfc3339(banned_at), reason };
     Ok((StatusCode::OK, Json(answer)))
 }
@@ -282,13 +265,21 @@ pub(super) async fn ban(
 pub(super) async fn unban(State(state): State<ApiState>, Path(id): Path<String>) -> Result<Json<BanAnswer>, ApiError> {
     let peer = parse_peer(&id)?;
     let rows = Rows::read(&state).await?;
-    if !state.bans.all().await.contains_key(&peer) {
+    let subject = BanSubject::Peer(peer);
+    if !state.bans.all().await.contains_key(&subject) {
         rows.find(peer)?;
     }
-    let lifted = state.bans.unban(state.node.as_ref(), peer).await?;
+    let lifted = state.bans.unban(state.node.as_ref(), &subject).await?;
     let now = time::now_micros();
-    let banned = state.node.snapshot().is_some_and(|snapshot| snapshot.is_banned(&peer, now / 1_000_000));
+    let banned = state.node.snapshot().is_some_and(|snapshot| snapshot.is_banned(&subject, now / 1_000_000));
     Ok(Json(BanAnswer { peer: peer.to_string(), banned, at: time::rfc3339(now), reason: lifted.reason }))
+}
+
+fn peer_of(subject: &BanSubject) -> Option<PeerId> {
+    match subject {
+        BanSubject::Peer(peer) => Some(*peer),
+        _ => None,
+    }
 }
 
 fn parse_peer(text: &str) -> Result<PeerId, ApiError> {

@@ -25,8 +25,10 @@ pub(crate) fn log(event: &Event) {
             tracing::debug!(%peer, link = link.0, %reason, "a peer is a neighbour no longer");
         }
         Event::OwnAddress { address } => tracing::debug!(%address, "an address is this node's own"),
-        Event::PeerBanned { ban } => tracing::info!(peer = %ban.peer, expires_at = ban.expires_at, "a peer is banned"),
-        Event::PeerUnbanned { peer, expired } => tracing::info!(%peer, expired, "a peer is no longer banned"),
+        Event::PeerBanned { ban } => {
+            tracing::info!(subject = %ban.subject, expires_at = ban.expires_at, "somebody is banned");
+        }
+        Event::PeerUnbanned { subject, expired } => tracing::info!(%subject, expired, "somebody is no longer banned"),
         Event::PeerDiscovered { peer } => tracing::debug!(%peer, "a peer is known"),
         Event::ScoreChanged { peer, score, rating, cause } => {
             tracing::debug!(%peer, score, %rating, cause, "a peer's score changed");

@@ -28,12 +28,14 @@ use crate::{
     member::{InForce, Membership, Standing},
     telemetry::{PEER_PORT, Telemetry},
     tls::Direction,
+    transport::Connections,
 };
 use peerwright_engine::{
-    Address, AddressSource, BanRecord, Config, DialFailure, Engine, Input, LinkId, Micros, Outputs, Policy,
-    PolicyLimits, Readiness, ServiceStatus, SubmitRefusal, Token,
+    Address, AddressSource, BanRecord, Config, DialFailure, Engine, Input, LinkId, Micros, Outputs, PeerCertificate,
+    Policy, PolicyLimits, Readiness, ServiceStatus, SubmitRefusal, Token,
 };
 use peerwright_ledger::RegisterId;
+use peerwright_secure::MemberCertificate;
 use peerwright_store::Store;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -87,6 +89,7 @@ pub struct Driver {
     outputs: Outputs,
     clock: Clock,
     dialler: LinkDialler,
+    connections: Arc<Connections>,
     tasks: TaskTracker,
     links: BTreeMap<LinkId, Arc<Queue>>,
     link_count: watch::Sender<usize>,
@@ -125,11 +128,13 @@ impl Driver {
         } = parts;
         let (storage, mut stored) = Storage::start(store, parts.telemetry.clone(), &tasks);
         let mut snapshots = membership.watch_snapshot();
+        let mut own_certificates = membership.watch_certificate();
         let mut driver = Self {
             engine: Engine::new(config),
             outputs: Outputs::new(),
             clock: Clock::start(),
             dialler,
+            connections: membership.connections().clone(),
             tasks,
             links: BTreeMap::new(),
             link_count: parts.links,
@@ -144,6 +149,7 @@ impl Driver {
             drained: Vec::new(),
             is_drained: false,
         };
+        driver.take_own_certificate(own_certificates.borrow_and_update().clone());
         driver.take_policy(snapshots.borrow_and_update().clone());
         driver.take(Input::LocalBans(before.local_bans));
         driver.take(Input::Addresses { source: AddressSource::Seeds, addresses: &before.addresses });
@@ -160,6 +166,13 @@ impl Driver {
                     }
                     let current = snapshots.borrow_and_update().clone();
                     driver.take_policy(current);
+                }
+                changed = own_certificates.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let own = own_certificates.borrow_and_update().clone();
+                    driver.take_own_certificate(own);
                 }
                 () = timer => {
                     driver.armed = None;
@@ -216,6 +229,10 @@ impl Driver {
                 self.links.insert(link, queue);
                 self.link_count.send_replace(self.links.len());
                 self.take(Input::LinkUp { link, peer, incarnation, outbound, address: Some(address) });
+                // Bans may name what the connection has proved of the peer.
+                if let Some(member) = self.connections.certificate_of(&peer) {
+                    self.take_certificate(Some(link), &member);
+                }
             }
             LinkEvent::Frame { link, payload } => {
                 // A frame that was on its way when the engine closed the link.
@@ -234,6 +251,17 @@ impl Driver {
                 }
                 self.take(Input::DialFailed { address, reason });
             }
+        }
+    }
+
+    fn take_certificate(&mut self, of: Option<LinkId>, member: &MemberCertificate) {
+        let certificate = PeerCertificate { spiffe: member.spiffe.clone(), fingerprint: member.fingerprint };
+        self.take(Input::Certificate { of, certificate });
+    }
+
+    fn take_own_certificate(&mut self, own: Option<Arc<MemberCertificate>>) {
+        if let Some(own) = own {
+            self.take_certificate(None, &own);
         }
     }
 
@@ -350,7 +378,11 @@ fn policy(current: &InForce) -> Policy {
         value => Duration::from_secs(value.into()),
     };
     Policy {
-        bans: content.bans.iter().map(|(peer, ban)| BanRecord { peer: *peer, expires_at: ban.expires_at }).collect(),
+        bans: content
+            .bans
+            .iter()
+            .map(|(subject, ban)| BanRecord { subject: subject.clone(), expires_at: ban.expires_at })
+            .collect(),
         retired: Vec::new(),
         registers: content.subscriptions.iter().map(|row| RegisterId::from_bytes(row.register)).collect(),
         limits: PolicyLimits {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     tls::{refusal_of, unix_now},
-    transport::{DialError, Dialled, Registered},
+    transport::{DialError, Dialled, Registered, Remote},
 };
 use http::Uri;
 use peerwright_engine::{DialFailure, LinkId, session::Carrier};
@@ -257,10 +257,13 @@ impl LinkDialler {
             .as_ref()
             .ok_or(Failure::of_code("no_certificate"))
             .and_then(|leaf| MemberCertificate::from_der(leaf).map_err(|refused| Failure::of_code(refused.code())));
-        let registered = checked.map(|member| (self.connections.register(member.peer_id, cut.clone()), member));
+        let registered = checked.map(|member| {
+            let remote = Remote::Member(Arc::new(member.clone()));
+            (self.connections.register(remote, cut.clone()), member)
+        });
         let passed = registered.and_then(|(registered, member)| {
             // A ban that arrived between the verifier and the registration found nothing to cut.
-            if self.bans.is_banned(&member.peer_id, unix_now()) {
+            if self.bans.is_banned(&member, unix_now()) {
                 return Err(Failure::of_code("banned"));
             }
             if opening.expected.is_some_and(|(peer, _)| peer != member.peer_id) {

@@ -20,9 +20,9 @@ pub use standing::Standing;
 use crate::{
     identity::{LeafMaterial, Volume, VolumeError},
     tls::{Anchors, AnchorsRefused, Bans, Leaf, LeafRefused, unix_now},
-    transport::Connections,
+    transport::{Connections, Remote},
 };
-use peerwright_secure::{MemberCertificate, NodeKey, PeerId, SpiffeId, SpiffeRefused};
+use peerwright_secure::{BanSubject, MemberCertificate, NodeKey, SpiffeId, SpiffeRefused};
 use peerwright_snapshot::{Ban, Older, SignedSnapshot, Snapshot, SnapshotRefused, Version};
 use std::{
     collections::BTreeMap,
@@ -250,7 +250,7 @@ impl Membership {
 
     /// Puts this node's own bans in force, in place of those before: for handshakes and for open connections. They add to
     /// the snapshot's and never lift one of them.
-    pub fn replace_local_bans(&self, bans: BTreeMap<PeerId, Ban>) {
+    pub fn replace_local_bans(&self, bans: BTreeMap<BanSubject, Ban>) {
         self.bans.replace_local(bans);
         self.cut_banned();
     }
@@ -275,9 +275,12 @@ impl Membership {
 
     fn cut_banned(&self) {
         let now = unix_now();
-        let cut = self.connections.cut_banned(|peer| self.bans.is_banned(peer, now));
+        let cut = self.connections.cut_banned(|remote| match remote {
+            Remote::Member(member) => self.bans.is_banned(member, now),
+            Remote::Stranger(address) => self.bans.is_range_banned(*address, now),
+        });
         if cut > 0 {
-            tracing::info!(connections = cut, "cut connections with banned peers");
+            tracing::info!(connections = cut, "cut connections that a ban names");
         }
     }
 
@@ -295,8 +298,10 @@ impl Membership {
     #[must_use]
     pub fn standing(&self) -> Standing {
         let now = unix_now();
-        let is_banned = self.bans.is_banned_by_snapshot(&self.peer_id(), now);
-        let has_leaf = self.leaf.member().is_some_and(|leaf| i64::try_from(now).is_ok_and(|now| now <= leaf.not_after));
+        let leaf = self.leaf.member();
+        let is_banned = self.bans.is_peer_banned_by_snapshot(&self.peer_id(), now)
+            || leaf.as_ref().is_some_and(|leaf| self.bans.is_banned_by_snapshot(leaf, now));
+        let has_leaf = leaf.is_some_and(|leaf| i64::try_from(now).is_ok_and(|now| now <= leaf.not_after));
         if is_banned || (!has_leaf && self.refused_as_banned.load(Ordering::Relaxed)) {
             Standing::Banned
         } else if has_leaf && self.in_force.borrow().is_some() {

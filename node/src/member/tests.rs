@@ -7,6 +7,7 @@ use crate::{
     testing::{self, NETWORK_UID, authority, ban_forever, content, spiffe},
 };
 
+use peerwright_secure::PeerId;
 use peerwright_snapshot::Content;
 use tokio_util::sync::CancellationToken;
 
@@ -23,13 +24,13 @@ fn an_older_snapshot_is_refused_and_the_same_one_is_accepted_again() {
     let first = authority.snapshot().unwrap();
     let second = authority
         .publish(|content| {
-            content.bans.insert(STRANGER, ban_forever());
+            content.bans.insert(STRANGER.into(), ban_forever());
         })
         .unwrap();
     member.adopt_snapshot(&second).unwrap();
     assert!(matches!(member.adopt_snapshot(&first), Err(AdoptionRefused::Older(_))));
     member.adopt_snapshot(&second).unwrap();
-    assert!(member.bans().is_banned(&STRANGER, unix_now()));
+    assert!(member.bans().is_peer_banned(&STRANGER, unix_now()));
 }
 
 #[test]
@@ -65,16 +66,50 @@ fn a_snapshot_of_another_installation_network_or_trust_domain_is_refused() {
 fn a_ban_cuts_open_connections_at_once() {
     let authority = authority();
     let member = member(&authority);
-    let (banned, other) = (CancellationToken::new(), CancellationToken::new());
-    let _banned = member.connections().register(STRANGER, banned.clone());
-    let _other = member.connections().register(PeerId::from_bytes([8; 32]), other.clone());
-    let snapshot = authority
-        .publish(|content| {
-            content.bans.insert(STRANGER, ban_forever());
-        })
-        .unwrap();
-    member.adopt_snapshot(&snapshot).unwrap();
-    assert!(banned.is_cancelled() && !other.is_cancelled());
+    let shown = |number: u8| {
+        let key = NodeKey::from_seed([number; 32]);
+        let material = testing::valid_leaf(&authority, &key, &format!("demo-peer-{number}"));
+        Arc::new(Leaf::read(&material).unwrap().1)
+    };
+    let (one, other) = (shown(8), shown(9));
+    let stranger = "203.0.113.9".parse().unwrap();
+    for subject in [
+        BanSubject::Peer(one.peer_id),
+        BanSubject::Spiffe(one.spiffe.clone()),
+        BanSubject::Fingerprint(one.fingerprint),
+        "cidr:203.0.113.0/24".parse().unwrap(),
+    ] {
+        let remotes = [Remote::Member(one.clone()), Remote::Member(other.clone()), Remote::Stranger(stranger)];
+        let held = remotes.map(|remote| {
+            let cut = CancellationToken::new();
+            (member.connections().register(remote, cut.clone()), cut)
+        });
+        assert_eq!(member.connections().certificate_of(&one.peer_id).as_ref(), Some(&one));
+        let is_range = matches!(subject, BanSubject::Range(_));
+        let snapshot = authority.publish(|content| content.bans = BTreeMap::from([(subject.clone(), ban_forever())]));
+        member.adopt_snapshot(&snapshot.unwrap()).unwrap();
+        assert_eq!(held.map(|(_, cut)| cut.is_cancelled()), [!is_range, false, is_range], "{subject}");
+    }
+    assert_eq!(member.connections().certificate_of(&one.peer_id), None, "the connections are gone");
+}
+
+#[test]
+fn a_node_says_that_it_is_banned_by_whatever_names_it() {
+    let authority = authority();
+    let member = member(&authority);
+    authority.enroll(&member).unwrap();
+    assert_eq!(member.standing(), Standing::Member);
+    let own = member.leaf().member().unwrap();
+    for (subject, standing) in [
+        (BanSubject::Peer(own.peer_id), Standing::Banned),
+        (BanSubject::Spiffe(own.spiffe.clone()), Standing::Banned),
+        (BanSubject::Fingerprint(own.fingerprint), Standing::Banned),
+        ("cidr:0.0.0.0/0".parse().unwrap(), Standing::Member),
+    ] {
+        let snapshot = authority.publish(|content| content.bans = BTreeMap::from([(subject.clone(), ban_forever())]));
+        member.adopt_snapshot(&snapshot.unwrap()).unwrap();
+        assert_eq!(member.standing(), standing, "{subject}");
+    }
 }
 
 #[test]
@@ -87,7 +122,7 @@ fn what_the_volume_keeps_is_in_force_after_a_restart() {
     let older = authority.snapshot().unwrap();
     let newer = authority
         .publish(|content| {
-            content.bans.insert(STRANGER, ban_forever());
+            content.bans.insert(STRANGER.into(), ban_forever());
         })
         .unwrap();
     before.adopt_snapshot(&newer).unwrap();
@@ -99,7 +134,7 @@ fn what_the_volume_keeps_is_in_force_after_a_restart() {
     after.recall(Some(older)).unwrap();
     assert_eq!((after.peer_id(), after.standing()), (peer, Standing::Member));
     assert_eq!(after.snapshot().unwrap().snapshot.version(), Version { epoch: 1, revision: 2 });
-    assert!(after.bans().is_banned(&STRANGER, unix_now()));
+    assert!(after.bans().is_peer_banned(&STRANGER, unix_now()));
 }
 
 #[test]
@@ -115,12 +150,12 @@ fn a_snapshot_that_cannot_be_kept_is_enforced_at_once_and_kept_at_its_next_recei
     let in_the_way = testing::spoil_snapshots(directory.path());
     let newer = authority
         .publish(|content| {
-            content.bans.insert(STRANGER, ban_forever());
+            content.bans.insert(STRANGER.into(), ban_forever());
         })
         .unwrap();
     for _ in 0..2 {
         assert!(matches!(member.adopt_snapshot(&newer), Err(AdoptionRefused::NotKept(_))));
-        assert!(member.bans().is_banned(&STRANGER, unix_now()));
+        assert!(member.bans().is_peer_banned(&STRANGER, unix_now()));
         assert_eq!(member.snapshot().unwrap().snapshot.version().revision, 2);
         assert_eq!((kept(), member.is_kept()), (Some(1), false));
     }
@@ -140,7 +175,7 @@ fn a_newer_snapshot_of_the_configmap_wins_over_the_volume() {
     authority.enroll(&open()).unwrap();
     let newer = authority
         .publish(|content| {
-            content.bans.insert(STRANGER, ban_forever());
+            content.bans.insert(STRANGER.into(), ban_forever());
         })
         .unwrap();
     let member = open();
@@ -162,7 +197,7 @@ fn a_node_knows_where_it_stands() {
     let own = member.peer_id();
     let banned = authority
         .publish(|content| {
-            content.bans.insert(own, ban_forever());
+            content.bans.insert(own.into(), ban_forever());
         })
         .unwrap();
     member.adopt_snapshot(&banned).unwrap();

@@ -16,7 +16,7 @@ use crate::{
     readiness::{Phase, ReadinessKeeper},
     telemetry::{PEER_PORT, Telemetry},
     tls::{self, Direction, Profiles},
-    transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security},
+    transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security, Shield},
 };
 use axum::Router;
 use peerwright_engine::{Config, Event};
@@ -109,10 +109,18 @@ impl RunningNode {
         let (member_routes, health) =
             members::router(handle.clone(), begun.telemetry.clone(), context.clone(), begun.tasks.clone())?;
         let connections = membership.connections().clone();
-        let security = Security::Members(profiles.members_inbound, membership.bans().clone(), connections.clone());
+        let shield = Shield { bans: membership.bans().clone(), connections: connections.clone() };
+        let security = Security::Members(profiles.members_inbound, shield.clone());
         begun.listen("port 5000", PEER_PORT, peer, security, member_routes, PEER_LIMITS);
         let api_routes = api::router(ApiState::new(node, begun.telemetry.clone(), local_bans.clone(), options.access));
-        begun.listen("port 8443", "api", api, Security::Tls(profiles.applications), api_routes, API_LIMITS);
+        begun.listen(
+            "port 8443",
+            "api",
+            api,
+            Security::Strangers(profiles.applications, shield),
+            api_routes,
+            API_LIMITS,
+        );
 
         let phase = watch::Sender::new(Phase::Starting);
         begun.supervise_store(&*store, phase.clone());

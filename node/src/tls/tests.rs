@@ -6,7 +6,8 @@ use crate::{
     dev::{Authority, now_range},
     testing::{self, TRUST_DOMAIN, authority, ban_forever, spiffe},
 };
-use peerwright_secure::{NodeKey, SpiffeId};
+use peerwright_secure::{BanSubject, Cidr, NodeKey, SpiffeId};
+use proptest::prelude::{any, prop_assert_eq, proptest};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, client::Resumption, version::TLS12};
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::{collections::BTreeMap, io, ops::Range};
@@ -17,6 +18,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 struct Side {
     profiles: Profiles,
     bans: Arc<Bans>,
+    leaf: Arc<Leaf>,
     key: NodeKey,
 }
 
@@ -32,8 +34,8 @@ fn side_named(issuer: &Authority, anchor: &[u8], number: u8, name: &SpiffeId, va
     anchors.replace([anchor]).unwrap();
     let (certified, member) = Leaf::read(&testing::leaf(issuer, &key, name, valid)).unwrap();
     leaf.replace(certified, member);
-    let profiles = Profiles::new(TRUST_DOMAIN.to_owned(), anchors, bans.clone(), leaf).unwrap();
-    Side { profiles, bans, key }
+    let profiles = Profiles::new(TRUST_DOMAIN.to_owned(), anchors, bans.clone(), leaf.clone()).unwrap();
+    Side { profiles, bans, leaf, key }
 }
 
 /// How a handshake ended on each side. One byte goes each way: in TLS 1.3 the dialling side hears of a refusal only
@@ -162,8 +164,8 @@ async fn a_node_that_knows_no_authority_yet_lets_nobody_in() {
     let (certified, member) = Leaf::read(&testing::valid_leaf(&authority, &key, "demo-peer-1")).unwrap();
     leaf.replace(certified, member);
     let bans = Arc::<Bans>::default();
-    let profiles = Profiles::new(TRUST_DOMAIN.to_owned(), Arc::default(), bans.clone(), leaf).unwrap();
-    let waiting = Side { profiles, bans, key };
+    let profiles = Profiles::new(TRUST_DOMAIN.to_owned(), Arc::default(), bans.clone(), leaf.clone()).unwrap();
+    let waiting = Side { profiles, bans, leaf, key };
     assert_eq!(dial(&side(&authority, 2), &waiting).await.codes().1, Some("no_anchors"));
 }
 
@@ -183,7 +185,7 @@ async fn a_ban_made_between_two_dials_is_enforced_on_the_second_even_against_a_c
             (Ok(HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest), Ok(_))
         ));
     }
-    server.bans.replace_snapshot(BTreeMap::from([(key.peer_id(), ban_forever())]));
+    server.bans.replace_snapshot(BTreeMap::from([(key.peer_id().into(), ban_forever())]));
     assert_eq!(shake(client.clone(), &server).await.codes(), (Some("banned_by_peer"), Some("banned")));
     server.bans.replace_snapshot(BTreeMap::new());
     assert!(shake(client, &server).await.is_good());
@@ -193,19 +195,90 @@ async fn a_ban_made_between_two_dials_is_enforced_on_the_second_even_against_a_c
 async fn a_banned_peer_is_not_dialled_either() {
     let authority = authority();
     let (near, far) = (side(&authority, 1), side(&authority, 2));
-    near.bans.replace_snapshot(BTreeMap::from([(far.key.peer_id(), ban_forever())]));
+    near.bans.replace_snapshot(BTreeMap::from([(far.key.peer_id().into(), ban_forever())]));
     assert_eq!(dial(&near, &far).await.codes().0, Some("banned"));
     assert_eq!(dial(&far, &near).await.codes(), (Some("banned_by_peer"), Some("banned")));
+}
+
+#[tokio::test]
+async fn a_ban_by_name_or_certificate_is_enforced_whoever_dials_and_spares_the_others() {
+    let authority = authority();
+    let (near, far, other) = (side(&authority, 1), side(&authority, 2), side(&authority, 3));
+    let shown = far.leaf.member().unwrap();
+    for subject in [BanSubject::Spiffe(shown.spiffe.clone()), BanSubject::Fingerprint(shown.fingerprint)] {
+        near.bans.replace_snapshot(BTreeMap::from([(subject, ban_forever())]));
+        assert_eq!(dial(&near, &far).await.codes().0, Some("banned"));
+        assert_eq!(dial(&far, &near).await.codes(), (Some("banned_by_peer"), Some("banned")));
+        assert!(dial(&near, &other).await.is_good());
+    }
+}
+
+#[tokio::test]
+async fn a_banned_certificate_does_not_ban_its_successor_and_a_banned_name_does() {
+    let authority = authority();
+    let (near, far) = (side(&authority, 1), side(&authority, 2));
+    let before = far.leaf.member().unwrap();
+    let (certified, member) = Leaf::read(&testing::valid_leaf(&authority, &far.key, "demo-peer-2")).unwrap();
+    far.leaf.replace(certified, member);
+    near.bans.replace_snapshot(BTreeMap::from([(BanSubject::Fingerprint(before.fingerprint), ban_forever())]));
+    assert!(dial(&far, &near).await.is_good());
+    near.bans.replace_snapshot(BTreeMap::from([(BanSubject::Spiffe(before.spiffe.clone()), ban_forever())]));
+    assert_eq!(dial(&far, &near).await.codes().1, Some("banned"));
+}
+
+#[tokio::test]
+async fn a_ban_of_every_address_refuses_no_member() {
+    let authority = authority();
+    let (near, far) = (side(&authority, 1), side(&authority, 2));
+    let everywhere = ["cidr:0.0.0.0/0", "cidr:::/0"].map(|range| (range.parse().unwrap(), ban_forever()));
+    near.bans.replace_snapshot(BTreeMap::from(everywhere));
+    assert!(dial(&far, &near).await.is_good());
+    assert!(dial(&near, &far).await.is_good());
+}
+
+#[test]
+fn a_banned_range_covers_its_addresses_until_it_ends() {
+    let bans = Bans::default();
+    let address = |text: &str| text.parse().unwrap();
+    let until = peerwright_snapshot::Ban { expires_at: Some(100) };
+    bans.replace_snapshot(BTreeMap::from([
+        ("cidr:203.0.113.0/24".parse().unwrap(), until),
+        ("cidr:2001:db8::/32".parse().unwrap(), ban_forever()),
+    ]));
+    bans.replace_local(BTreeMap::from([("cidr:198.51.100.7/32".parse().unwrap(), ban_forever())]));
+    for banned in ["203.0.113.9", "::ffff:203.0.113.9", "2001:db8:1::1", "198.51.100.7"] {
+        assert!(bans.is_range_banned(address(banned), 99), "{banned}");
+    }
+    for free in ["203.0.112.9", "2001:db9::1", "198.51.100.8"] {
+        assert!(!bans.is_range_banned(address(free), 99), "{free}");
+    }
+    assert!(!bans.is_range_banned(address("203.0.113.9"), 100));
+}
+
+proptest! {
+    #[test]
+    fn looking_up_by_length_finds_what_comparing_with_each_range_finds(
+        ranges in proptest::collection::vec((any::<u32>(), 0u8..=32), 0..12),
+        address in any::<u32>(),
+    ) {
+        let range = |(address, length): (u32, u8)| Cidr::around(std::net::Ipv4Addr::from_bits(address).into(), length).unwrap();
+        let ranges: Vec<Cidr> = ranges.into_iter().map(range).collect();
+        let bans = Bans::default();
+        bans.replace_snapshot(ranges.iter().map(|range| (BanSubject::Range(*range), ban_forever())).collect());
+        for address in ranges.iter().map(Cidr::first).chain([std::net::Ipv4Addr::from_bits(address).into()]) {
+            prop_assert_eq!(bans.is_range_banned(address, 1), ranges.iter().any(|range| range.contains(address)));
+        }
+    }
 }
 
 #[test]
 fn a_ban_ends_by_its_own_expiry_and_a_local_one_adds_to_the_snapshot() {
     let bans = Bans::default();
     let peer = NodeKey::from_seed([1; 32]).peer_id();
-    bans.replace_snapshot(BTreeMap::from([(peer, peerwright_snapshot::Ban { expires_at: Some(100) })]));
-    assert!(bans.is_banned(&peer, 99) && !bans.is_banned(&peer, 100));
-    bans.replace_local(BTreeMap::from([(peer, ban_forever())]));
-    assert!(bans.is_banned(&peer, 100) && !bans.is_banned_by_snapshot(&peer, 100));
+    bans.replace_snapshot(BTreeMap::from([(peer.into(), peerwright_snapshot::Ban { expires_at: Some(100) })]));
+    assert!(bans.is_peer_banned(&peer, 99) && !bans.is_peer_banned(&peer, 100));
+    bans.replace_local(BTreeMap::from([(peer.into(), ban_forever())]));
+    assert!(bans.is_peer_banned(&peer, 100) && !bans.is_peer_banned_by_snapshot(&peer, 100));
 }
 
 #[test]

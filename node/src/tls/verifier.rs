@@ -49,7 +49,7 @@ impl MemberVerifier {
         if member.spiffe.trust_domain() != self.trust_domain {
             return Err(HandshakeRefused::ForeignTrustDomain(member.spiffe.trust_domain().to_owned()));
         }
-        if self.bans.is_banned(&member.peer_id, now.as_secs()) {
+        if self.bans.is_banned(&member, now.as_secs()) {
             return Err(HandshakeRefused::Banned);
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The accept loop: one for each port.
 
 use super::{
-    CONNECTION_WINDOW, ConnectionInfo, Connections, HANDSHAKE_TIMEOUT, KEEPALIVE, SEND_BUFFER, STREAM_WINDOW,
+    CONNECTION_WINDOW, ConnectionInfo, Connections, HANDSHAKE_TIMEOUT, KEEPALIVE, Remote, SEND_BUFFER, STREAM_WINDOW,
     guard::Guarded, tasks::Tracked,
 };
 use crate::tls::{Bans, refusal_of, unix_now};
@@ -26,7 +26,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -37,11 +37,24 @@ use tower::ServiceExt;
 pub enum Security {
     /// Nothing: plain HTTP.
     Plain,
-    /// TLS, no certificate.
-    Tls(Arc<ServerConfig>),
-    /// TLS, a member's certificate, no ban.
-    Members(Arc<ServerConfig>, Arc<Bans>, Arc<Connections>),
+    /// TLS, no certificate. No certificate can come, so whoever connects from a banned range is refused at accept.
+    Strangers(Arc<ServerConfig>, Shield),
+    /// TLS, a member's certificate, no ban. A member is exempt from bans of ranges and only its certificate shows that it
+    /// is one, so the handshake decides; those from a banned range have few handshakes under way at once.
+    Members(Arc<ServerConfig>, Shield),
 }
+
+/// Whom a port is closed to.
+#[derive(Debug, Clone, Default)]
+pub struct Shield {
+    /// The bans in force.
+    pub bans: Arc<Bans>,
+    /// Where connections are remembered, for bans to come.
+    pub connections: Arc<Connections>,
+}
+
+/// Handshakes under way with those who come from banned ranges. Full: refused as `banned_range`; a member dials again.
+const SUSPECT_HANDSHAKES: usize = 8;
 
 /// Hears why a connection was refused: the port's name and the reason's code.
 pub type RefusalObserver = Arc<dyn Fn(&'static str, &'static str) + Send + Sync>;
@@ -84,6 +97,7 @@ impl Listener {
         let tasks = TaskTracker::new();
         let slots = Arc::new(Semaphore::new(self.limits.connections));
         let handshakes = Arc::new(Semaphore::new(self.limits.handshakes));
+        let suspects = Arc::new(Semaphore::new(SUSPECT_HANDSHAKES));
         let shared = Arc::new(self);
         loop {
             let accepted = tokio::select! {
@@ -95,6 +109,13 @@ impl Listener {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     shared.accept_failed(&error).await;
+                    continue;
+                }
+            };
+            let suspicion = match shared.suspect(remote, &suspects) {
+                Ok(suspicion) => suspicion,
+                Err(code) => {
+                    (shared.observer)(shared.name, code);
                     continue;
                 }
             };
@@ -110,11 +131,28 @@ impl Listener {
             let (streams, stop) = (tasks.clone(), stop.clone());
             tasks.spawn(async move {
                 let _slot = slot;
-                connection.run(socket, handshake, &streams, &stop).await;
+                connection.run(socket, (handshake, suspicion), &streams, &stop).await;
             });
         }
         tasks.close();
         tasks.wait().await;
+    }
+
+    /// What a connection from a banned range costs before anything of it is read.
+    fn suspect(
+        &self,
+        remote: SocketAddr,
+        suspects: &Arc<Semaphore>,
+    ) -> Result<Option<OwnedSemaphorePermit>, &'static str> {
+        const REFUSED: &str = "banned_range";
+        let is_banned = |shield: &Shield| shield.bans.is_range_banned(remote.ip(), unix_now());
+        match &self.security {
+            Security::Strangers(_, shield) if is_banned(shield) => Err(REFUSED),
+            Security::Members(_, shield) if is_banned(shield) => {
+                suspects.clone().try_acquire_owned().map(Some).map_err(|_| REFUSED)
+            }
+            Security::Plain | Security::Strangers(..) | Security::Members(..) => Ok(None),
+        }
     }
 
     /// Running out of file descriptors mends itself when connections end; trying at once would only burn the processor.
@@ -134,7 +172,7 @@ impl Connection {
     async fn run(
         self,
         socket: TcpStream,
-        handshake: tokio::sync::OwnedSemaphorePermit,
+        handshake: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) {
@@ -146,25 +184,31 @@ impl Connection {
                 drop(handshake);
                 self.serve(socket, None, tasks, stop).await;
             }
-            Security::Tls(config) => {
-                if let Some(stream) = self.shake(config, socket).await {
-                    drop(handshake);
-                    self.serve(stream, None, tasks, stop).await;
+            Security::Strangers(config, shield) => {
+                let Some(stream) = self.shake(config, socket).await else { return };
+                drop(handshake);
+                let address = self.remote.ip();
+                let _registered = shield.connections.register(Remote::Stranger(address), self.cut.clone());
+                // A ban that arrived since the connection was accepted found nothing to cut.
+                if shield.bans.is_range_banned(address, unix_now()) {
+                    return self.refused("banned_range");
                 }
+                self.serve(stream, None, tasks, stop).await;
             }
-            Security::Members(config, bans, connections) => {
+            Security::Members(config, shield) => {
                 let Some(stream) = self.shake(config, socket).await else { return };
                 drop(handshake);
                 let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
                 let Some(Ok(member)) = leaf.map(|leaf| MemberCertificate::from_der(leaf)) else {
                     return self.refused("no_certificate");
                 };
-                let _registered = connections.register(member.peer_id, self.cut.clone());
+                let member = Arc::new(member);
+                let _registered = shield.connections.register(Remote::Member(member.clone()), self.cut.clone());
                 // A ban that arrived between the verifier and the registration found nothing to cut.
-                if bans.is_banned(&member.peer_id, unix_now()) {
+                if shield.bans.is_banned(&member, unix_now()) {
                     return self.refused("banned");
                 }
-                self.serve(stream, Some(Arc::new(member)), tasks, stop).await;
+                self.serve(stream, Some(member), tasks, stop).await;
             }
         }
     }

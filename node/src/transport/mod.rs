@@ -1,9 +1,9 @@
 //! Sockets: what is accepted, what is dialled, and how a connection ends.
 //!
 //! ```text
-//! TCP ─▶ slot ─▶ TLS handshake (5 s) ─▶ member? banned? ─▶ HTTP/2 or 1.1 ─▶ router
-//!                                              │
-//!                        Connections: cut at once when a ban arrives
+//! TCP ─▶ range? ─▶ slot ─▶ TLS handshake (5 s) ─▶ member? banned? ─▶ HTTP/2 or 1.1 ─▶ router
+//!                                                        │
+//!                                  Connections: cut at once when a ban arrives
 //! ```
 //!
 //! Every wait has an end: the handshake, the first request, silence. Every count has a bound: sockets, handshakes under
@@ -15,8 +15,8 @@ mod dial;
 mod guard;
 mod tasks;
 
-pub use accept::{Limits, Listener, RefusalObserver, Security};
-pub use connections::{ConnectionInfo, Connections, Registered};
+pub use accept::{Limits, Listener, RefusalObserver, Security, Shield};
+pub use connections::{ConnectionInfo, Connections, Registered, Remote};
 pub use dial::{DialError, Dialled, Dialler, Http1Connection, HttpConnection};
 
 use std::time::Duration;

@@ -333,14 +333,15 @@ impl AddressBook {
         self.forget_unlisted();
     }
 
-    /// The peer's last ban is over: it is dialled again, and so is every address where a ban was met, for who lives
-    /// there is not always known. Of two nodes that hear of it together the one with the smaller id dials at once and the
-    /// other after the shortest wait, so that they do not meet half-way; `is_first` says that this node is the smaller.
-    pub(crate) fn unbanned(&mut self, now: Micros, peer: &PeerId, is_first: bool, random: &mut Random) {
-        let concerned = |entry: &&mut Entry| entry.met_a_ban || entry.peer.as_ref() == Some(peer);
+    /// A ban is over: its peer, if it named one, is dialled again, and so is every address where a ban was met, for who
+    /// lives there is not always known. Of two nodes that hear of it together the one with the smaller id dials at once and
+    /// the other after the shortest wait, so that they do not meet half-way; `is_first` says that this node is the smaller.
+    pub(crate) fn unbanned(&mut self, now: Micros, peer: Option<&PeerId>, is_first: bool, random: &mut Random) {
+        let is_of_peer = |entry: &Entry| peer.is_some() && entry.peer.as_ref() == peer;
+        let concerned = |entry: &&mut Entry| entry.met_a_ban || is_of_peer(entry);
         for entry in self.entries.values_mut().filter(concerned) {
             entry.failures = 0;
-            let waits = entry.peer.as_ref() == Some(peer) && !is_first;
+            let waits = is_of_peer(entry) && !is_first;
             entry.not_before = if waits { now + self.backoff.wait(1, random) } else { now };
         }
     }

@@ -87,24 +87,26 @@ fn a_banned_peers_address_waits_for_the_end_of_the_ban() {
     book.link_ended(START, LinkId(1), &peer(1), false, &mut random);
     assert_eq!(book.take_due(START + SECOND * 900, 10, &mut random, |_| Standing::Banned), []);
     assert_eq!(book.next_due(|_| Standing::Banned), None);
-    book.unbanned(START + SECOND * 901, &peer(1), true, &mut random);
+    book.unbanned(START + SECOND * 901, Some(&peer(1)), true, &mut random);
     assert_eq!(book.take_due(START + SECOND * 901, 10, &mut random, free), [address(1)]);
 }
 
 #[test]
 fn an_address_that_met_a_ban_is_dialled_when_any_ban_ends() {
-    let (mut book, mut random) = book();
-    book.replace(START, &[address(1)]);
-    let mut now = START;
-    for _ in 0..6 {
-        now = book.next_due(free).unwrap();
-        book.take_due(now, 10, &mut random, free);
-        book.failed(now, socket(1), DialFailure::Banned, &mut random);
+    for ended in [Some(peer(9)), None] {
+        let (mut book, mut random) = book();
+        book.replace(START, &[address(1)]);
+        let mut now = START;
+        for _ in 0..6 {
+            now = book.next_due(free).unwrap();
+            book.take_due(now, 10, &mut random, free);
+            book.failed(now, socket(1), DialFailure::Banned, &mut random);
+        }
+        let now = now + SECOND;
+        assert_eq!(book.take_due(now, 10, &mut random, free), []);
+        book.unbanned(now, ended.as_ref(), false, &mut random);
+        assert_eq!(book.take_due(now, 10, &mut random, free), [address(1)]);
     }
-    let now = now + SECOND;
-    assert_eq!(book.take_due(now, 10, &mut random, free), []);
-    book.unbanned(now, &peer(9), false, &mut random);
-    assert_eq!(book.take_due(now, 10, &mut random, free), [address(1)]);
 }
 
 #[test]

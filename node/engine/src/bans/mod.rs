@@ -6,10 +6,14 @@
 //! REST ────── LocalBans ─▶ node ───┘
 //! ```
 //!
+//! A peer id is known before a link is; the name and the certificate that a ban may name instead are known once a link is
+//! up, and whoever dials learns of such a ban in the handshake. Ranges of addresses are kept for their expiry and to be
+//! shown: they are about strangers, who never have a link.
+//!
 //! How many there can be is the snapshot's limit for one source and the driver's for the other.
 
-use crate::{BanRecord, BanView};
-use peerwright_secure::PeerId;
+use crate::{BanRecord, BanView, PeerCertificate};
+use peerwright_secure::{BanSubject, PeerId};
 use std::collections::BTreeMap;
 
 /// Who ordered a ban.
@@ -24,22 +28,24 @@ pub(crate) enum BanSource {
 /// What a change of the lists means for peers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct BanChanges {
-    /// Peers that were not banned before.
+    /// Subjects that were not banned before.
     pub banned: Vec<BanRecord>,
-    /// Peers that are not banned any more.
-    pub unbanned: Vec<PeerId>,
+    /// Subjects that are not banned any more.
+    pub unbanned: Vec<BanSubject>,
 }
+
+type Ends = BTreeMap<BanSubject, Option<u64>>;
 
 /// The bans in force.
 #[derive(Debug, Default)]
 pub(crate) struct Bans {
-    policy: BTreeMap<PeerId, Option<u64>>,
-    node: BTreeMap<PeerId, Option<u64>>,
+    policy: Ends,
+    node: Ends,
 }
 
 impl Bans {
     /// Replaces the whole list of one source. Records that have expired by `wall_seconds` are left out; of several for
-    /// one peer the longest counts.
+    /// one subject the longest counts.
     pub(crate) fn replace(&mut self, source: BanSource, records: &[BanRecord], wall_seconds: u64) -> BanChanges {
         let before = self.all();
         let list = match source {
@@ -48,7 +54,7 @@ impl Bans {
         };
         list.clear();
         for record in records.iter().filter(|record| !is_over(record.expires_at, wall_seconds)) {
-            list.entry(record.peer)
+            list.entry(record.subject.clone())
                 .and_modify(|expires_at| *expires_at = later(*expires_at, record.expires_at))
                 .or_insert(record.expires_at);
         }
@@ -56,15 +62,29 @@ impl Bans {
     }
 
     /// Ends the bans whose time is over.
-    pub(crate) fn expire(&mut self, wall_seconds: u64) -> Vec<PeerId> {
+    pub(crate) fn expire(&mut self, wall_seconds: u64) -> Vec<BanSubject> {
         let before = self.all();
         self.policy.retain(|_, expires_at| !is_over(*expires_at, wall_seconds));
         self.node.retain(|_, expires_at| !is_over(*expires_at, wall_seconds));
         self.changes_since(&before).unbanned
     }
 
+    /// Whether a ban names this peer id.
     pub(crate) fn is_banned(&self, peer: &PeerId) -> bool {
-        self.policy.contains_key(peer) || self.node.contains_key(peer)
+        self.is_named(&BanSubject::Peer(*peer))
+    }
+
+    /// Whether a ban names this peer, by its id or by what its certificate says.
+    pub(crate) fn covers(&self, peer: &PeerId, certificate: Option<&PeerCertificate>) -> bool {
+        self.is_banned(peer)
+            || certificate.is_some_and(|certificate| {
+                self.is_named(&BanSubject::Fingerprint(certificate.fingerprint))
+                    || self.is_named(&BanSubject::Spiffe(certificate.spiffe.clone()))
+            })
+    }
+
+    fn is_named(&self, subject: &BanSubject) -> bool {
+        self.policy.contains_key(subject) || self.node.contains_key(subject)
     }
 
     /// The earliest end of a ban, Unix seconds.
@@ -73,37 +93,38 @@ impl Bans {
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.policy.len() + self.node.keys().filter(|peer| !self.policy.contains_key(peer)).count()
+        let node = self.node.keys().filter(|subject| !self.policy.contains_key(subject)).count();
+        self.policy.len() + node
     }
 
-    /// The bans in force, by peer id.
+    /// The bans in force, by subject.
     pub(crate) fn views(&self) -> Vec<BanView> {
-        let view = |(peer, expires_at): (PeerId, Option<u64>)| BanView {
-            peer,
+        let view = |(subject, expires_at): (BanSubject, Option<u64>)| BanView {
             expires_at,
-            by_policy: self.policy.contains_key(&peer),
-            by_node: self.node.contains_key(&peer),
+            by_policy: self.policy.contains_key(&subject),
+            by_node: self.node.contains_key(&subject),
+            subject,
         };
         self.all().into_iter().map(view).collect()
     }
 
-    fn all(&self) -> BTreeMap<PeerId, Option<u64>> {
+    fn all(&self) -> Ends {
         let mut all = self.policy.clone();
-        for (peer, expires_at) in &self.node {
-            all.entry(*peer).and_modify(|known| *known = later(*known, *expires_at)).or_insert(*expires_at);
+        for (subject, expires_at) in &self.node {
+            all.entry(subject.clone()).and_modify(|known| *known = later(*known, *expires_at)).or_insert(*expires_at);
         }
         all
     }
 
-    fn changes_since(&self, before: &BTreeMap<PeerId, Option<u64>>) -> BanChanges {
+    fn changes_since(&self, before: &Ends) -> BanChanges {
         let after = self.all();
         BanChanges {
             banned: after
                 .iter()
-                .filter(|(peer, _)| !before.contains_key(peer))
-                .map(|(peer, expires_at)| BanRecord { peer: *peer, expires_at: *expires_at })
+                .filter(|(subject, _)| !before.contains_key(subject))
+                .map(|(subject, expires_at)| BanRecord { subject: subject.clone(), expires_at: *expires_at })
                 .collect(),
-            unbanned: before.keys().filter(|peer| !after.contains_key(peer)).copied().collect(),
+            unbanned: before.keys().filter(|subject| !after.contains_key(subject)).cloned().collect(),
         }
     }
 }

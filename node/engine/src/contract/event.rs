@@ -8,7 +8,7 @@ use crate::{
 };
 use bytes::Bytes;
 use peerwright_ledger::RegisterId;
-use peerwright_secure::{NodePublicKey, PeerId};
+use peerwright_secure::{BanSubject, NodePublicKey, PeerId};
 use std::net::SocketAddr;
 
 /// Something that happened.
@@ -89,15 +89,15 @@ pub enum Event {
         /// The address.
         address: SocketAddr,
     },
-    /// A peer is banned from now on.
+    /// Somebody is banned from now on.
     PeerBanned {
         /// The ban.
         ban: BanRecord,
     },
-    /// No ban covers the peer any more.
+    /// No ban names the subject any more.
     PeerUnbanned {
-        /// The peer.
-        peer: PeerId,
+        /// Who was banned.
+        subject: BanSubject,
         /// Whether the last ban ended by its own expiry rather than by a change of policy.
         expired: bool,
     },

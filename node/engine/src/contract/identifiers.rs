@@ -1,5 +1,6 @@
 //! The nouns that the engine and its driver exchange.
 
+use crate::BanRecord;
 use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::{net::SocketAddr, time::Duration};
@@ -61,19 +62,10 @@ impl Role {
     }
 }
 
-/// A peer that no link is kept with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BanRecord {
-    /// The banned peer.
-    pub peer: PeerId,
-    /// When the ban ends by itself, Unix seconds; the engine ends it. `None`: never.
-    pub expires_at: Option<u64>,
-}
-
 /// What the snapshot orders. Each [`Input::Policy`](crate::Input::Policy) replaces the one before as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Policy {
-    /// Banned peers.
+    /// Who is banned.
     pub bans: Vec<BanRecord>,
     /// Ids that stand for nobody any more, because the operator gave their node a new identity. Their records are
     /// dropped and refused, and no link is kept with them.

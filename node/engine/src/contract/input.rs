@@ -1,6 +1,8 @@
 //! What the driver tells the engine.
 
-use crate::{Address, AddressSource, BanRecord, DialFailure, DownReason, Held, LinkId, Micros, Policy, Token};
+use crate::{
+    Address, AddressSource, BanRecord, DialFailure, DownReason, Held, LinkId, Micros, PeerCertificate, Policy, Token,
+};
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::PeerId;
@@ -30,6 +32,14 @@ pub enum Input<'a> {
         outbound: bool,
         /// The address that was dialled, or the one that the connection came from.
         address: Option<SocketAddr>,
+    },
+    /// What the certificate of a link says, right after its `LinkUp`; of `None`, what this node's own says. Without it
+    /// only bans by peer id are matched.
+    Certificate {
+        /// The link.
+        of: Option<LinkId>,
+        /// What it says.
+        certificate: PeerCertificate,
     },
     /// A link ended, whoever ended it. Ignored for links that the engine has closed itself.
     LinkDown {

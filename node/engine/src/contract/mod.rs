@@ -1,5 +1,6 @@
 //! The contract with the driver: what goes in, what comes out, and how much of anything there may be.
 
+mod ban;
 mod config;
 mod event;
 mod identifiers;
@@ -12,11 +13,10 @@ mod range;
 mod reason;
 mod view;
 
+pub use ban::{BanRecord, BanView, PeerCertificate};
 pub use config::Config;
 pub use event::Event;
-pub use identifiers::{
-    Address, AddressSource, BanRecord, Held, LinkId, MessageRange, Policy, PolicyLimits, Role, Token,
-};
+pub use identifiers::{Address, AddressSource, Held, LinkId, MessageRange, Policy, PolicyLimits, Role, Token};
 pub use input::{BodyRefused, Input, StoreFailed};
 pub use micros::Micros;
 pub use misbehaviour::{AutoBan, EvidenceDigest, Offence};
@@ -29,6 +29,6 @@ pub use reason::{
     WithheldReason,
 };
 pub use view::{
-    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, MemberStatistics, MemberView, PeerView,
-    Readiness, RegisterView, ScoreView, Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,
+    AddressView, Direction, GossipStatistics, LinkStatistics, MemberStatistics, MemberView, PeerView, Readiness,
+    RegisterView, ScoreView, Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,
 };

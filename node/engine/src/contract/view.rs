@@ -89,19 +89,6 @@ pub struct AddressView {
     pub failures: u32,
 }
 
-/// A ban in force.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BanView {
-    /// The banned peer.
-    pub peer: PeerId,
-    /// When it ends by itself, Unix seconds: the latest of all that cover the peer. `None`: never.
-    pub expires_at: Option<u64>,
-    /// Whether the snapshot bans the peer.
-    pub by_policy: bool,
-    /// Whether this node alone bans the peer.
-    pub by_node: bool,
-}
-
 /// What this node thinks of a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScoreView {

@@ -17,7 +17,7 @@ mod time;
 mod views;
 
 use crate::{
-    Config, Event, Input, LinkId, Micros, Output, Outputs, PolicyLimits, Readiness, Statistics, Token,
+    Config, Event, Input, LinkId, Micros, Output, Outputs, PeerCertificate, PolicyLimits, Readiness, Statistics, Token,
     addresses::{AddressBook, Backoff, Exchange},
     appends::Appends,
     bans::Bans,
@@ -50,6 +50,8 @@ pub struct Engine {
     config: Config,
     own: PeerId,
     own_key: NodePublicKey,
+    /// What this node's certificate says, once the driver has told.
+    own_certificate: Option<PeerCertificate>,
     /// The latest `now`.
     now: Micros,
     clock: Clock,
@@ -131,6 +133,7 @@ impl Engine {
         Self {
             own: config.key.peer_id(),
             own_key: config.key.public(),
+            own_certificate: None,
             now: Micros(0),
             clock: Clock::default(),
             random: Random::new(config.random_seed),
@@ -190,6 +193,7 @@ impl Engine {
                 let direction = if outbound { crate::Direction::Outbound } else { crate::Direction::Inbound };
                 self.link_up(turn, link, &Offer { peer, incarnation, direction, address });
             }
+            Input::Certificate { of, certificate } => self.certificate(turn, of, certificate),
             Input::LinkDown { link, reason } => self.link_down(turn, link, reason),
             Input::DialFailed { address, reason } => self.dial_failed(turn, address, reason),
             Input::Frame { link, bytes } => self.frame(turn, link, bytes),

@@ -47,7 +47,7 @@ impl Engine {
             Admission::Refuse(CloseReason::Starting)
         } else if self.draining != Draining::No {
             Admission::Refuse(CloseReason::Draining)
-        } else if self.bans.is_banned(&offer.peer) || self.bans.is_banned(&self.own) {
+        } else if self.bans.is_banned(&offer.peer) || self.is_own_banned() {
             Admission::Refuse(CloseReason::Banned)
         } else if self.members.retired.contains(&offer.peer) {
             Admission::Refuse(CloseReason::Retired)
@@ -179,7 +179,7 @@ impl Engine {
         for address in self.book.overdue(turn.now, self.config.dial_timeout) {
             self.note_failed_dial(turn, address, DialFailure::Timeout);
         }
-        let may_dial = self.limits.is_some() && self.draining == Draining::No && !self.bans.is_banned(&self.own);
+        let may_dial = self.limits.is_some() && self.draining == Draining::No && !self.is_own_banned();
         if may_dial {
             self.ask_neighbours(turn);
             self.dial(turn);

@@ -2,12 +2,12 @@
 
 use super::{Engine, Turn};
 use crate::{
-    BanRecord, CloseReason, Event, Micros, Output, Policy,
+    BanRecord, CloseReason, Event, LinkId, Micros, Output, PeerCertificate, Policy,
     bans::{BanChanges, BanSource},
     timers::Timer,
 };
 use peerwright_ledger::RegisterId;
-use peerwright_secure::PeerId;
+use peerwright_secure::BanSubject;
 use std::collections::BTreeSet;
 
 impl Engine {
@@ -43,29 +43,75 @@ impl Engine {
     fn apply_bans(&mut self, turn: &mut Turn<'_>, changes: &BanChanges) {
         self.detector.status_is_due = true;
         for ban in &changes.banned {
-            turn.out.event(Event::PeerBanned { ban: *ban });
-            if let Some(link) = self.links.of_peer(&ban.peer) {
-                self.close(turn, link, CloseReason::Banned);
-            }
+            turn.out.event(Event::PeerBanned { ban: ban.clone() });
         }
-        if self.bans.is_banned(&self.own) {
-            for link in self.links.ids() {
-                self.close(turn, link, CloseReason::Banned);
-            }
+        if !changes.banned.is_empty() {
+            self.close_banned(turn);
         }
         self.unban(turn, &changes.unbanned, false);
         self.await_expiry();
     }
 
-    fn unban(&mut self, turn: &mut Turn<'_>, peers: &[PeerId], expired: bool) {
+    /// Takes note of what a certificate says, and ends what a ban of it forbids.
+    pub(super) fn certificate(&mut self, turn: &mut Turn<'_>, of: Option<LinkId>, certificate: PeerCertificate) {
+        match of {
+            None => {
+                let was_banned = self.is_own_banned();
+                self.own_certificate = Some(certificate);
+                if was_banned && !self.is_own_banned() {
+                    self.redial_all(turn);
+                    self.redial(turn);
+                }
+            }
+            Some(link) => match self.links.get_mut(link) {
+                Some(link) => link.certificate = Some(Box::new(certificate)),
+                None => return,
+            },
+        }
+        self.close_banned(turn);
+    }
+
+    /// This node is banned no longer: it dials all it knows.
+    fn redial_all(&mut self, turn: &mut Turn<'_>) {
+        let own = self.own;
+        self.book.reset(turn.now, &mut self.random, |other| own > *other);
+    }
+
+    /// Whether a ban names this node.
+    pub(super) fn is_own_banned(&self) -> bool {
+        self.bans.covers(&self.own, self.own_certificate.as_ref())
+    }
+
+    /// Ends the links that a ban names, or all when one names this node.
+    fn close_banned(&mut self, turn: &mut Turn<'_>) {
+        let own = self.is_own_banned();
+        let links =
+            self.links.iter().filter(|(_, link)| own || self.bans.covers(&link.peer, link.certificate.as_deref()));
+        let banned: Vec<LinkId> = links.map(|(id, _)| id).collect();
+        for link in banned {
+            self.close(turn, link, CloseReason::Banned);
+        }
+    }
+
+    /// Who redials when a ban ends: both ends, at once. A peer that was banned by its id is dialled where it was last
+    /// reached; who lives where a ban was met is not known, so all those places are dialled whatever kind of ban ended.
+    fn unban(&mut self, turn: &mut Turn<'_>, subjects: &[BanSubject], expired: bool) {
         self.detector.status_is_due = true;
-        for peer in peers {
-            turn.out.event(Event::PeerUnbanned { peer: *peer, expired });
-            let own = self.own;
-            if *peer == own {
-                self.book.reset(turn.now, &mut self.random, |other| own > *other);
-            } else {
-                self.book.unbanned(turn.now, peer, own < *peer, &mut self.random);
+        for subject in subjects {
+            turn.out.event(Event::PeerUnbanned { subject: subject.clone(), expired });
+            let own = self.own_certificate.as_ref();
+            let is_own = *subject == BanSubject::Peer(self.own)
+                || own.is_some_and(|own| subject.names(&self.own, &own.spiffe, &own.fingerprint));
+            match subject {
+                _ if is_own => self.redial_all(turn),
+                BanSubject::Peer(peer) => {
+                    let is_first = self.own < *peer;
+                    self.book.unbanned(turn.now, Some(peer), is_first, &mut self.random);
+                }
+                BanSubject::Spiffe(_) | BanSubject::Fingerprint(_) => {
+                    self.book.unbanned(turn.now, None, true, &mut self.random);
+                }
+                BanSubject::Range(_) => {}
             }
         }
     }

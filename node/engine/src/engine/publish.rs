@@ -40,7 +40,7 @@ impl Engine {
         if self.draining != Draining::No {
             return Err(SubmitRefusal::Draining);
         }
-        if self.bans.is_banned(&self.own) {
+        if self.is_own_banned() {
             return Err(SubmitRefusal::Banned);
         }
         if !self.holdings.is_subscribed(&register) {

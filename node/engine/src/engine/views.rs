@@ -127,7 +127,7 @@ impl Engine {
         self.holdings.registers().map(view).collect()
     }
 
-    /// Bans in force, ordered by peer id.
+    /// Bans in force, ordered by subject.
     #[must_use]
     pub fn bans(&self) -> Vec<BanView> {
         self.bans.views()

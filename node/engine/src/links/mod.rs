@@ -8,7 +8,7 @@ mod tests;
 pub(crate) use admission::{Admission, Offer};
 pub(crate) use pulse::Pulse;
 
-use crate::{Direction, LinkId, Micros, PeerView};
+use crate::{Direction, LinkId, Micros, PeerCertificate, PeerView};
 use peerwright_secure::PeerId;
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -25,6 +25,8 @@ pub(crate) struct PeerState {
 pub(crate) struct Link {
     pub peer: PeerId,
     pub incarnation: u64,
+    /// What its certificate says, once the driver has told.
+    pub certificate: Option<Box<PeerCertificate>>,
     pub direction: Direction,
     pub address: Option<SocketAddr>,
     pub since: Micros,
@@ -47,6 +49,7 @@ impl Link {
         Self {
             peer: offer.peer,
             incarnation: offer.incarnation,
+            certificate: None,
             direction: offer.direction,
             address: offer.address,
             since: now,

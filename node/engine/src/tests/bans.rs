@@ -1,10 +1,11 @@
 //! Bans close, refuse, end.
 
 use super::net::{Net, OwnedInput, REGISTER, SECOND, START, texts};
-use crate::{BanRecord, CloseReason, Event, Input, SubmitRefusal};
+use crate::{BanRecord, CloseReason, Event, Input, PeerCertificate, SubmitRefusal};
+use peerwright_secure::{BanSubject, Fingerprint, SpiffeId};
 
 fn ban(net: &Net, node: usize, expires_after: Option<u64>) -> BanRecord {
-    BanRecord { peer: net.peer(node), expires_at: expires_after.map(|seconds| START.seconds() + seconds) }
+    BanRecord::of_peer(net.peer(node), expires_after.map(|seconds| START.seconds() + seconds))
 }
 
 #[test]
@@ -68,7 +69,7 @@ fn a_ban_ends_by_itself_at_its_expiry() {
     net.run_until(SECOND * 20, "the ban is over", |net| net.now >= START + SECOND * 20 - SECOND / 10);
     assert!(net.engine(2).peers().is_empty());
     net.run_until(SECOND * 2, "the peer is back", Net::all_linked);
-    let unbanned = Event::PeerUnbanned { peer: net.peer(2), expired: true };
+    let unbanned = Event::PeerUnbanned { subject: net.peer(2).into(), expired: true };
     assert!(net.events(0).any(|event| *event == unbanned));
     assert!(net.engine(0).bans().is_empty());
 }
@@ -108,4 +109,63 @@ fn a_ban_survives_a_restart_with_the_snapshot() {
     net.start(0);
     net.run(SECOND * 10);
     assert!(!net.are_linked(0, 1));
+}
+
+fn certificate(name: &str, fingerprint: u8) -> PeerCertificate {
+    let spiffe = SpiffeId::new("demo.default.peerwright.internal", "default", name).unwrap();
+    PeerCertificate { spiffe, fingerprint: Fingerprint::from_bytes([fingerprint; 32]) }
+}
+
+/// Tells `node` what the certificates of its links and its own say: node n is called `n` and shows certificate n.
+fn tell_certificates(net: &mut Net, node: usize) {
+    let links: Vec<_> = net.engine(node).peers().iter().map(|peer| (peer.link, peer.peer)).collect();
+    let number = |peer| (0..net.nodes.len()).find(|node| net.peer(*node) == peer).unwrap();
+    let of = links.into_iter().map(|(link, peer)| (Some(link), number(peer))).chain([(None, node)]);
+    for (of, number) in of.collect::<Vec<_>>() {
+        let certificate = certificate(&number.to_string(), u8::try_from(number).unwrap());
+        net.give(node, OwnedInput::Plain(Input::Certificate { of, certificate }));
+    }
+}
+
+#[test]
+fn a_ban_by_name_or_certificate_closes_the_live_link_and_spares_the_others() {
+    let banned = certificate("2", 2);
+    for subject in [BanSubject::Spiffe(banned.spiffe), BanSubject::Fingerprint(banned.fingerprint)] {
+        let mut net = Net::running(3);
+        tell_certificates(&mut net, 0);
+        net.set_policy(0, &[BanRecord { subject, expires_at: None }], &[REGISTER]);
+        net.run(SECOND / 10);
+        assert!(net.are_linked(0, 1) && !net.are_linked(0, 2));
+        let peer = net.peer(2);
+        let is_closed = |event: &&Event| matches!(event, Event::LinkClosed { peer: closed, reason: CloseReason::Banned, .. } if *closed == peer);
+        assert_eq!(net.events(0).filter(is_closed).count(), 1);
+    }
+}
+
+#[test]
+fn a_link_that_shows_a_banned_certificate_is_closed_as_soon_as_it_is_known() {
+    let mut net = Net::running(2);
+    let subject = BanSubject::Spiffe(certificate("1", 1).spiffe);
+    net.set_policy(0, &[BanRecord { subject, expires_at: None }], &[REGISTER]);
+    net.run(SECOND / 10);
+    assert!(net.are_linked(0, 1), "nobody has told what the certificate says");
+    tell_certificates(&mut net, 0);
+    net.run(SECOND / 10);
+    assert!(!net.are_linked(0, 1));
+}
+
+#[test]
+fn a_node_whose_own_name_is_banned_talks_to_nobody_until_the_ban_ends() {
+    let mut net = Net::running(3);
+    tell_certificates(&mut net, 0);
+    let subject = BanSubject::Spiffe(certificate("0", 0).spiffe);
+    let until = START.seconds() + 30;
+    net.set_policy(0, &[BanRecord { subject: subject.clone(), expires_at: Some(until) }], &[REGISTER]);
+    net.run(SECOND);
+    assert!(net.engine(0).peers().is_empty());
+    net.submit(0, "text-0");
+    assert_eq!(net.nodes[0].refused[0].1, SubmitRefusal::Banned);
+    net.run_until(SECOND * 40, "the banned node dials at once when the ban is over", Net::all_linked);
+    assert!(net.now < START + SECOND * 33);
+    assert!(net.events(0).any(|event| *event == Event::PeerUnbanned { subject: subject.clone(), expired: true }));
 }

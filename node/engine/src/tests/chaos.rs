@@ -74,7 +74,7 @@ impl Chaos {
             8 => self.net.nodes[node].store.fails = !self.net.nodes[node].store.fails,
             9 => self.net.lost_messages = self.random.below(40),
             10 => {
-                let bans = [BanRecord { peer: self.net.peer(node), expires_at: None }];
+                let bans = [BanRecord::of_peer(self.net.peer(node), None)];
                 for judge in 0..NODES {
                     if self.pick(2) == 0 {
                         let bans = if self.pick(2) == 0 { &bans[..] } else { &[] };

@@ -63,24 +63,11 @@ fn begin_alike(one: IpAddr, other: IpAddr, length: u8) -> bool {
     bits(one).into_iter().take(length.into()).eq(bits(other).into_iter().take(length.into()))
 }
 
-/// The range of `length` bits that holds `address`.
-fn around(address: IpAddr, length: u8) -> Cidr {
-    let cleared = match address {
-        IpAddr::V4(address) => {
-            IpAddr::from((address.to_bits() & u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0)).to_be_bytes())
-        }
-        IpAddr::V6(address) => IpAddr::from(
-            (address.to_bits() & u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)).to_be_bytes(),
-        ),
-    };
-    Cidr::new(cleared, length).unwrap()
-}
-
 proptest! {
     #[test]
     fn membership_is_what_the_first_bits_say_for_ipv4(base in any::<u32>(), near in any::<u32>(), flipped in 0u8..32, length in 0u8..=32) {
         let (base, flipped) = (IpAddr::from(base.to_be_bytes()), IpAddr::from((base ^ 1 << flipped).to_be_bytes()));
-        let range = around(base, length);
+        let range = Cidr::around(base, length).unwrap();
         prop_assert!(range.contains(base));
         for address in [IpAddr::from(near.to_be_bytes()), flipped] {
             prop_assert_eq!(range.contains(address), begin_alike(base, address, length));
@@ -93,7 +80,7 @@ proptest! {
         // Outside of what counts as IPv4.
         let base = base | 1 << 127;
         let (base, flipped) = (IpAddr::from(base.to_be_bytes()), IpAddr::from((base ^ 1 << flipped).to_be_bytes()));
-        let range = around(base, length);
+        let range = Cidr::around(base, length).unwrap();
         prop_assert!(range.contains(base));
         prop_assert_eq!(range.contains(flipped), begin_alike(base, flipped, length));
         prop_assert_eq!(range.to_string().parse(), Ok(range));

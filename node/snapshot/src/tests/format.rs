@@ -1,9 +1,9 @@
 //! One snapshot, one encoding.
 
 use super::samples::{any_snapshot, largest, sample};
-use crate::{Ban, MAX_SNAPSHOT_BYTES, Snapshot, Subscription};
+use crate::{Ban, MAX_BANS, MAX_BANS_BYTES, MAX_SNAPSHOT_BYTES, Snapshot, Subscription, ban_bytes};
 use peerwright_encoding::DecodeError;
-use peerwright_secure::PeerId;
+use peerwright_secure::{BanSubject, PeerId, SpiffeId};
 use proptest::prelude::*;
 
 #[test]
@@ -16,7 +16,7 @@ fn every_list_at_its_limit_fits_and_one_more_is_refused() {
     let grow: [fn(&mut Snapshot); 7] = [
         |snapshot| snapshot.network_uid.push('u'),
         |snapshot| {
-            snapshot.content.bans.insert(PeerId::from_bytes([0xff; 32]), Ban::default());
+            snapshot.content.bans.insert(PeerId::from_bytes([0xff; 32]).into(), Ban::default());
         },
         |snapshot| {
             snapshot.content.subscriptions.insert(Subscription { register: [0xff; 16] });
@@ -34,6 +34,23 @@ fn every_list_at_its_limit_fits_and_one_more_is_refused() {
         let refused = Snapshot::decode(&larger.encode()).unwrap_err();
         assert!(matches!(refused, DecodeError::TooLong { .. }), "{number}: {refused}");
     }
+}
+
+#[test]
+fn bans_are_bounded_by_their_bytes_too() {
+    let mut snapshot = sample();
+    let name = |number: usize| {
+        let node = format!("{number:0253}");
+        BanSubject::Spiffe(SpiffeId::new("demo.default.peerwright.internal", "default", &node).unwrap())
+    };
+    let ban = Ban { expires_at: Some(1) };
+    let fitting = MAX_BANS_BYTES / ban_bytes(&name(0), ban);
+    assert!((100..MAX_BANS).contains(&fitting));
+    snapshot.content.bans = (0..fitting).map(|number| (name(number), ban)).collect();
+    assert_eq!(Snapshot::decode(&snapshot.encode()), Ok(snapshot.clone()));
+    snapshot.content.bans.insert(name(fitting), ban);
+    let refused = Snapshot::decode(&snapshot.encode()).unwrap_err();
+    assert!(matches!(refused, DecodeError::TooLong { what: "bans", .. }), "{refused}");
 }
 
 #[test]

@@ -23,8 +23,7 @@ fn an_older_snapshot_is_refused_and_the_same_is_not() {
 
 #[test]
 fn a_ban_ends_in_the_second_it_names() {
-    let (forever, until, free) =
-        (PeerId::from_bytes([0x11; 32]), PeerId::from_bytes([0x22; 32]), PeerId::from_bytes([0x33; 32]));
+    let [forever, until, free] = [[0x11; 32], [0x22; 32], [0x33; 32]].map(|peer| PeerId::from_bytes(peer).into());
     let snapshot = sample();
     assert!(snapshot.is_banned(&forever, u64::MAX));
     assert!(snapshot.is_banned(&until, 1_799_999_999));

@@ -2,18 +2,26 @@
 
 use crate::{Api, Ban, Content, MAX_ACCESS, MAX_BANS, MAX_JWKS_BYTES, MAX_NETWORK_UID_BYTES, MAX_SUBSCRIPTIONS};
 use crate::{MAX_TEXT_BYTES, MAX_TRUST, MAX_TRUST_CERTIFICATE_BYTES, Role, Settings, Snapshot, Subscription};
-use peerwright_secure::PeerId;
+use peerwright_secure::{BanSubject, Fingerprint, PeerId};
 use proptest::prelude::*;
 
 pub(super) const NETWORK: &str = "6f1c9a1e-0a44-4f5e-9f0e-5a3a52a0c3d1";
+
+fn subject(text: &str) -> BanSubject {
+    text.parse().unwrap()
+}
 
 /// A snapshot with something in every place.
 pub(super) fn sample() -> Snapshot {
     let content = Content {
         trust_domain: "demo.default.peerwright.internal".into(),
         bans: [
-            (PeerId::from_bytes([0x11; 32]), Ban { expires_at: None }),
-            (PeerId::from_bytes([0x22; 32]), Ban { expires_at: Some(1_800_000_000) }),
+            (PeerId::from_bytes([0x11; 32]).into(), Ban { expires_at: None }),
+            (PeerId::from_bytes([0x22; 32]).into(), Ban { expires_at: Some(1_800_000_000) }),
+            (subject("spiffeId:spiffe://demo.default.peerwright.internal/node/default/demo-peer-7"), Ban::default()),
+            (BanSubject::Fingerprint(Fingerprint::from_bytes([0x33; 32])), Ban { expires_at: Some(1_900_000_000) }),
+            (subject("cidr:203.0.113.0/24"), Ban::default()),
+            (subject("cidr:2001:db8::/32"), Ban { expires_at: Some(1_900_000_000) }),
         ]
         .into(),
         subscriptions: [Subscription { register: [0xa0; 16] }, Subscription { register: [0x0b; 16] }].into(),
@@ -48,7 +56,7 @@ pub(super) fn largest() -> Snapshot {
         .map(|index| {
             let mut peer = [0; 32];
             peer[..4].copy_from_slice(&number(index));
-            (PeerId::from_bytes(peer), Ban { expires_at: Some(u64::MAX) })
+            (PeerId::from_bytes(peer).into(), Ban { expires_at: Some(u64::MAX) })
         })
         .collect();
     content.subscriptions = (0..MAX_SUBSCRIPTIONS)
@@ -70,9 +78,19 @@ pub(super) fn any_snapshot() -> impl Strategy<Value = Snapshot> {
         .prop_map(|(network_uid, epoch, revision, content)| Snapshot { network_uid, epoch, revision, content })
 }
 
+fn any_subject() -> impl Strategy<Value = BanSubject> {
+    prop_oneof![
+        any::<[u8; 32]>().prop_map(|peer| PeerId::from_bytes(peer).into()),
+        any::<[u8; 32]>().prop_map(|bytes| BanSubject::Fingerprint(Fingerprint::from_bytes(bytes))),
+        "[a-z0-9]{1,9}".prop_map(|node| subject(&format!("spiffeId:spiffe://a.b/node/default/{node}"))),
+        any::<[u8; 2]>().prop_map(|[one, two]| subject(&format!("cidr:{one}.{two}.0.0/16"))),
+        any::<u16>().prop_map(|part| subject(&format!("cidr:2001:db8:{part:x}::/48"))),
+    ]
+}
+
 fn any_content() -> impl Strategy<Value = Content> {
     let bans = prop::collection::btree_map(
-        any::<[u8; 32]>().prop_map(PeerId::from_bytes),
+        any_subject(),
         any::<Option<u64>>().prop_map(|expires_at| Ban { expires_at }),
         0..6,
     );

@@ -19,7 +19,7 @@ fn the_sample_has_the_version_1_payload() {
     assert_eq!(Snapshot::decode(&bytes(PAYLOAD)), Ok(sample()));
     assert_eq!(
         hex::encode(sample().content.digest()),
-        "84a11c290c9e95a3e97519bf620540a8584ad48c2f83825089caf659d3751311"
+        "90ee8f5fbf5ae08a1c6946c5069740748541cb9527dde13f672fbac52f4f0011"
     );
 }
 
@@ -27,7 +27,7 @@ fn the_sample_has_the_version_1_payload() {
 fn the_version_1_document_is_believed() {
     let signed = SignedSnapshot::decode(&bytes(SIGNED)).unwrap();
     assert_eq!(signed.verify(&bytes(ROOT), NETWORK, NOW), Ok(sample()));
-    assert_eq!(hex::encode(signed.digest()), "b29e5882f59f6d928bcaa10a0dc65636cd84e469b9393372e9fead928a9b9ce0");
+    assert_eq!(hex::encode(signed.digest()), "9ce0a174705851dcbc672c0a0486b3a9c4dbf8d877fb5320d218b9e4585c8979");
 }
 
 #[test]

@@ -2,10 +2,15 @@
 
 use super::Api;
 use crate::api::{LocalBans, Node};
+use axum::{
+    body::Body,
+    extract::{ConnectInfo, Request},
+};
 use peerwright_engine::BanView;
 use peerwright_secure::PeerId;
 use peerwright_snapshot::Ban;
 use serde_json::json;
+use std::net::SocketAddr;
 
 fn peer() -> PeerId {
     PeerId::from_bytes([3; 32])
@@ -19,10 +24,10 @@ fn path() -> String {
 async fn banned_by_network() -> Api {
     let api = Api::new().await;
     api.node.change_snapshot(|content| {
-        content.bans.insert(peer(), Ban::default());
+        content.bans.insert(peer().into(), Ban::default());
     });
     api.node.view.lock().unwrap().bans =
-        vec![BanView { peer: peer(), expires_at: None, by_policy: true, by_node: false }];
+        vec![BanView { subject: peer().into(), expires_at: None, by_policy: true, by_node: false }];
     api
 }
 
@@ -39,7 +44,7 @@ async fn a_ban_is_made_shown_kept_and_lifted() {
     );
 
     let after_restart = LocalBans::load(api.node.store()).await.unwrap();
-    assert_eq!(after_restart.records().await.iter().map(|ban| ban.peer).collect::<Vec<_>>(), [peer()]);
+    assert_eq!(after_restart.records().await.into_iter().map(|ban| ban.subject).collect::<Vec<_>>(), [peer().into()]);
 
     let lifted = api.call_as("moderator", "DELETE", &path(), "").await;
     assert_eq!(lifted.assert_ok()["banned"], json!(true), "the network's ban stays");
@@ -74,4 +79,70 @@ async fn bad_requests_are_named() {
     assert!(unknown.assert_refused(400, "json_invalid").contains("why"));
     let long = json!({"reason": "x".repeat(257)}).to_string();
     api.call_as("moderator", "POST", &path(), &long).await.assert_refused(400, "json_invalid");
+}
+
+#[tokio::test]
+async fn a_moderator_bans_by_any_kind_of_subject_and_everybody_sees_it() {
+    let api = Api::new().await;
+    let fingerprint = "ab".repeat(32);
+    for (kind, value) in [
+        ("peerId", "cd".repeat(32)),
+        ("spiffeId", "spiffe://demo.default.peerwright.internal/node/default/demo-peer-7".to_owned()),
+        ("fingerprint", fingerprint.clone()),
+        ("cidr", "203.0.113.0/24".to_owned()),
+    ] {
+        let body = json!({ kind: value, "reason": "floods us" }).to_string();
+        let made = api.call_as("moderator", "POST", "/api/bans", &body).await;
+        assert_eq!(made.assert_ok()[kind], json!(value));
+        api.call_as("moderator", "POST", "/api/bans", &body).await.assert_refused(409, "already_banned");
+        let shown = api.get("/api/bans").await;
+        let rows = shown.assert_ok().as_array().unwrap();
+        let row = rows.iter().find(|row| row[kind] == json!(value)).unwrap();
+        assert_eq!(
+            (&row["byNode"], &row["bannedBy"], &row["reason"]),
+            (&json!(true), &json!("moderator"), &json!("floods us"))
+        );
+        let restarted = LocalBans::load(api.node.store()).await.unwrap().records().await;
+        assert_eq!(
+            restarted.iter().map(|ban| (ban.subject.kind(), ban.subject.value())).collect::<Vec<_>>(),
+            [(kind, value.clone())]
+        );
+        let lift = format!("/api/bans?{kind}={value}");
+        assert_eq!(api.call_as("moderator", "DELETE", &lift, "").await.assert_ok()["banned"], json!(false));
+        api.call_as("moderator", "DELETE", &lift, "").await.assert_refused(409, "not_banned");
+    }
+    assert_eq!(api.get("/api/bans").await.assert_ok(), &json!([]));
+}
+
+#[tokio::test]
+async fn a_ban_needs_one_readable_subject_and_a_moderator() {
+    let api = Api::new().await;
+    for body in [
+        json!({}),
+        json!({ "peerId": "cd".repeat(32), "cidr": "203.0.113.0/24" }),
+        json!({ "cidr": "203.0.113.1/24" }),
+        json!({ "peerId": "CD".repeat(32) }),
+        json!({ "spiffeId": "spiffe://demo/pod" }),
+    ] {
+        api.call_as("moderator", "POST", "/api/bans", &body.to_string()).await.assert_refused(400, "subject_invalid");
+    }
+    api.call_as("moderator", "DELETE", "/api/bans", "").await.assert_refused(400, "subject_invalid");
+    api.call_as("moderator", "DELETE", "/api/bans?node=x", "").await.assert_refused(400, "query_invalid");
+    let body = json!({ "cidr": "203.0.113.0/24" }).to_string();
+    api.call_as("writer", "POST", "/api/bans", &body).await.assert_refused(403, "role_required");
+}
+
+#[tokio::test]
+async fn a_moderator_bans_neither_this_node_nor_the_way_back() {
+    let api = Api::new().await;
+    let own = api.node.identity();
+    let name = format!("spiffe://{}/node/{}/{}", own.trust_domain, own.namespace, own.node);
+    for body in [json!({ "peerId": own.peer_id.to_string() }), json!({ "spiffeId": name })] {
+        api.call_as("moderator", "POST", "/api/bans", &body.to_string()).await.assert_refused(409, "own_peer");
+    }
+    let token = api.issuer.token("moderator");
+    let request = Request::post("/api/bans").header("authorization", format!("Bearer {token}"));
+    let mut request = request.body(Body::from(r#"{"cidr": "203.0.113.0/24"}"#)).unwrap();
+    request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([203, 0, 113, 9], 40_000))));
+    api.call(request).await.assert_refused(409, "own_address");
 }

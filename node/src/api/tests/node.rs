@@ -168,10 +168,10 @@ impl Node for TestNode {
         view.bans.retain(|ban| ban.by_policy);
         view.bans.iter_mut().for_each(|ban| ban.by_node = false);
         for ban in bans {
-            if let Some(known) = view.bans.iter_mut().find(|known| known.peer == ban.peer) {
+            if let Some(known) = view.bans.iter_mut().find(|known| known.subject == ban.subject) {
                 known.by_node = true;
             } else {
-                view.bans.push(BanView { peer: ban.peer, expires_at: None, by_policy: false, by_node: true });
+                view.bans.push(BanView { subject: ban.subject, expires_at: None, by_policy: false, by_node: true });
             }
         }
         Box::pin(async { Ok(()) })

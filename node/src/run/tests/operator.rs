@@ -72,11 +72,11 @@ async fn a_new_node_waits_for_the_operator_then_certifies_watches_and_acknowledg
     eventually("the operator hears that it is ready", async || operator.says_ready()).await;
 
     operator.publish(|content| {
-        content.bans.insert(STRANGER, ban_forever());
+        content.bans.insert(STRANGER.into(), ban_forever());
     });
     eventually("the second is acknowledged", async || operator.acknowledged() == Some((1, 2))).await;
     assert_eq!(version(&node), Some(Version { epoch: 1, revision: 2 }));
-    assert!(node.handle().membership.bans().is_banned(&STRANGER, crate::tls::unix_now()));
+    assert!(node.handle().membership.bans().is_peer_banned(&STRANGER, crate::tls::unix_now()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +99,7 @@ async fn a_node_with_leaf_and_snapshot_starts_without_the_operator_with_bans_in_
     let directory = tempfile::tempdir().unwrap();
     let configuration = configured(&operator, directory.path());
     operator.publish(|content| {
-        content.bans.insert(STRANGER, ban_forever());
+        content.bans.insert(STRANGER.into(), ban_forever());
     });
     let node = start(&configuration).await;
     eventually("the node watches", async || operator.acknowledged() == Some((1, 2))).await;
@@ -112,7 +112,7 @@ async fn a_node_with_leaf_and_snapshot_starts_without_the_operator_with_bans_in_
     fs::write(&configuration.snapshot_file, older).unwrap();
     let node = start(&configuration).await;
     assert_eq!((node.handle().identity.peer_id, version(&node)), (peer, Some(Version { epoch: 1, revision: 2 })));
-    assert!(node.handle().membership.bans().is_banned(&STRANGER, crate::tls::unix_now()));
+    assert!(node.handle().membership.bans().is_peer_banned(&STRANGER, crate::tls::unix_now()));
     eventually("it is ready", async || node.handle().readiness().is_ready()).await;
     end(node).await;
 
@@ -145,7 +145,7 @@ async fn an_older_snapshot_from_the_operator_is_refused() {
     let operator = FakeOperator::start(authority(), Mood::Leading).await;
     let directory = tempfile::tempdir().unwrap();
     operator.publish(|content| {
-        content.bans.insert(STRANGER, ban_forever());
+        content.bans.insert(STRANGER.into(), ban_forever());
     });
     let node = start(&configured(&operator, directory.path())).await;
     eventually("the node watches", async || operator.acknowledged() == Some((1, 2))).await;
@@ -166,13 +166,13 @@ async fn a_snapshot_is_acknowledged_only_once_it_is_kept() {
     eventually("the node watches", async || operator.acknowledged() == Some((1, 1))).await;
     let in_the_way = spoil_snapshots(&configuration.data_dir);
     operator.publish(|content| {
-        content.bans.insert(STRANGER, ban_forever());
+        content.bans.insert(STRANGER.into(), ban_forever());
     });
     eventually("the failure is counted", async || {
         node.telemetry().encode().contains("operator_answers_total{call=\"snapshot\",answer=\"not_kept\"} 1")
     })
     .await;
-    assert!(node.handle().membership.bans().is_banned(&STRANGER, crate::tls::unix_now()));
+    assert!(node.handle().membership.bans().is_peer_banned(&STRANGER, crate::tls::unix_now()));
     // A stream that is dialled anew says nothing else.
     let streams = operator.streams();
     operator.end_streams();

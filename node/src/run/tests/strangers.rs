@@ -15,6 +15,7 @@ use peerwright_proto::v1::{
     GetTransactionRequest, SubmitRequest, registers_client::RegistersClient, submit_result::Outcome,
 };
 use rustls_pki_types::ServerName;
+use std::net::SocketAddr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -29,6 +30,16 @@ use tonic_reflection::pb::v1::{
 
 /// Dials port 5000 as a member that `issuer` has enrolled.
 async fn dial(node: &RunningNode, issuer: &Authority, name: &str) -> Result<Dialled, DialError> {
+    dial_at(node.peer_address(), node, issuer, name).await
+}
+
+/// Dials one of a node's ports as a member that `issuer` has enrolled.
+pub(super) async fn dial_at(
+    address: SocketAddr,
+    node: &RunningNode,
+    issuer: &Authority,
+    name: &str,
+) -> Result<Dialled, DialError> {
     let member = membership(issuer, name, Volume::forgetful());
     issuer.enroll(&member).unwrap();
     let trusted = node.handle().membership.snapshot().unwrap().snapshot.content.trust.clone();
@@ -41,7 +52,7 @@ async fn dial(node: &RunningNode, issuer: &Authority, name: &str) -> Result<Dial
     );
     let dialler = Dialler::new(TaskTracker::new(), CancellationToken::new());
     let name = ServerName::try_from("localhost").unwrap();
-    dialler.dial(node.peer_address(), name, profiles.unwrap().members_outbound).await
+    dialler.dial(address, name, profiles.unwrap().members_outbound).await
 }
 
 fn origin() -> Uri {

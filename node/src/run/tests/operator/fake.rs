@@ -5,7 +5,7 @@ use crate::{
     dev::{Authority, now_range},
     testing::{NETWORK_UID, content, spiffe},
     tls::unix_now,
-    transport::{Limits, Listener, Security},
+    transport::{Limits, Listener, Security, Shield},
 };
 use futures::{Stream, StreamExt};
 use peerwright_proto::v1::{
@@ -84,7 +84,7 @@ impl FakeOperator {
         let listener = Listener {
             name: "operator",
             socket,
-            security: Security::Tls(Arc::new(server_config(&state.authority))),
+            security: Security::Strangers(Arc::new(server_config(&state.authority)), Shield::default()),
             router: Routes::new(OperatorServer::new(Service(state.clone()))).into_axum_router(),
             limits: Limits {
                 connections: 64,

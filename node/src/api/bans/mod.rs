@@ -1,9 +1,13 @@
 //! Bans that a moderator makes on this node alone. They are kept in the store until they are lifted, add to the bans of
 //! the snapshot, and never lift one of those.
 
+mod routes;
+
+pub(super) use routes::{BanRow, ban, list, read_reason, unban};
+
 use super::{Gone, Node};
 use peerwright_engine::BanRecord;
-use peerwright_secure::PeerId;
+use peerwright_secure::{BanSubject, NotABanSubject};
 use peerwright_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
@@ -11,10 +15,10 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 const DOCUMENT: &str = "local-bans";
-/// More peers than a node keeps links with; a network-wide ban is a PeerBan.
+/// More than a node keeps links with; a network-wide ban is a PeerBan.
 const MAX_BANS: usize = 1024;
 
-/// A ban of one peer on this node.
+/// A ban on this node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LocalBan {
@@ -29,11 +33,11 @@ pub struct LocalBan {
 /// Why a ban was not made or lifted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BanError {
-    /// This node has banned the peer before.
-    #[error("this node has already banned the peer")]
+    /// This node has banned the subject before.
+    #[error("this node has already banned it")]
     AlreadyBanned,
-    /// This node has not banned the peer.
-    #[error("this node has not banned the peer; a ban of the network ends with its PeerBan or spec.bans entry")]
+    /// This node has not banned the subject.
+    #[error("this node has not banned it; a ban of the network ends with its PeerBan or spec.bans entry")]
     NotBanned,
     /// There are as many local bans as are kept.
     #[error("this node keeps at most {MAX_BANS} bans of its own; make a PeerBan")]
@@ -49,7 +53,7 @@ pub enum BanError {
 /// The bans of this node.
 pub struct LocalBans {
     store: Arc<dyn Store>,
-    bans: Mutex<BTreeMap<PeerId, LocalBan>>,
+    bans: Mutex<BTreeMap<BanSubject, LocalBan>>,
 }
 
 impl LocalBans {
@@ -68,27 +72,27 @@ impl LocalBans {
     }
 
     /// All bans.
-    pub(super) async fn all(&self) -> BTreeMap<PeerId, LocalBan> {
+    pub(super) async fn all(&self) -> BTreeMap<BanSubject, LocalBan> {
         self.bans.lock().await.clone()
     }
 
-    pub(super) async fn ban(&self, node: &dyn Node, peer: PeerId, ban: LocalBan) -> Result<(), BanError> {
+    pub(super) async fn ban(&self, node: &dyn Node, subject: BanSubject, ban: LocalBan) -> Result<(), BanError> {
         let mut bans = self.bans.lock().await;
-        if bans.contains_key(&peer) {
+        if bans.contains_key(&subject) {
             return Err(BanError::AlreadyBanned);
         }
         if bans.len() >= MAX_BANS {
             return Err(BanError::Full);
         }
         let mut changed = bans.clone();
-        changed.insert(peer, ban);
+        changed.insert(subject, ban);
         self.commit(node, &mut bans, changed).await
     }
 
-    pub(super) async fn unban(&self, node: &dyn Node, peer: PeerId) -> Result<LocalBan, BanError> {
+    pub(super) async fn unban(&self, node: &dyn Node, subject: &BanSubject) -> Result<LocalBan, BanError> {
         let mut bans = self.bans.lock().await;
         let mut changed = bans.clone();
-        let lifted = changed.remove(&peer).ok_or(BanError::NotBanned)?;
+        let lifted = changed.remove(subject).ok_or(BanError::NotBanned)?;
         self.commit(node, &mut bans, changed).await?;
         Ok(lifted)
     }
@@ -97,8 +101,8 @@ impl LocalBans {
     async fn commit(
         &self,
         node: &dyn Node,
-        bans: &mut BTreeMap<PeerId, LocalBan>,
-        changed: BTreeMap<PeerId, LocalBan>,
+        bans: &mut BTreeMap<BanSubject, LocalBan>,
+        changed: BTreeMap<BanSubject, LocalBan>,
     ) -> Result<(), BanError> {
         self.store.put_document(DOCUMENT, write(&changed)?.into()).await?;
         *bans = changed;
@@ -106,17 +110,17 @@ impl LocalBans {
     }
 }
 
-fn records(bans: &BTreeMap<PeerId, LocalBan>) -> Vec<BanRecord> {
-    bans.keys().map(|peer| BanRecord { peer: *peer, expires_at: None }).collect()
+fn records(bans: &BTreeMap<BanSubject, LocalBan>) -> Vec<BanRecord> {
+    bans.keys().map(|subject| BanRecord { subject: subject.clone(), expires_at: None }).collect()
 }
 
-fn write(bans: &BTreeMap<PeerId, LocalBan>) -> Result<Vec<u8>, StoreError> {
-    let by_text: BTreeMap<String, &LocalBan> = bans.iter().map(|(peer, ban)| (peer.to_string(), ban)).collect();
+fn write(bans: &BTreeMap<BanSubject, LocalBan>) -> Result<Vec<u8>, StoreError> {
+    let by_text: BTreeMap<String, &LocalBan> = bans.iter().map(|(subject, ban)| (subject.to_string(), ban)).collect();
     serde_json::to_vec(&by_text).map_err(|error| StoreError::Unreadable(error.to_string()))
 }
 
-fn read(document: &[u8]) -> Result<BTreeMap<PeerId, LocalBan>, String> {
+fn read(document: &[u8]) -> Result<BTreeMap<BanSubject, LocalBan>, String> {
     let by_text: BTreeMap<String, LocalBan> = serde_json::from_slice(document).map_err(|error| error.to_string())?;
-    let bans = by_text.into_iter().map(|(peer, ban)| Ok((peer.parse().map_err(|error| format!("{error}"))?, ban)));
-    bans.collect()
+    let subject = |text: &str| text.parse().map_err(|error: NotABanSubject| error.to_string());
+    by_text.into_iter().map(|(text, ban)| Ok((subject(&text)?, ban))).collect()
 }
