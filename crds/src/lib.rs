@@ -31,9 +31,9 @@ pub use names::{
 };
 pub use peer_ban::{PeerBan, PeerBanSpec, PeerBanStatus};
 pub use peer_network::{
-    AccessEntry, AccessRole, AnonymousRole, ApiAccess, Gossip, Heartbeat, IdentityStatus, ImagePullPolicy, Limits,
-    NetworkBan, NetworkPolicyMode, NodeGroup, PeerNetwork, PeerNetworkSpec, PeerNetworkStatus, PolicyStatus,
-    ReclaimPolicy, Storage,
+    AccessEntry, AccessRole, AnonymousRole, ApiAccess, AutoBans, BoundBan, Gossip, Heartbeat, IdentityStatus,
+    ImagePullPolicy, Limits, NetworkBan, NetworkPolicyMode, NodeGroup, PeerNetwork, PeerNetworkSpec, PeerNetworkStatus,
+    PolicyStatus, PromotedBan, Promotion, ReclaimPolicy, Storage,
 };
 pub use register_subscription::{
     NetworkRef, RegisterSubscription, RegisterSubscriptionSpec, RegisterSubscriptionStatus,

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{register_subscription::NetworkRef, schema::conditions};
 
-/// Who is banned, from which network, until when.
+/// Who is banned, from which network, until when: exactly one of node, peerId, spiffeId, fingerprint and cidr.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[kube(
     group = "peerwright.dev",
     version = "v1alpha1",
     kind = "PeerBan",
-    doc = "One peer that a network shuts out: every node closes its links to it and refuses its handshakes. Delete it \
-           to let the peer back in.",
+    doc = "A peer, a name, a certificate or a range of addresses that a network shuts out: every node closes its links \
+           to it and refuses its handshakes. Delete it to let them back in.",
     namespaced,
     status = "PeerBanStatus",
     derive = "PartialEq",
@@ -23,6 +23,9 @@ use crate::{register_subscription::NetworkRef, schema::conditions};
     selectable = ".spec.networkRef.name",
     selectable = ".spec.node",
     selectable = ".spec.peerId",
+    selectable = ".spec.spiffeId",
+    selectable = ".spec.fingerprint",
+    selectable = ".spec.cidr",
     printcolumn(
         name = "Network",
         type_ = "string",
@@ -50,14 +53,28 @@ use crate::{register_subscription::NetworkRef, schema::conditions};
         description = "When the ban ends by itself",
         priority = 1
     ),
+    printcolumn(
+        name = "SPIFFE ID",
+        type_ = "string",
+        json_path = ".spec.spiffeId",
+        description = "Banned name",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Fingerprint",
+        type_ = "string",
+        json_path = ".spec.fingerprint",
+        description = "Banned certificate",
+        priority = 1
+    ),
+    printcolumn(name = "CIDR", type_ = "string", json_path = ".spec.cidr", description = "Banned addresses"),
     printcolumn(name = "Peer", type_ = "string", json_path = ".status.peerId", description = "Banned peer id", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("self.spec == oldSelf.spec")
         .message("a ban cannot change: delete it and create another"),
 )]
 #[x_kube(
-    validation = Rule::new("has(self.peerId) != has(self.node)")
-        .message("write exactly one of peerId (64 hex digits) and node (a node's name)"),
+    validation = Rule::new(crate::schema::ONE_SUBJECT_RULE).message(crate::schema::ONE_SUBJECT_MESSAGE),
     validation = Rule::new("!has(self.node) || self.node.startsWith(self.networkRef.name + '-')")
         .message("node names a node of the network in networkRef: write <network>-<group>-<number>, as in demo-peer-2"),
 )]
@@ -78,6 +95,25 @@ pub struct PeerBanSpec {
     #[x_kube(validation = Rule::new("self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?-[0-9]+$')")
         .message("write a node's name as <network>-<group>-<number>, as in demo-peer-2"))]
     pub node: Option<String>,
+
+    /// SPIFFE id of a member, as in spiffe://demo.default.peerwright.internal/node/default/demo-peer-2: whatever key it
+    /// comes with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 587))]
+    #[x_kube(validation = Rule::new(crate::schema::SPIFFE_RULE).message(crate::schema::SPIFFE_MESSAGE))]
+    pub spiffe_id: Option<String>,
+
+    /// Lower-case hex SHA-256 of one certificate, DER: whoever shows it. Its holder may get another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{64}$')").message("write a fingerprint as 64 lower-case hex digits"))]
+    pub fingerprint: Option<String>,
+
+    /// Range of addresses, as in 203.0.113.0/24: whoever comes from there and proves no membership. Members are exempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 43))]
+    #[x_kube(validation = Rule::new(crate::schema::CIDR_RULE).message(crate::schema::CIDR_MESSAGE))]
+    pub cidr: Option<String>,
 
     /// Why, for people.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -12,6 +12,29 @@ pub(crate) const RFC3339_RULE: &str = "self.matches('^[0-9]{4}-(0[1-9]|1[0-2])-(
 /// What to write instead.
 pub(crate) const RFC3339_MESSAGE: &str = "write a time as RFC 3339 with a zone, as in 2027-01-31T12:00:00Z";
 
+/// A ban names one subject.
+pub(crate) const ONE_SUBJECT_RULE: &str = "[has(self.node), has(self.peerId), has(self.spiffeId), has(self.fingerprint), \
+    has(self.cidr)].exists_one(given, given)";
+
+/// What to write instead.
+pub(crate) const ONE_SUBJECT_MESSAGE: &str = "write exactly one of node (a node's name), peerId, fingerprint (each 64 hex \
+    digits), spiffeId (spiffe://<trust domain>/node/<namespace>/<node>) and cidr (<address>/<length>)";
+
+/// The names that members have.
+pub(crate) const SPIFFE_RULE: &str =
+    "self.matches('^spiffe://[a-z0-9._-]{1,255}/node/[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}$')";
+
+/// What to write instead.
+pub(crate) const SPIFFE_MESSAGE: &str =
+    "write a SPIFFE id as spiffe://<trust domain>/node/<namespace>/<node>, in lower case";
+
+/// A range whose addresses are written in one way.
+pub(crate) const CIDR_RULE: &str = "isCIDR(self) && cidr(self) == cidr(self).masked()";
+
+/// What to write instead.
+pub(crate) const CIDR_MESSAGE: &str =
+    "write a range as <address>/<length> without bits behind the length, as in 203.0.113.0/24 or 2001:db8::/32";
+
 /// Gives an enum of plain words its schema, its text and `Display`. The derived schema of a documented enum would put
 /// the enum's description in place of the field's.
 macro_rules! words {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{AccessEntry, AccessRole, AnonymousRole, ApiAccess};
 pub use nodes::{ImagePullPolicy, NodeGroup, ReclaimPolicy, Storage};
-pub use policy::{Gossip, Heartbeat, Limits, NetworkBan, NetworkPolicyMode};
-pub use status::{IdentityStatus, PeerNetworkStatus, PolicyStatus};
+pub use policy::{AutoBans, Gossip, Heartbeat, Limits, NetworkBan, NetworkPolicyMode, Promotion};
+pub use status::{BoundBan, IdentityStatus, PeerNetworkStatus, PolicyStatus, PromotedBan};
 
 /// `ban.node.startsWith(self.metadata.name + '-')`, in words whose cost does not rise with a name that the API server
 /// takes to be unbounded.
@@ -72,6 +72,13 @@ const BAN_OF_OWN_NODE: &str = "!has(self.spec.bans) || self.spec.bans.all(ban, !
         description = "Trust domain of the members' certificates",
         priority = 1
     ),
+    printcolumn(
+        name = "Bans Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"BansAccepted\")].status",
+        description = "Whether every entry of spec.bans is in force",
+        priority = 1
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("self.metadata.name.size() <= 24 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
         .message("a network's name is at most 24 characters: a lower-case letter, then lower-case letters, digits and dashes, not ending in a dash"),
@@ -120,6 +127,10 @@ pub struct PeerNetworkSpec {
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub bans: Vec<NetworkBan>,
+
+    /// Bans that nodes make by themselves.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub auto_bans: AutoBans,
 
     /// Who may use the nodes' REST API on port 8443.
     #[serde(default, skip_serializing_if = "is_default")]

@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::words;
 
-/// One peer that the network shuts out.
+/// Somebody that the network shuts out.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[x_kube(validation = Rule::new("has(self.peerId) != has(self.node)")
-    .message("write exactly one of peerId (64 hex digits) and node (a node's name)"))]
+#[x_kube(validation = Rule::new(crate::schema::ONE_SUBJECT_RULE).message(crate::schema::ONE_SUBJECT_MESSAGE))]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkBan {
     /// Name of the ban within the network.
@@ -31,6 +30,25 @@ pub struct NetworkBan {
     #[x_kube(validation = Rule::new("self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?-[0-9]+$')")
         .message("write a node's name as <network>-<group>-<number>, as in demo-peer-2"))]
     pub node: Option<String>,
+
+    /// SPIFFE id of a member, as in spiffe://demo.default.peerwright.internal/node/default/demo-peer-2: whatever key it
+    /// comes with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 587))]
+    #[x_kube(validation = Rule::new(crate::schema::SPIFFE_RULE).message(crate::schema::SPIFFE_MESSAGE))]
+    pub spiffe_id: Option<String>,
+
+    /// Lower-case hex SHA-256 of one certificate, DER: whoever shows it. Its holder may get another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{64}$')").message("write a fingerprint as 64 lower-case hex digits"))]
+    pub fingerprint: Option<String>,
+
+    /// Range of addresses, as in 203.0.113.0/24: whoever comes from there and proves no membership. Members are exempt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 43))]
+    #[x_kube(validation = Rule::new(crate::schema::CIDR_RULE).message(crate::schema::CIDR_MESSAGE))]
+    pub cidr: Option<String>,
 
     /// Why, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +92,26 @@ pub struct Gossip {
     #[schemars(range(min = 300, max = 86_400))]
     pub ttl_seconds: Option<i32>,
 }
+
+/// What becomes of bans that nodes make by themselves.
+#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoBans {
+    /// Always: a ban that enough nodes have made by themselves becomes a PeerBan, and all nodes enforce it; never for more
+    /// than a quarter of a node group. Never: such bans stay with the nodes that made them. Absent: Never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promote: Option<Promotion>,
+}
+
+/// Whether bans that nodes make by themselves become bans of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Promotion {
+    /// They do not.
+    Never,
+    /// They do, once enough nodes have made them.
+    Always,
+}
+words!(Promotion: Never, Always);
 
 /// Whether the operator keeps a NetworkPolicy for the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
