@@ -54,10 +54,12 @@ pub fn largest_network() -> Value {
                 "reason": "r".repeat(256),
                 "expiresAt": "2027-01-31T12:00:00.123456789+00:00"
             });
-            if index % 2 == 0 {
-                ban["peerId"] = json!("f".repeat(64));
-            } else {
-                ban["node"] = json!(format!("{name}-{}-10", "g".repeat(35)));
+            match index % 5 {
+                1 => ban["peerId"] = json!("f".repeat(64)),
+                2 => ban["spiffeId"] = json!(largest_spiffe_id()),
+                3 => ban["fingerprint"] = json!("f".repeat(64)),
+                4 => ban["cidr"] = json!(LARGEST_RANGE),
+                _ => ban["node"] = json!(format!("{name}-{}-10", "g".repeat(35))),
             }
             ban
         })
@@ -80,6 +82,7 @@ pub fn largest_network() -> Value {
                 "reclaimPolicy": "Retain"
             },
             "bans": bans,
+            "autoBans": { "promote": "Always" },
             "api": { "access": access, "anonymousRole": "Reader" },
             "heartbeat": { "intervalSeconds": 120 },
             "limits": { "maxTransactionBytes": 10_485_760 },
@@ -87,6 +90,13 @@ pub fn largest_network() -> Value {
             "networkPolicy": "Disabled"
         }
     })
+}
+
+/// The range of addresses with the longest text.
+const LARGEST_RANGE: &str = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128";
+
+fn largest_spiffe_id() -> String {
+    format!("spiffe://{}/node/{}/{}", "t".repeat(255), "n".repeat(63), "p".repeat(253))
 }
 
 /// A subscription in which every text is as long as it may be.

@@ -15,7 +15,7 @@ use crate::{
     identity::{Authorities, Members, unix_now},
     metrics::Metrics,
     nodes::{Duty, NodeRegistry},
-    policy::{Publisher, SnapshotFeeds, TokenIssuers},
+    policy::{Publisher, SnapshotFeeds, TokenIssuers, bans_node},
     settings::Namespaces,
 };
 
@@ -96,12 +96,19 @@ impl Context {
     }
 
     /// The pods of a network, among those named, that are banned by the snapshot in force.
-    pub fn banned<'a>(&self, network_uid: &str, pods: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    pub fn banned<'a>(
+        &self,
+        network_uid: &str,
+        namespace: &str,
+        pods: impl Iterator<Item = &'a str>,
+    ) -> BTreeSet<String> {
         let Some(published) = self.parts.feeds.current(network_uid) else { return BTreeSet::new() };
         let now = u64::try_from(unix_now()).unwrap_or_default();
+        let leaves = self.parts.registry.leaves(network_uid);
         let is_banned = |pod: &&str| {
             let peer = self.parts.members.peer_id_of(network_uid, pod);
-            peer.is_some_and(|peer| published.snapshot.is_banned(&peer, now))
+            let leaf = leaves.iter().find(|(_, shown_by)| shown_by == pod).map(|(leaf, _)| *leaf);
+            bans_node(&published.snapshot, namespace, pod, peer, leaf, now)
         };
         pods.filter(is_banned).map(str::to_owned).collect()
     }

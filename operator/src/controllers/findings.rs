@@ -43,7 +43,8 @@ pub struct Finding {
 /// What was found about one ban.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BanFinding {
-    /// UID of the `PeerBan` that this is about: another one may have taken its name since.
+    /// UID of the `PeerBan`, or node of the entry of `spec.bans`, that this is about: another one may have taken its name
+    /// since.
     pub of: Option<String>,
     /// What became of it.
     pub verdict: BanVerdict,
@@ -68,8 +69,8 @@ impl Finding {
             None => None,
         };
         for (source, ban) in &mut self.bans {
-            let contained = matches!(&ban.verdict, BanVerdict::Accepted { peer_id }
-                if self.published.as_ref().is_some_and(|published| published.snapshot.content.bans.contains_key(peer_id)));
+            let contained = matches!(&ban.verdict, BanVerdict::Accepted { subject }
+                if self.published.as_ref().is_some_and(|published| published.snapshot.content.bans.contains_key(subject)));
             let before = before.and_then(|before| before.bans.get(source)).filter(|before| before.of == ban.of);
             let since = before.and_then(|before| before.contained_since);
             ban.contained_since = if contained { since.or(version) } else { None };
@@ -142,13 +143,13 @@ mod tests {
     }
 
     fn finding(revision: u64, contained: &[u8], accepted: &[u8]) -> Finding {
-        let bans = contained.iter().map(|n| (peer(*n), Ban::default())).collect();
+        let bans = contained.iter().map(|n| (peer(*n).into(), Ban::default())).collect();
         let content = Content { bans, ..Content::default() };
         let snapshot = Snapshot { network_uid: "uid".into(), epoch: 1, revision, content };
         let published =
             Published { snapshot, digest: [0; 32], content_digest: [0; 32], bytes: bytes::Bytes::default() };
         let verdicts = accepted.iter().map(|n| {
-            let verdict = BanVerdict::Accepted { peer_id: peer(*n) };
+            let verdict = BanVerdict::Accepted { subject: peer(*n).into() };
             (BanSource::PeerBan(format!("ban-{n}")), BanFinding { of: None, verdict, contained_since: None })
         });
         Finding { published: Some(Arc::new(published)), bans: verdicts.collect(), ..Finding::default() }

@@ -93,7 +93,7 @@ impl Pass<'_> {
         match self.publish(authority.as_deref()).await {
             Ok((judged, publication)) => {
                 again = [again, self.next_look(&judged.compiled, &publication)].into_iter().flatten().min();
-                finding.take(judged, publication.published());
+                finding.take(judged, self.network, publication.published());
             }
             Err(error) => {
                 let permanent = matches!(error, PublishError::NameCollision(_) | PublishError::Unsignable(_));
@@ -161,6 +161,7 @@ impl Pass<'_> {
             subscriptions: &subscriptions,
             bans: &bans,
             members: &members,
+            leaves: &parts.registry.leaves(&self.uid),
             trust: &trust,
             tokens: tokens.as_deref(),
             in_force: content.map_or(&none, |content| &content.bans),
@@ -234,13 +235,15 @@ fn unless_not_leading(error: ReconcileError) -> Result<ReconcileError, Reconcile
 
 impl Finding {
     /// Takes over what a compilation and its publication brought.
-    fn take(&mut self, judged: Judged, published: &Arc<Published>) {
+    fn take(&mut self, judged: Judged, network: &PeerNetwork, published: &Arc<Published>) {
         let Judged { compiled, bans, subscriptions } = judged;
         let uids: BTreeMap<String, Option<String>> = bans.iter().map(|ban| (ban.name_any(), ban.uid())).collect();
         let judged = compiled.bans.into_iter().map(|(source, verdict)| {
             let of = match &source {
                 BanSource::PeerBan(name) => uids.get(name).cloned().flatten(),
-                BanSource::Network(_) => None,
+                BanSource::Network(name) => {
+                    network.spec.bans.iter().find(|ban| ban.name == *name).and_then(|ban| ban.node.clone())
+                }
             };
             (source, BanFinding { of, verdict, contained_since: None })
         });

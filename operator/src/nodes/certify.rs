@@ -23,7 +23,7 @@ use crate::{
         request::{CertificateRequest, MAX_TOKEN_BYTES},
         unix_now,
     },
-    policy::SnapshotFeeds,
+    policy::{SnapshotFeeds, bans_node},
 };
 
 /// Requests that ask the API server at once; further ones are refused and come back.
@@ -113,7 +113,9 @@ impl Certifier {
         let (key, peer_id) = (&network.facts.key, request.peer_id());
         // Without the snapshot nobody knows who is banned.
         let published = self.feeds.current(&key.uid).ok_or(Refusal::CaUnavailable)?;
-        if published.snapshot.is_banned(&peer_id, u64::try_from(unix_now()).unwrap_or_default()) {
+        let now = u64::try_from(unix_now()).unwrap_or_default();
+        // A banned certificate may be replaced: that is what its ban is for.
+        if bans_node(&published.snapshot, &key.namespace, &member.pod, Some(peer_id), None, now) {
             return Err(Refusal::Banned);
         }
         if network.key_lost {

@@ -127,7 +127,7 @@ impl Harness {
 
     /// Puts a snapshot in force.
     pub(super) fn publish(&self, revision: u64, banned: &[PeerId]) -> Arc<Published> {
-        let bans = banned.iter().map(|peer| (*peer, Ban::default())).collect();
+        let bans = banned.iter().map(|peer| ((*peer).into(), Ban::default())).collect();
         self.publish_content(revision, Content { bans, ..Content::default() })
     }
 

@@ -9,11 +9,15 @@ use std::{
 
 use futures::Stream;
 use peerwright_proto::v1::HeartbeatDigest;
+use peerwright_secure::Fingerprint;
 use peerwright_snapshot::Version;
 use tokio_util::sync::CancellationToken;
 
 use super::report::NodeReport;
-use crate::identity::{MemberIdentity, NetworkKey, Refusal};
+use crate::{
+    identity::{MemberIdentity, NetworkKey, Refusal},
+    policy::Leaves,
+};
 
 /// Most nodes remembered for one network; a network wants at most 800. Beyond it the oldest name that is not connected
 /// goes, and a node that finds no room is refused.
@@ -62,6 +66,14 @@ impl NodeRegistry {
     pub fn highest_acknowledged(&self, network_uid: &str) -> Option<Version> {
         let state = self.lock();
         state.networks.get(network_uid)?.by_pod.values().filter_map(|node| node.report.acknowledged).max()
+    }
+
+    /// The certificate that each node of the network showed last.
+    #[must_use]
+    pub fn leaves(&self, network_uid: &str) -> Leaves {
+        let state = self.lock();
+        let nodes = state.networks.get(network_uid).into_iter().flat_map(|nodes| &nodes.by_pod);
+        nodes.map(|(pod, node)| (Fingerprint::from_bytes(node.leaf), pod.clone())).collect()
     }
 
     /// Networks whose nodes changed from now on. Each follower sees every network that changed since it last looked,

@@ -8,13 +8,13 @@ use std::{
 
 use kube::ResourceExt;
 use peerwright_crds::{AccessRole, AnonymousRole, PeerBan, PeerNetwork, RegisterSubscription};
-use peerwright_secure::PeerId;
+use peerwright_secure::BanSubject;
 use peerwright_snapshot::{
     Api, Ban, Content, MAX_ACCESS, MAX_SUBSCRIPTIONS, MAX_TEXT_BYTES, MAX_TRUST, Role, Settings, Subscription,
 };
 
 use super::{
-    BanSource, BanVerdict, TokenIssuer,
+    BanSource, BanVerdict, Leaves, TokenIssuer,
     bans::{Judged, judge},
 };
 use crate::identity::MemberTable;
@@ -36,12 +36,14 @@ pub struct Inputs<'a> {
     pub bans: &'a [Arc<PeerBan>],
     /// Who the nodes are.
     pub members: &'a MemberTable,
+    /// The certificates that the nodes show.
+    pub leaves: &'a Leaves,
     /// The network's trust anchors, DER, newest first.
     pub trust: &'a [Vec<u8>],
     /// Whose tokens the REST interface takes; none until the API server has told.
     pub tokens: Option<&'a TokenIssuer>,
     /// The bans of the snapshot that is in force: see [`BanVerdict::WouldIsolate`], which never undoes one.
-    pub in_force: &'a BTreeMap<PeerId, Ban>,
+    pub in_force: &'a BTreeMap<BanSubject, Ban>,
     /// Unix seconds.
     pub now: i64,
 }
@@ -89,7 +91,8 @@ pub struct Compiled {
 #[must_use]
 pub fn compile(inputs: &Inputs<'_>) -> Compiled {
     let network = inputs.network;
-    let Judged { bans, verdicts } = judge(network, inputs.bans, inputs.members, inputs.in_force, inputs.now);
+    let Judged { bans, verdicts } =
+        judge(network, inputs.bans, inputs.members, inputs.leaves, inputs.in_force, inputs.now);
     let (registers, subscriptions) = judge_subscriptions(network, inputs.subscriptions);
     let next_expiry = bans.values().filter_map(|ban| ban.expires_at).min();
     let content = Content {

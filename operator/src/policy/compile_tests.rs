@@ -1,10 +1,14 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use peerwright_crds::{AccessEntry, NetworkBan, NetworkRef, PeerBanSpec, PeerBanStatus, RegisterSubscriptionSpec};
-use peerwright_snapshot::MAX_BANS;
+use peerwright_crds::{
+    AccessEntry, BoundBan, NetworkBan, NetworkRef, PeerBanSpec, PeerBanStatus, PeerNetworkStatus,
+    RegisterSubscriptionSpec,
+};
+use peerwright_secure::{Fingerprint, PeerId};
+use peerwright_snapshot::{MAX_BANS, Snapshot};
 use proptest::prelude::*;
 
-use super::*;
+use super::{super::bans::bans_node, *};
 use crate::identity::fixtures;
 
 const NOW: i64 = 1_700_000_000;
@@ -15,19 +19,21 @@ struct Story {
     subscriptions: Vec<Arc<RegisterSubscription>>,
     bans: Vec<Arc<PeerBan>>,
     members: MemberTable,
-    in_force: BTreeMap<PeerId, Ban>,
+    leaves: Leaves,
+    in_force: BTreeMap<BanSubject, Ban>,
 }
 
 impl Story {
-    /// The network `demo` with `replicas` nodes, all of them members; node i has peer id i+1.
+    /// The network `demo` with `replicas` nodes, all of them members; node i has peer id i+1 and shows certificate i.
     fn of(replicas: i32) -> Self {
-        let mut members = MemberTable::default();
+        let (mut members, mut leaves) = (MemberTable::default(), Leaves::new());
         for ordinal in 0..replicas {
             let byte = u8::try_from(ordinal + 1).expect("few");
             members.admit(&format!("claim-{ordinal}"), &format!("demo-peer-{ordinal}"), peer(byte)).expect("admitted");
+            leaves.insert(leaf(byte - 1), format!("demo-peer-{ordinal}"));
         }
         let network = fixtures::network("demo", replicas);
-        Self { network, subscriptions: Vec::new(), bans: Vec::new(), members, in_force: BTreeMap::new() }
+        Self { network, subscriptions: Vec::new(), bans: Vec::new(), members, leaves, in_force: BTreeMap::new() }
     }
 
     fn ban(mut self, name: &str, age: i64, spec: PeerBanSpec) -> Self {
@@ -50,6 +56,7 @@ impl Story {
             members: &self.members,
             trust: &[vec![1, 2, 3]],
             tokens: None,
+            leaves: &self.leaves,
             in_force: &self.in_force,
             now,
         })
@@ -62,6 +69,20 @@ fn peer(byte: u8) -> PeerId {
 
 fn at(seconds: i64) -> Time {
     Time(Timestamp::from_second(seconds).expect("a time"))
+}
+
+/// The certificate that a node shows.
+fn leaf(number: u8) -> Fingerprint {
+    Fingerprint::from_bytes([0xc0 | number; 32])
+}
+
+/// The SPIFFE id of a node.
+fn named(node: &str) -> String {
+    format!("spiffe://demo.default.peerwright.internal/node/default/{node}")
+}
+
+fn everywhere() -> PeerBanSpec {
+    PeerBanSpec { network_ref: demo(), ..PeerBanSpec::default() }
 }
 
 fn demo() -> NetworkRef {
@@ -88,8 +109,8 @@ fn verdict<'a>(compiled: &'a Compiled, name: &str) -> &'a BanVerdict {
 fn ban_of_a_node_bans_its_peer() {
     let compiled = Story::of(3).ban("b", 0, of_node("demo-peer-2")).compile();
 
-    assert_eq!(verdict(&compiled, "b"), &BanVerdict::Accepted { peer_id: peer(3) });
-    assert_eq!(compiled.content.bans, BTreeMap::from([(peer(3), Ban { expires_at: None })]));
+    assert_eq!(verdict(&compiled, "b"), &BanVerdict::Accepted { subject: peer(3).into() });
+    assert_eq!(compiled.content.bans, BTreeMap::from([(peer(3).into(), Ban { expires_at: None })]));
 }
 
 #[test]
@@ -107,7 +128,7 @@ fn ban_of_a_node_stays_with_the_peer_that_it_first_meant() {
     ban.status = Some(PeerBanStatus { peer_id: Some(peer(77).to_string()), ..PeerBanStatus::default() });
     story.bans = vec![Arc::new(ban)];
 
-    assert_eq!(verdict(&story.compile(), "b"), &BanVerdict::Accepted { peer_id: peer(77) });
+    assert_eq!(verdict(&story.compile(), "b"), &BanVerdict::Accepted { subject: peer(77).into() });
 }
 
 #[test]
@@ -118,18 +139,18 @@ fn peer_is_banned_while_one_source_says_so_and_the_longest_decides() {
         .ban("over", 0, until(NOW, of_peer(peer(9))));
 
     let compiled = story.compile();
-    assert_eq!(compiled.content.bans[&peer(9)].expires_at, Some(1_700_000_099));
+    assert_eq!(compiled.content.bans[&peer(9).into()].expires_at, Some(1_700_000_099));
     assert_eq!(compiled.next_expiry, Some(1_700_000_099));
-    assert_eq!(verdict(&compiled, "over"), &BanVerdict::Expired { peer_id: Some(peer(9)) });
+    assert_eq!(verdict(&compiled, "over"), &BanVerdict::Expired { subject: Some(peer(9).into()) });
 
     story.network.spec.bans =
         vec![NetworkBan { name: "base".into(), peer_id: Some(peer(9).to_string()), ..NetworkBan::default() }];
     let compiled = story.compile();
-    assert_eq!(compiled.content.bans[&peer(9)].expires_at, None, "one source without an end");
+    assert_eq!(compiled.content.bans[&peer(9).into()].expires_at, None, "one source without an end");
     assert_eq!(compiled.next_expiry, None);
 
     let later = story.compile_at(NOW + 100);
-    assert!(later.content.bans.contains_key(&peer(9)));
+    assert!(later.content.bans.contains_key(&peer(9).into()));
 }
 
 #[test]
@@ -151,7 +172,7 @@ fn ban_that_leaves_no_majority_of_a_group_would_isolate() {
 fn ban_of_a_stranger_isolates_nobody() {
     let compiled = Story::of(1).ban("b", 0, of_peer(peer(99))).compile();
 
-    assert_eq!(verdict(&compiled, "b"), &BanVerdict::Accepted { peer_id: peer(99) });
+    assert_eq!(verdict(&compiled, "b"), &BanVerdict::Accepted { subject: peer(99).into() });
 }
 
 #[test]
@@ -175,7 +196,83 @@ fn ban_that_waited_takes_effect_when_another_is_lifted() {
 
     story.bans.remove(0);
 
-    assert_eq!(verdict(&story.compile(), "b1"), &BanVerdict::Accepted { peer_id: peer(2) });
+    assert_eq!(verdict(&story.compile(), "b1"), &BanVerdict::Accepted { subject: peer(2).into() });
+}
+
+#[test]
+fn every_kind_of_subject_goes_into_the_snapshot() {
+    let spiffe = named("stranger-0");
+    let compiled = Story::of(3)
+        .ban("s", 3, PeerBanSpec { spiffe_id: Some(spiffe.clone()), ..everywhere() })
+        .ban("f", 2, PeerBanSpec { fingerprint: Some("ab".repeat(32)), ..everywhere() })
+        .ban("c", 1, until(NOW + 9, PeerBanSpec { cidr: Some("203.0.113.0/24".into()), ..everywhere() }))
+        .ban("m", 0, PeerBanSpec { spiffe_id: Some("spiffe://../node/default/x".into()), ..everywhere() })
+        .compile();
+
+    let subjects: Vec<String> = compiled.content.bans.keys().map(ToString::to_string).collect();
+    let expected =
+        [format!("spiffeId:{spiffe}"), format!("fingerprint:{}", "ab".repeat(32)), "cidr:203.0.113.0/24".into()];
+    assert_eq!(subjects, expected);
+    assert_eq!(compiled.next_expiry, Some(1_700_000_009));
+    assert_eq!(verdict(&compiled, "m"), &BanVerdict::Malformed);
+}
+
+#[test]
+fn ban_by_name_or_certificate_of_a_member_would_isolate_as_one_by_peer_id_would() {
+    for spec in [
+        PeerBanSpec { spiffe_id: Some(named("demo-peer-1")), ..everywhere() },
+        PeerBanSpec { fingerprint: Some(leaf(1).to_string()), ..everywhere() },
+    ] {
+        let story = Story::of(3).ban("one", 2, of_node("demo-peer-0")).ban("two", 1, spec.clone());
+        assert!(matches!(verdict(&story.compile(), "two"), BanVerdict::WouldIsolate { group, .. } if group == "peer"));
+        let alone = Story::of(3).ban("two", 1, spec.clone()).ban("same", 0, of_node("demo-peer-1")).compile();
+        assert_eq!((verdict(&alone, "two").reason(), verdict(&alone, "same").reason()), ("Accepted", "Accepted"));
+    }
+    let elsewhere = "spiffe://demo.other.peerwright.internal/node/other/demo-peer-1".to_owned();
+    let story = Story::of(1).ban("b", 0, PeerBanSpec { spiffe_id: Some(elsewhere), ..everywhere() });
+    assert_eq!(verdict(&story.compile(), "b").reason(), "Accepted", "a namesake in another trust domain");
+}
+
+#[test]
+fn ban_of_every_address_isolates_nobody() {
+    let story = Story::of(1).ban("b", 0, PeerBanSpec { cidr: Some("0.0.0.0/0".into()), ..everywhere() });
+
+    let compiled = story.compile();
+
+    assert_eq!(verdict(&compiled, "b").reason(), "Accepted");
+    let snapshot = Snapshot { network_uid: String::new(), epoch: 1, revision: 1, content: compiled.content };
+    assert!(!bans_node(&snapshot, "default", "demo-peer-0", Some(peer(1)), Some(leaf(0)), 1_700_000_000));
+}
+
+#[test]
+fn entry_of_the_spec_stays_with_the_peer_that_its_node_first_meant() {
+    let mut story = Story::of(3);
+    let entry = |node: &str| NetworkBan { name: "base".into(), node: Some(node.into()), ..NetworkBan::default() };
+    let bound = BoundBan { name: "base".into(), node: "demo-peer-2".into(), peer_id: peer(77).to_string() };
+    story.network.spec.bans = vec![entry("demo-peer-2")];
+    story.network.status = Some(PeerNetworkStatus { bans: vec![bound], ..PeerNetworkStatus::default() });
+    let source = BanSource::Network("base".into());
+    assert_eq!(story.compile().bans[&source], BanVerdict::Accepted { subject: peer(77).into() });
+
+    story.network.spec.bans = vec![entry("demo-peer-1")];
+    assert_eq!(story.compile().bans[&source], BanVerdict::Accepted { subject: peer(2).into() }, "another node now");
+}
+
+#[test]
+fn bans_of_long_names_fill_the_snapshot_earlier() {
+    let name = |number: usize| format!("spiffe://demo.default.peerwright.internal/node/default/{number:0253}");
+    let story = (0..MAX_BANS / 4).fold(Story::of(3), |story, number| {
+        let spec = PeerBanSpec { spiffe_id: Some(name(number)), ..everywhere() };
+        story.ban(&format!("b{number:05}"), i64::try_from(MAX_BANS - number).expect("fits"), spec)
+    });
+
+    let compiled = story.compile();
+
+    assert!((100..MAX_BANS / 4).contains(&compiled.content.bans.len()));
+    assert_eq!(verdict(&compiled, "b00000").reason(), "Accepted");
+    assert_eq!(verdict(&compiled, &format!("b{:05}", MAX_BANS / 4 - 1)).reason(), "LimitReached");
+    let snapshot = Snapshot { network_uid: String::new(), epoch: 1, revision: 1, content: compiled.content };
+    assert!(Snapshot::decode(&snapshot.encode()).is_ok());
 }
 
 #[test]
@@ -258,9 +355,15 @@ fn subscription(name: &str, register_id: &str) -> Arc<RegisterSubscription> {
 }
 
 prop_compose! {
-    fn any_ban()(number in 0u8..40, age in 0i64..20, target in 0u8..9, by_node in any::<bool>(), end in proptest::option::of(-5i64..50))
+    fn any_ban()(number in 0u8..40, age in 0i64..20, target in 0u8..9, kind in 0u8..5, end in proptest::option::of(-5i64..50))
         -> (u8, i64, PeerBanSpec) {
-        let spec = if by_node { of_node(&format!("demo-peer-{target}")) } else { of_peer(peer(target + 1)) };
+        let spec = match kind {
+            0 => of_node(&format!("demo-peer-{target}")),
+            1 => of_peer(peer(target + 1)),
+            2 => PeerBanSpec { spiffe_id: Some(named(&format!("demo-peer-{target}"))), ..everywhere() },
+            3 => PeerBanSpec { fingerprint: Some(leaf(target).to_string()), ..everywhere() },
+            _ => PeerBanSpec { cidr: Some(format!("10.{target}.0.0/16")), ..everywhere() },
+        };
         (number, age, end.map_or(spec.clone(), |end| until(NOW + end, spec)))
     }
 }
@@ -307,9 +410,14 @@ proptest! {
         }
         let compiled = story.compile();
 
-        let accepted: BTreeSet<PeerId> = compiled.bans.values().filter(|verdict| verdict.reason() == "Accepted").filter_map(BanVerdict::peer_id).collect();
-        prop_assert_eq!(accepted, compiled.content.bans.keys().copied().collect::<BTreeSet<_>>());
-        let members = story.members.members().filter(|member| compiled.content.bans.contains_key(&member.peer_id)).count();
+        let accepted: BTreeSet<BanSubject> = compiled.bans.values().filter(|verdict| verdict.reason() == "Accepted").filter_map(BanVerdict::subject).cloned().collect();
+        prop_assert_eq!(accepted, compiled.content.bans.keys().cloned().collect::<BTreeSet<_>>());
+        let snapshot = Snapshot { network_uid: String::new(), epoch: 1, revision: 1, content: compiled.content.clone() };
+        let shown = |pod: &str| story.leaves.iter().find(|(_, by)| *by == pod).map(|(leaf, _)| *leaf);
+        let members = story.members.members().filter(|member| {
+            bans_node(&snapshot, "default", &member.pod, Some(member.peer_id), shown(&member.pod), 1_700_000_000)
+        });
+        let members = members.count();
         let replicas = usize::try_from(replicas).expect("positive");
         prop_assert!(members == 0 || (replicas - members) * 2 > replicas);
         prop_assert_eq!(compiled.bans.len(), story.bans.len());

@@ -15,7 +15,7 @@ mod jwks;
 mod publish;
 mod stored;
 
-pub use bans::{BanSource, BanVerdict};
+pub use bans::{BanSource, BanVerdict, Leaves, bans_node};
 pub use compile::{Compiled, Inputs, SubscriptionVerdict, compile};
 pub use feeds::{Published, SnapshotFeeds};
 pub use issuer::{IssuerError, TokenIssuers};

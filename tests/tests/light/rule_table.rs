@@ -22,7 +22,12 @@ const PEER_ID: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbc
 const GROUP_NAME: &str =
     "write a group's name as a lower-case letter, then lower-case letters, digits and dashes, not ending in a dash";
 const NODE_NAME: &str = "write a node's name as <network>-<group>-<number>, as in demo-peer-2";
-const ONE_OF_TWO: &str = "write exactly one of peerId (64 hex digits) and node (a node's name)";
+const ONE_SUBJECT: &str = "write exactly one of node (a node's name), peerId, fingerprint (each 64 hex digits), spiffeId \
+                           (spiffe://<trust domain>/node/<namespace>/<node>) and cidr (<address>/<length>)";
+const SPIFFE_ID: &str = "write a SPIFFE id as spiffe://<trust domain>/node/<namespace>/<node>, in lower case";
+const FINGERPRINT: &str = "write a fingerprint as 64 lower-case hex digits";
+const RANGE: &str =
+    "write a range as <address>/<length> without bits behind the length, as in 203.0.113.0/24 or 2001:db8::/32";
 const PEER_ID_DIGITS: &str = "write a peer id as 64 lower-case hex digits";
 const QUANTITY: &str = "write each resource as a quantity of zero or more, as in cpu: 500m or memory: 64Mi";
 const REFERENCE: &str = "write the name of a PeerNetwork in this namespace";
@@ -151,14 +156,19 @@ fn network_bans() -> Vec<Case> {
         ),
         of(
             "spec.bans[]",
-            ONE_OF_TWO,
+            ONE_SUBJECT,
             vec![
                 banning(json!({ "name": "a", "peerId": PEER_ID })),
+                banning(json!({ "name": "a", "spiffeId": right_spiffe_ids()[0] })),
+                banning(json!({ "name": "a", "fingerprint": PEER_ID })),
+                banning(json!({ "name": "a", "cidr": "203.0.113.0/24" })),
                 banning(json!({ "name": "a", "node": "demo-peer-0" })),
             ],
             vec![
                 banning(json!({ "name": "a" })),
                 banning(json!({ "name": "a", "node": "demo-peer-0", "peerId": PEER_ID })),
+                banning(json!({ "name": "a", "cidr": "203.0.113.0/24", "fingerprint": PEER_ID })),
+                banning(json!({ "name": "a", "spiffeId": right_spiffe_ids()[0], "node": "demo-peer-0" })),
             ],
         ),
         of(
@@ -166,6 +176,24 @@ fn network_bans() -> Vec<Case> {
             PEER_ID_DIGITS,
             vec![banning(json!({ "name": "a", "peerId": PEER_ID }))],
             wrong_peer_ids().into_iter().map(|id| banning(json!({ "name": "a", "peerId": id }))).collect(),
+        ),
+        of(
+            "spec.bans[].spiffeId",
+            SPIFFE_ID,
+            right_spiffe_ids().map(|id| banning(json!({ "name": "a", "spiffeId": id }))).into(),
+            wrong_spiffe_ids().map(|id| banning(json!({ "name": "a", "spiffeId": id }))).into(),
+        ),
+        of(
+            "spec.bans[].fingerprint",
+            FINGERPRINT,
+            vec![banning(json!({ "name": "a", "fingerprint": PEER_ID }))],
+            wrong_peer_ids().map(|id| banning(json!({ "name": "a", "fingerprint": id }))).into(),
+        ),
+        of(
+            "spec.bans[].cidr",
+            RANGE,
+            right_ranges().map(|range| banning(json!({ "name": "a", "cidr": range }))).into(),
+            wrong_ranges().map(|range| banning(json!({ "name": "a", "cidr": range }))).into(),
         ),
         of(
             "spec.bans[].node",
@@ -274,6 +302,9 @@ fn bans() -> Vec<Case> {
     let by_node = ban("a");
     let by_peer = with(&without(&by_node, "spec.node"), "spec.peerId", json!(PEER_ID));
     let of_node = |node: &str| Attempt::Create(with(&by_node, "spec.node", json!(node)));
+    let by = |kind: &str, value: &str| {
+        Attempt::Create(with(&without(&by_node, "spec.node"), &format!("spec.{kind}"), json!(value)))
+    };
     let labelled = with(&by_node, "metadata.labels.team", json!("a"));
     let changes = [
         ("spec.reason", json!("why")),
@@ -292,9 +323,18 @@ fn bans() -> Vec<Case> {
         case(
             "PeerBan",
             "spec",
-            ONE_OF_TWO,
-            vec![Attempt::Create(by_node.clone()), Attempt::Create(by_peer.clone())],
+            ONE_SUBJECT,
             vec![
+                Attempt::Create(by_node.clone()),
+                Attempt::Create(by_peer.clone()),
+                by("spiffeId", right_spiffe_ids()[0]),
+                by("fingerprint", PEER_ID),
+                by("cidr", "203.0.113.0/24"),
+            ],
+            vec![
+                Attempt::Create(with(&by_peer, "spec.cidr", json!("203.0.113.0/24"))),
+                Attempt::Create(with(&by_node, "spec.spiffeId", json!(right_spiffe_ids()[0]))),
+                Attempt::Create(with(&by_peer, "spec.fingerprint", json!(PEER_ID))),
                 Attempt::Create(without(&by_node, "spec.node")),
                 Attempt::Create(with(&by_node, "spec.peerId", json!(PEER_ID))),
             ],
@@ -312,6 +352,27 @@ fn bans() -> Vec<Case> {
             PEER_ID_DIGITS,
             vec![Attempt::Create(by_peer.clone())],
             wrong_peer_ids().into_iter().map(|id| Attempt::Create(with(&by_peer, "spec.peerId", json!(id)))).collect(),
+        ),
+        case(
+            "PeerBan",
+            "spec.spiffeId",
+            SPIFFE_ID,
+            right_spiffe_ids().map(|id| by("spiffeId", id)).into(),
+            wrong_spiffe_ids().map(|id| by("spiffeId", id)).into(),
+        ),
+        case(
+            "PeerBan",
+            "spec.fingerprint",
+            FINGERPRINT,
+            vec![by("fingerprint", PEER_ID)],
+            wrong_peer_ids().map(|id| by("fingerprint", &id)).into(),
+        ),
+        case(
+            "PeerBan",
+            "spec.cidr",
+            RANGE,
+            right_ranges().map(|range| by("cidr", range)).into(),
+            wrong_ranges().map(|range| by("cidr", range)).into(),
         ),
         case(
             "PeerBan",
@@ -344,6 +405,22 @@ fn references(kind: &str, manifest: &Value) -> Case {
 
 fn wrong_peer_ids() -> [String; 4] {
     [String::new(), "abc".to_owned(), "AB".repeat(32), "g0".repeat(32)]
+}
+
+fn right_spiffe_ids() -> [&'static str; 2] {
+    ["spiffe://demo.default.peerwright.internal/node/default/demo-peer-2", "spiffe://a_b/node/c/d.e"]
+}
+
+fn wrong_spiffe_ids() -> [&'static str; 6] {
+    ["", "demo-peer-2", "https://a/node/b/c", "spiffe://a/node/b", "spiffe://a/node/b/c/d", "spiffe://Demo/node/b/c"]
+}
+
+fn right_ranges() -> [&'static str; 5] {
+    ["203.0.113.0/24", "203.0.113.7/32", "0.0.0.0/0", "2001:db8::/32", "::1/128"]
+}
+
+fn wrong_ranges() -> [&'static str; 7] {
+    ["", "203.0.113.0", "203.0.113.7/24", "203.0.113.0/33", "2001:db8::1/32", "2001:db8::/129", "a range"]
 }
 
 fn right_times() -> [&'static str; 4] {

@@ -89,17 +89,7 @@ fn accepted(facts: &Facts<'_>, expired: bool) -> Option<Verdict> {
         let problem = facts.problem?;
         return Some(Verdict::new(KIND, Truth::Unknown, problem.reason, &problem.message));
     };
-    let message = match &finding.verdict {
-        BanVerdict::Accepted { .. } => format!("the ban is part of the snapshot of {network}"),
-        BanVerdict::WouldIsolate { group, .. } => {
-            format!("the ban would leave no majority of the node group {group} unbanned")
-        }
-        BanVerdict::LimitReached { .. } => "the snapshot holds as many bans as it can: delete older ones".to_owned(),
-        BanVerdict::UnknownNode => {
-            format!("no node of this name ever joined {network}: write <network>-<group>-<number>, or a peerId")
-        }
-        BanVerdict::Expired { .. } => "the ban's end has passed".to_owned(),
-    };
+    let message = finding.verdict.message(network);
     let holds = matches!(finding.verdict, BanVerdict::Accepted { .. });
     Some(Verdict::new(KIND, holds, finding.verdict.reason(), message))
 }

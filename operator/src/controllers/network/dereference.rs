@@ -34,7 +34,7 @@ pub(super) fn dereference(network: &PeerNetwork, context: &Context) -> Dereferen
     let wanted = network.node_names();
     Dereferenced {
         evicted: context.evictions(&uid, &present),
-        banned: context.banned(&uid, wanted.iter().map(String::as_str)),
+        banned: context.banned(&uid, &key.namespace, wanted.iter().map(String::as_str)),
         stateful_sets,
         pods,
     }

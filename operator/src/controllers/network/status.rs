@@ -1,5 +1,6 @@
 //! A network's status from what was found. Pure: while nothing changes, neither does the status.
 
+mod bans;
 mod conditions_of;
 
 use k8s_openapi::jiff::Timestamp;
@@ -68,6 +69,8 @@ pub fn assess(facts: &Facts<'_>) -> Assessed {
             Some(published) => Some(policy(published)),
             None => before.policy,
         },
+        bans: bans::bound(facts, &before.bans),
+        promoted_bans: before.promoted_bans,
         api_service: Some(facts.network.api_service_name()),
     };
     Assessed { status, look_again }

@@ -117,7 +117,8 @@ fn tell(context: &Context, key: &ObjectKey) {
 fn running(context: &Context, network: &PeerNetwork, pods: &[Arc<Pod>]) -> Vec<Running> {
     let uid = network.uid().unwrap_or_default();
     let pods: Vec<String> = pods.iter().filter(|pod| is_running(pod)).map(|pod| pod.name_any()).collect();
-    let banned = context.banned(&uid, pods.iter().map(String::as_str));
+    let namespace = network.namespace().unwrap_or_default();
+    let banned = context.banned(&uid, &namespace, pods.iter().map(String::as_str));
     let members = &context.parts.members;
     let running = pods.into_iter().map(|pod| Running {
         member: members.peer_id_of(&uid, &pod).is_some(),

@@ -112,9 +112,9 @@ fn set_ban(network: &mut Network, banned: HostId, is_banned: bool) {
     for host in 0..network.world.hosts {
         network.with(host, |host, context| {
             let mut policy = host.policy.clone();
-            policy.bans.retain(|ban| ban.peer != peer);
+            policy.bans.retain(|ban| ban.subject != peer.into());
             if is_banned {
-                policy.bans.push(BanRecord { peer, expires_at: None });
+                policy.bans.push(BanRecord::of_peer(peer, None));
             }
             host.set_policy(context, policy);
         });

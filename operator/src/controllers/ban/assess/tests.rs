@@ -36,7 +36,7 @@ fn finding(verdict: BanVerdict, contained_since: Option<Version>) -> BanFinding 
 }
 
 fn accepted() -> BanFinding {
-    finding(BanVerdict::Accepted { peer_id: PeerId::from_bytes([9; 32]) }, Some(IN_FORCE))
+    finding(BanVerdict::Accepted { subject: PeerId::from_bytes([9; 32]).into() }, Some(IN_FORCE))
 }
 
 fn reach(acknowledged: &[(&str, u64)]) -> Reach {
@@ -129,8 +129,8 @@ fn what_the_snapshot_refuses_is_named() {
     let (ban, reach) = (ban(), reach(&[("a", 7)]));
     let peer_id = PeerId::from_bytes([9; 32]);
     for (verdict, reason) in [
-        (BanVerdict::WouldIsolate { peer_id, group: "peer".into() }, "WouldIsolate"),
-        (BanVerdict::LimitReached { peer_id }, "LimitReached"),
+        (BanVerdict::WouldIsolate { subject: peer_id.into(), group: "peer".into() }, "WouldIsolate"),
+        (BanVerdict::LimitReached { subject: peer_id.into() }, "LimitReached"),
         (BanVerdict::UnknownNode, "UnknownNode"),
     ] {
         let assessed = assess(&facts(&ban, Some(&finding(verdict, None)), &reach));

@@ -6,7 +6,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tokio::time::Instant;
 
-use super::{Facts, NodeState, name, ready, state, wanted};
+use super::{Facts, NodeState, bans, name, ready, state, wanted};
 use crate::{
     conditions::{self, Truth, Verdict},
     controllers::{
@@ -24,7 +24,9 @@ pub(super) fn verdicts(facts: &Facts<'_>, before: &[Condition]) -> (Vec<Verdict>
     let waiting = not_ready(facts);
     let ready = ready_verdict(facts, &stalled, &waiting, &certificates, &policy);
     let reconciling = reconciling(facts, &stalled, &waiting, &certificates, &policy);
-    (vec![ready, reconciling, stalled, certificates, policy], look_again.0)
+    let mut verdicts = vec![ready, reconciling, stalled, certificates, policy];
+    verdicts.extend(bans::accepted(facts, before));
+    (verdicts, look_again.0)
 }
 
 struct LookAgain(Option<Instant>);

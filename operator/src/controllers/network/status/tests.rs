@@ -1,7 +1,8 @@
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
-use peerwright_crds::PeerNetwork;
+use peerwright_crds::{BoundBan, NetworkBan, PeerNetwork};
+use peerwright_secure::PeerId;
 use peerwright_snapshot::{Content, Snapshot, Version};
 use tokio::time::Instant;
 
@@ -9,7 +10,7 @@ use super::{Assessed, Facts, assess};
 use crate::{
     conditions::find,
     controllers::{
-        findings::{Finding, Problem},
+        findings::{BanFinding, Finding, Problem},
         network::{
             children::Outcome,
             plan::{Group, Hold, LiveSet, Node, Observed, Template},
@@ -18,7 +19,7 @@ use crate::{
         },
         reach::{Reach, Reached, SILENCE},
     },
-    policy::Published,
+    policy::{BanSource, BanVerdict, Published},
 };
 
 const IN_FORCE: Version = Version { epoch: 1, revision: 7 };
@@ -249,4 +250,62 @@ fn a_new_network_knows_nothing_yet() {
     assert_eq!(says(&assessed, "CertificatesReady"), "Unknown Starting");
     assert_eq!(says(&assessed, "PolicySynced"), "Unknown Starting");
     assert_eq!(assessed.status.policy, None);
+}
+
+fn entry(name: &str, node: Option<&str>) -> NetworkBan {
+    NetworkBan { name: name.into(), node: node.map(str::to_owned), ..NetworkBan::default() }
+}
+
+fn judged(of: Option<&str>, verdict: BanVerdict) -> BanFinding {
+    BanFinding { of: of.map(str::to_owned), verdict, contained_since: None }
+}
+
+fn peer(byte: u8) -> PeerId {
+    PeerId::from_bytes([byte; 32])
+}
+
+impl World {
+    fn judge(&mut self, name: &str, finding: BanFinding) {
+        self.finding.as_mut().unwrap().bans.insert(BanSource::Network(name.into()), finding);
+    }
+}
+
+#[test]
+fn what_became_of_each_entry_of_the_spec_is_told_until_all_are_in_force() {
+    let mut world = World::at_rest();
+    assert!(find(&world.assess().status.conditions, "BansAccepted").is_none(), "there is nothing to tell");
+    world.network.spec.bans = vec![entry("one", Some("demo-peer-2")), entry("two", None), entry("over", None)];
+    assert_eq!(says(&world.assess(), "BansAccepted"), "Unknown Compiling");
+    world.judge("one", judged(Some("demo-peer-2"), BanVerdict::UnknownNode));
+    world.judge("two", judged(None, BanVerdict::WouldIsolate { subject: peer(2).into(), group: "peer".into() }));
+    world.judge("over", judged(None, BanVerdict::Expired { subject: None }));
+    let refused = world.assess();
+    assert_eq!(says(&refused, "BansAccepted"), "False UnknownNode");
+    let message = &find(&refused.status.conditions, "BansAccepted").unwrap().message;
+    assert!(message.contains("one: no node") && message.contains("two: the ban would leave"), "{message}");
+    assert!(!message.contains("over"), "its owner wanted it to end");
+    assert_eq!(says(&refused, "Ready"), "True Ready", "the others are in force");
+
+    world.judge("one", judged(Some("demo-peer-2"), BanVerdict::Accepted { subject: peer(1).into() }));
+    world.judge("two", judged(None, BanVerdict::Accepted { subject: peer(2).into() }));
+    assert_eq!(says(&world.assess(), "BansAccepted"), "True Accepted");
+}
+
+#[test]
+fn an_entry_of_a_node_is_bound_to_the_peer_that_it_first_resolved_to() {
+    let mut world = World::at_rest();
+    world.network.spec.bans = vec![entry("one", Some("demo-peer-2")), entry("two", None)];
+    world.judge("one", judged(Some("demo-peer-2"), BanVerdict::Accepted { subject: peer(1).into() }));
+    world.judge("two", judged(None, BanVerdict::Accepted { subject: peer(2).into() }));
+    world.network.status = Some(world.assess().status);
+    let bound = BoundBan { name: "one".into(), node: "demo-peer-2".into(), peer_id: peer(1).to_string() };
+    assert_eq!(world.network.status.as_ref().unwrap().bans, [bound.clone()]);
+
+    world.judge("one", judged(Some("demo-peer-2"), BanVerdict::Accepted { subject: peer(9).into() }));
+    assert_eq!(world.assess().status.bans, [bound], "the name has another volume now");
+
+    world.network.spec.bans[0].node = Some("demo-peer-1".into());
+    assert!(world.assess().status.bans.is_empty(), "nobody has looked at the other node yet");
+    world.network.spec.bans.clear();
+    assert!(world.assess().status.bans.is_empty());
 }
