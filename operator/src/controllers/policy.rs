@@ -296,7 +296,9 @@ mod tests {
             Published { snapshot, digest: [0; 32], content_digest: [0; 32], bytes: bytes::Bytes::default() };
         let mut finding = Finding::default();
 
-        finding.take(Judged { compiled, bans: Vec::new(), subscriptions }, &Arc::new(published));
+        let network = serde_json::json!({ "metadata": { "name": "demo" }, "spec": { "nodeGroups": [] } });
+        let network: PeerNetwork = serde_json::from_value(network).unwrap();
+        finding.take(Judged { compiled, bans: Vec::new(), subscriptions }, &network, &Arc::new(published));
 
         assert_eq!(finding.subscriptions, [("first".to_owned(), verdict)].into());
     }

@@ -2,11 +2,11 @@
 
 use super::{Broken, holds};
 use peerwright_engine::{Engine, Policy};
-use peerwright_secure::PeerId;
+use peerwright_secure::{BanSubject, PeerId};
 
 /// Whether a policy bans a peer.
 pub(crate) fn is_banned(policy: &Policy, peer: &PeerId) -> bool {
-    policy.bans.iter().any(|ban| ban.peer == *peer)
+    policy.bans.iter().any(|ban| ban.subject == BanSubject::Peer(*peer))
 }
 
 /// A frame is sent to a peer.

@@ -299,7 +299,7 @@ fn an_entry_of_a_node_is_bound_to_the_peer_that_it_first_resolved_to() {
     world.judge("two", judged(None, BanVerdict::Accepted { subject: peer(2).into() }));
     world.network.status = Some(world.assess().status);
     let bound = BoundBan { name: "one".into(), node: "demo-peer-2".into(), peer_id: peer(1).to_string() };
-    assert_eq!(world.network.status.as_ref().unwrap().bans, [bound.clone()]);
+    assert_eq!(world.network.status.as_ref().unwrap().bans, std::slice::from_ref(&bound));
 
     world.judge("one", judged(Some("demo-peer-2"), BanVerdict::Accepted { subject: peer(9).into() }));
     assert_eq!(world.assess().status.bans, [bound], "the name has another volume now");
