@@ -104,7 +104,7 @@ async fn a_ban_opens_no_breaker() {
     let mut dialler = end(&authority, "demo-peer-0", soon()).await;
     let mut acceptor = end(&authority, "demo-peer-1", soon()).await;
     let peer = acceptor.membership.peer_id();
-    dialler.membership.replace_local_bans([(peer, crate::testing::ban_forever())].into());
+    dialler.membership.replace_local_bans([(peer.into(), crate::testing::ban_forever())].into());
     for _ in 0..10 {
         assert_eq!(fails(&mut dialler, acceptor.address).await, (DialFailure::Banned, "banned"));
     }

@@ -11,7 +11,7 @@ use crate::{
     member::Membership,
     testing::{leaf, membership, spiffe},
     tls::Profiles,
-    transport::{Dialler, Limits, Listener, Security},
+    transport::{Dialler, Limits, Listener, Security, Shield},
 };
 use axum::{
     extract::Request,
@@ -105,7 +105,7 @@ impl End {
         let listener = Listener {
             name: "peer",
             socket,
-            security: Security::Members(inbound, bans.clone(), connections.clone()),
+            security: Security::Members(inbound, Shield { bans: bans.clone(), connections: connections.clone() }),
             router: if options.stalls_streams { router.layer(middleware::from_fn(stall)) } else { router },
             limits: Limits {
                 connections: 64,

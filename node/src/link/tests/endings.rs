@@ -30,7 +30,7 @@ async fn a_ban_between_two_carriers_is_enforced_by_the_side_that_accepts() {
     proxy.hold();
     proxy.kill();
     let banned = pair.dialler.membership.peer_id();
-    pair.acceptor.membership.replace_local_bans([(banned, ban_forever())].into());
+    pair.acceptor.membership.replace_local_bans([(banned.into(), ban_forever())].into());
     proxy.release();
     // Whether the dialling side hears why depends on who of the two hangs up first.
     let ended = pair.dialler.down().await;
@@ -45,7 +45,7 @@ async fn a_ban_between_two_carriers_is_enforced_by_the_side_that_dials() {
     proxy.hold();
     proxy.kill();
     let banned = pair.acceptor.membership.peer_id();
-    pair.dialler.membership.replace_local_bans([(banned, ban_forever())].into());
+    pair.dialler.membership.replace_local_bans([(banned.into(), ban_forever())].into());
     proxy.release();
     assert_eq!(pair.dialler.down().await, DownReason::Banned);
 }
