@@ -153,7 +153,7 @@ fn a_full_table_refuses_newcomers_and_takes_updates() {
 #[test]
 fn an_update_does_not_make_a_banned_member_healthy() {
     let mut net = Net::running(3);
-    let ban = crate::BanRecord { peer: net.peer(2), expires_at: None };
+    let ban = crate::BanRecord::of_peer(net.peer(2), None);
     net.set_policy(0, &[ban], &[super::net::REGISTER]);
     net.give(2, OwnedInput::Plain(Input::Advertise { address: Some(SocketAddr::from(([10, 7, 7, 7], 5000))) }));
     net.run(SECOND);

@@ -70,7 +70,9 @@ impl Host {
             }
             Event::PeerBanned { ban } if !self.policy.bans.iter().any(|known| known.subject == ban.subject) => {
                 context.figures.automatic_bans += 1;
-                context.figures.honest_bans += u64::from(context.world.is_honest_peer(&ban.peer));
+                if let peerwright_secure::BanSubject::Peer(peer) = &ban.subject {
+                    context.figures.honest_bans += u64::from(context.world.is_honest_peer(peer));
+                }
             }
             Event::LinkClosed { reason: CloseReason::BadSignature | CloseReason::Malformed, .. } => {
                 context.figures.accusations += 1;
