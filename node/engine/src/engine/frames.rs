@@ -60,7 +60,9 @@ impl Engine {
             Frame::Announce { definitions, rows } => self.heard_announced(turn, link, &definitions, &rows, bytes),
             Frame::Prune { origin } => self.pruned(turn, link, origin),
             Frame::Graft(graft) => self.grafted(turn, link, &graft),
-            Frame::GraftEnd { origin, incarnation, .. } => self.graft_ended(turn, link, origin, incarnation),
+            Frame::GraftEnd { origin, incarnation, floor } => {
+                self.graft_ended(turn, link, origin, incarnation, floor);
+            }
             Frame::Equivocation { proof } => self.proof_came(turn, link, bytes, proof),
             Frame::Neighbour { priority } => self.neighbour_asks(turn, link, priority),
             Frame::NeighbourAnswer { accepted } => self.neighbour_answers(turn, link, accepted),

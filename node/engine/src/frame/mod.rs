@@ -174,7 +174,7 @@ pub(crate) enum Frame<'a> {
     GraftEnd {
         origin: NodePublicKey,
         incarnation: u64,
-        /// Below this sequence the sender can give nothing any more.
+        /// Below this sequence the sender keeps nothing of what was asked for.
         floor: u64,
     },
     /// A proof that an origin has signed two histories.

@@ -116,16 +116,86 @@ impl Cache {
         self.messages.range(keys).map(|((_, _, sequence), cached)| (*sequence, cached))
     }
 
-    /// The lowest sequence kept of a life.
-    pub(crate) fn floor(&self, slot: Slot, incarnation: u64) -> Option<u64> {
-        self.range(slot, incarnation, 0, u64::MAX).next().map(|(sequence, _)| sequence)
-    }
-
     pub(crate) fn count(&self) -> usize {
         self.messages.len()
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cache, Slot};
+    use crate::{
+        Micros,
+        bounds::{CACHE_BYTES, CACHE_BYTES_PER_ORIGIN, CACHE_TIME},
+        gossip::tests::{message, sized},
+    };
+    use peerwright_ledger::{Message, MessageBody};
+    use peerwright_secure::NodeKey;
+    use std::time::Duration;
+
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    fn signed(body: MessageBody) -> Message {
+        body.sign(&NodeKey::from_seed([1; 32])).unwrap()
+    }
+
+    fn sequences(cache: &Cache, slot: Slot) -> Vec<u64> {
+        cache.range(slot, 1, 1, u64::MAX).map(|(sequence, _)| sequence).collect()
+    }
+
+    #[test]
+    fn a_body_is_kept_for_a_minute() {
+        let mut cache = Cache::default();
+        cache.insert(Micros(0), Slot(0), &signed(message(1, 1, 1)), 3);
+        cache.insert(Micros(0) + MILLISECOND, Slot(0), &signed(message(1, 2, 1)), 3);
+        cache.drop_old(Micros(0) + CACHE_TIME);
+        assert_eq!(sequences(&cache, Slot(0)), [1, 2]);
+        cache.drop_old(Micros(0) + CACHE_TIME + MILLISECOND);
+        assert_eq!(sequences(&cache, Slot(0)), [2]);
+        cache.drop_old(Micros(0) + CACHE_TIME * 2);
+        assert_eq!((cache.count(), cache.bytes(), cache.order.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn an_origin_has_a_mebibyte_and_costs_others_nothing_beyond_it() {
+        let mut cache = Cache::default();
+        cache.insert(Micros(0), Slot(9), &signed(message(1, 1, 1)), 3);
+        let count = u64::try_from(CACHE_BYTES_PER_ORIGIN / 30_000 + 10).unwrap();
+        for sequence in 1..=count {
+            cache.insert(Micros(1), Slot(0), &signed(sized(sequence, 30_000)), 3);
+        }
+        let kept = sequences(&cache, Slot(0));
+        assert_eq!(kept.last(), Some(&count));
+        assert!(kept.len() >= CACHE_BYTES_PER_ORIGIN / 31_000 && cache.bytes() <= CACHE_BYTES_PER_ORIGIN + 1_000);
+        assert_eq!(sequences(&cache, Slot(9)), [1]);
+        assert!(cache.order.len() <= 2 * cache.count() + 64);
+    }
+
+    #[test]
+    fn all_have_64_mebibytes_and_the_oldest_go_first() {
+        let mut cache = Cache::default();
+        let body = signed(sized(1, 32_000));
+        let fits = CACHE_BYTES / body.encoded().len();
+        for number in 0..=fits {
+            cache.insert(Micros(number as u64), Slot(u16::try_from(number).unwrap()), &body, 3);
+        }
+        assert!(cache.bytes() <= CACHE_BYTES);
+        assert_eq!((cache.count(), cache.get(Slot(0), 1, 1).is_some()), (fits, false));
+        assert!(cache.get(Slot(1), 1, 1).is_some());
+    }
+
+    #[test]
+    fn a_forgotten_origin_leaves_nothing() {
+        let mut cache = Cache::default();
+        for (slot, sequence) in [(0, 1), (0, 2), (1, 1)] {
+            cache.insert(Micros(0), Slot(slot), &signed(message(1, sequence, 1)), 3);
+        }
+        cache.forget(Slot(0));
+        assert_eq!((sequences(&cache, Slot(0)), sequences(&cache, Slot(1))), (vec![], vec![1]));
+        assert_eq!(cache.bytes_of.len(), 1);
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Life {
     pub incarnation: u64,
     contiguous: u64,
     above: Ranges,
-    /// Holes below are history, which sync brings.
+    /// Holes below are left to sync: history, and what nobody near keeps any more.
     start: u64,
     /// Messages that are seen and cannot be passed on yet, because they announce a body that is not here.
     withheld: Vec<u64>,
@@ -92,9 +92,18 @@ impl Life {
         (from <= to && !self.has_seen(from)).then_some((from, to))
     }
 
-    /// Up to where everything may be asked of this node.
+    /// Nobody who was asked keeps what lies below `floor`: the first hole is left to sync, as far as it does.
+    pub(crate) fn leave_to_sync(&mut self, floor: u64) {
+        if let Some((_, to)) = self.first_hole(floor.saturating_sub(1)) {
+            self.start = self.start.max(to.saturating_add(1));
+        }
+    }
+
+    /// Up to where there is no hole but those that are left to sync, and everything may be passed on.
     pub(crate) fn announceable(&self) -> u64 {
-        self.withheld.first().map_or(self.contiguous, |first| self.contiguous.min(first.saturating_sub(1)))
+        let above = self.above.as_slice().iter().find(|(from, to)| *from <= self.start && self.start <= *to);
+        let whole = above.map_or(self.contiguous, |(_, to)| *to);
+        self.withheld.first().map_or(whole, |first| whole.min(first.saturating_sub(1)))
     }
 
     /// The message cannot be passed on yet. More than there can be bodies under way are not told apart from others.
@@ -115,5 +124,41 @@ impl Life {
 
     pub(crate) fn is_withheld(&self, sequence: u64) -> bool {
         self.withheld.binary_search(&sequence).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Life;
+    use crate::gossip::tests::message;
+
+    fn life_with(sequences: &[u64]) -> Life {
+        let mut life = Life::beginning_with(&message(1, sequences[0], 1), 64);
+        for sequence in sequences {
+            life.insert(&message(1, *sequence, 1)).unwrap();
+        }
+        life
+    }
+
+    #[test]
+    fn a_hole_that_nobody_keeps_is_left_to_sync_and_holds_no_announcement_up() {
+        let mut life = life_with(&[1, 2, 6, 7, 9]);
+        assert_eq!((life.first_hole(9), life.announceable()), (Some((3, 5)), 2));
+        life.leave_to_sync(5);
+        assert_eq!((life.first_hole(9), life.announceable()), (Some((5, 5)), 2), "somebody keeps 5");
+        life.leave_to_sync(u64::MAX);
+        assert_eq!((life.first_hole(9), life.announceable()), (Some((8, 8)), 7));
+        assert!(!life.has_seen(4), "it may still come");
+        life.insert(&message(1, 8, 1)).unwrap();
+        assert_eq!((life.first_hole(9), life.announceable()), (None, 9));
+    }
+
+    #[test]
+    fn what_cannot_be_given_yet_is_not_announced() {
+        let mut life = life_with(&[1, 2, 3]);
+        life.withhold(2);
+        assert_eq!((life.announceable(), life.is_withheld(2)), (1, true));
+        life.release(2);
+        assert_eq!(life.announceable(), 3);
     }
 }

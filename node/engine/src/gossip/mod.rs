@@ -37,7 +37,7 @@ pub use settings::{
     ANNOUNCE_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE, TIME_TO_LIVE_RANGE,
 };
 pub(crate) use trees::Trees;
-pub(crate) use waits::{Asked, Waits};
+pub(crate) use waits::{Asked, Source, Waits};
 
 use peerwright_ledger::{Message, MessageBody, MessageHeader};
 use peerwright_secure::NodePublicKey;

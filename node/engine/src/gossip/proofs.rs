@@ -98,3 +98,65 @@ impl Proofs {
         self.by_origin.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Judged, Proofs};
+    use crate::{
+        LinkId, Token,
+        bounds::{MAX_PROOFS, MAX_PROOFS_BYTES, MAX_PROOFS_VERIFYING},
+        gossip::tests::{message, sized},
+    };
+    use bytes::Bytes;
+    use peerwright_ledger::EquivocationProof;
+    use peerwright_secure::{NodeKey, NodePublicKey};
+
+    fn proof() -> EquivocationProof {
+        let key = NodeKey::from_seed([1; 32]);
+        EquivocationProof::of(message(1, 1, 1).sign(&key).unwrap(), sized(1, 9).sign(&key).unwrap()).unwrap()
+    }
+
+    fn claimed() -> Proofs {
+        let mut proofs = Proofs::default();
+        assert!(proofs.claim([Token(1), Token(2)], proof(), LinkId(1)));
+        proofs
+    }
+
+    #[test]
+    fn a_proof_holds_when_both_messages_do() {
+        let mut proofs = claimed();
+        assert!(proofs.awaits(&proof().origin()));
+        assert!(matches!(proofs.judge(Token(2), true), Some(Judged::Half)));
+        assert!(matches!(proofs.judge(Token(1), true), Some(Judged::Proven(claim)) if claim.link == LinkId(1)));
+        assert!(proofs.judge(Token(1), true).is_none() && !proofs.awaits(&proof().origin()));
+    }
+
+    #[test]
+    fn one_message_that_does_not_verify_is_enough_against_a_proof() {
+        let mut proofs = claimed();
+        assert!(matches!(proofs.judge(Token(1), false), Some(Judged::False(_))));
+        assert!(proofs.judge(Token(2), true).is_none(), "the other verdict means nothing any more");
+        let mut proofs = claimed();
+        assert!(matches!(proofs.judge(Token(1), true), Some(Judged::Half)));
+        assert!(matches!(proofs.judge(Token(2), false), Some(Judged::False(_))));
+    }
+
+    #[test]
+    fn proofs_are_bounded_in_number_and_bytes_and_so_are_those_with_the_verifier() {
+        let mut proofs = Proofs::default();
+        let origin = |number: usize| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&number.to_be_bytes());
+            NodePublicKey::from_bytes(bytes)
+        };
+        assert!(!proofs.keep(origin(0), vec![0; MAX_PROOFS_BYTES + 1].into()));
+        for number in 0..MAX_PROOFS {
+            assert!(proofs.keep(origin(number), Bytes::from_static(b"proof")));
+        }
+        assert!(!proofs.keep(origin(MAX_PROOFS), Bytes::from_static(b"proof")) && proofs.convicts(&origin(0)));
+        for number in 0..MAX_PROOFS_VERIFYING as u64 {
+            assert!(proofs.claim([Token(2 * number), Token(2 * number + 1)], proof(), LinkId(1)));
+        }
+        assert!(!proofs.claim([Token(998), Token(999)], proof(), LinkId(1)));
+    }
+}

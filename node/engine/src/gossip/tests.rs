@@ -6,7 +6,7 @@ use peerwright_secure::{NodeKey, NodePublicKey};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-fn message(incarnation: u64, sequence: u64, floor: u64) -> MessageBody {
+pub(super) fn message(incarnation: u64, sequence: u64, floor: u64) -> MessageBody {
     MessageBody {
         origin: NodeKey::from_seed([1; 32]).public(),
         incarnation,
@@ -19,6 +19,11 @@ fn message(incarnation: u64, sequence: u64, floor: u64) -> MessageBody {
         expires_at_micros: 1_000_000,
         entries: vec![Entry::Inline(Bytes::from_static(b"transaction"))],
     }
+}
+
+/// A message of about so many bytes.
+pub(super) fn sized(sequence: u64, bytes: usize) -> MessageBody {
+    MessageBody { entries: vec![Entry::Inline(vec![b'.'; bytes].into())], ..message(1, sequence, 1) }
 }
 
 fn signed(text: &'static [u8]) -> Message {

@@ -1,26 +1,11 @@
 //! Peers that do not keep to the rules.
 
-use super::net::{Net, OwnedInput, REGISTER, SECOND, texts};
-use crate::{CloseReason, Event, Held, Input, LinkId, MessageRange, Micros, frame::Frame};
+use super::net::{HOSTILE, Net, OwnedInput, REGISTER, SECOND, say, texts, with_stranger};
+use crate::{CloseReason, Event, Held, Input, MessageRange, Micros, frame::Frame};
 use bytes::Bytes;
 use peerwright_ledger::{Entry, Message, MessageBody, RegisterId};
 use peerwright_secure::{NodeKey, PeerId};
 use proptest::prelude::*;
-
-const HOSTILE: LinkId = LinkId(u64::MAX);
-
-/// A network of `count` honest nodes; node 0 has a link to somebody that the test plays.
-fn with_stranger(count: usize) -> Net {
-    let mut net = Net::running(count);
-    let peer = PeerId::from_bytes([0xee; 32]);
-    let up = Input::LinkUp { link: HOSTILE, peer, incarnation: 1, outbound: false, address: None };
-    net.give(0, OwnedInput::Plain(up));
-    net
-}
-
-fn say(net: &mut Net, frame: &Frame<'_>) {
-    net.give(0, OwnedInput::Frame { link: HOSTILE, bytes: frame.encode() });
-}
 
 fn message(sequence: u64, register_sequence: u64, expires_at: Micros) -> MessageBody {
     MessageBody {

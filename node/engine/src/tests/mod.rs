@@ -5,6 +5,7 @@ mod bodies;
 mod catching_up;
 mod chaos;
 mod draining;
+mod equivocation;
 mod hostile;
 mod links;
 mod members;

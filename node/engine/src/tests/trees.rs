@@ -1,7 +1,13 @@
 //! One tree an origin: each message comes once, and comes in spite of losses.
 
-use super::net::{Net, SECOND, texts};
-use crate::GossipStatistics;
+use super::net::{Net, OwnedInput, SECOND, say, texts, with_stranger};
+use crate::{
+    GossipSettings, GossipStatistics, LinkId, bounds,
+    frame::{Definition, Frame, Graft, kind},
+};
+use bytes::Bytes;
+use peerwright_ledger::{Entry, Message, MessageBody, RegisterId};
+use peerwright_secure::NodeKey;
 use std::time::Duration;
 
 const NODES: usize = 50;
@@ -45,4 +51,130 @@ fn warm_trees_bring_each_message_to_fifty_nodes_once() {
     net.assert_stored_once();
     assert!(cold > warm, "the first messages find the trees: {cold}");
     assert!(warm <= 50, "{warm} redundant copies for a thousand deliveries");
+}
+
+#[test]
+fn when_a_third_of_the_nodes_vanish_the_next_message_still_reaches_the_others_at_once() {
+    let mut net = sparse(NODES);
+    redundancy(&mut net, 10, 2, 0);
+    for node in 35..NODES {
+        net.stop(node);
+    }
+    net.submit(3, "text-20");
+    net.run(Duration::from_millis(450));
+    for node in 0..35 {
+        assert!(net.holds_exactly(node, &texts("text", 21)), "node {node}");
+    }
+}
+
+#[test]
+fn an_own_message_goes_out_on_three_links_whatever_the_trees_say() {
+    let mut net = Net::running(7);
+    let origin = net.nodes[0].key.public();
+    let links: Vec<LinkId> = net.engine(0).peers().iter().map(|view| view.link).collect();
+    for link in links {
+        net.give(0, OwnedInput::Frame { link, bytes: Frame::Prune { origin }.encode() });
+    }
+    let before = net.nodes[0].sent_frames.len();
+    net.submit(0, "text-0");
+    net.run(SECOND);
+    let sent = net.nodes[0].sent_frames[before..].iter().filter(|(_, sent)| *sent == kind::MESSAGE).count();
+    assert_eq!(sent, GossipSettings::default().fanout);
+    assert!((0..7).all(|node| net.holds_exactly(node, &texts("text", 1))));
+}
+
+fn author() -> NodeKey {
+    NodeKey::from_seed([0xcc; 32])
+}
+
+/// The stranger is node 0's neighbour.
+fn with_neighbour(count: usize) -> Net {
+    let mut net = with_stranger(count);
+    say(&mut net, &Frame::Neighbour { priority: true });
+    net
+}
+
+/// The stranger says that it has the author's messages up to this one.
+fn announce(net: &mut Net, through: u64) {
+    let definitions = vec![Definition { name: 1, origin: author().public(), incarnation: 1 }];
+    say(net, &Frame::Announce { definitions, rows: vec![(1, through)] });
+    net.run(SECOND / 2);
+}
+
+#[test]
+fn who_announces_and_does_not_give_is_soon_left_alone() {
+    let mut net = with_neighbour(2);
+    for through in 1..=10 {
+        announce(&mut net, through);
+    }
+    let statistics = net.engine(0).statistics().gossip;
+    let strikes = u64::from(bounds::MAX_STRIKES);
+    assert_eq!((statistics.pulls, statistics.pulls_failed), (strikes, strikes));
+    for _ in 0..bounds::STRIKE_PAUSE.as_secs() {
+        say(&mut net, &Frame::Keepalive { sent: 1 });
+        net.run(SECOND);
+    }
+    announce(&mut net, 11);
+    assert_eq!(net.engine(0).statistics().gossip.pulls, strikes + 1, "it has another chance");
+}
+
+#[test]
+fn what_nobody_keeps_is_asked_for_once_and_blamed_on_nobody() {
+    let mut net = with_neighbour(2);
+    let mut previous = [0; 32];
+    let messages: Vec<Message> = (1..=4)
+        .map(|sequence| {
+            let body = MessageBody {
+                origin: author().public(),
+                incarnation: 1,
+                sequence,
+                floor: 1,
+                previous,
+                register: RegisterId::from_bytes([9; 16]),
+                register_sequence: sequence,
+                created_at_micros: net.now.0,
+                expires_at_micros: (net.now + SECOND * 60).0,
+                entries: vec![Entry::Inline(Bytes::from_static(b"transaction"))],
+            };
+            let message = body.sign(&author()).unwrap();
+            previous = message.id();
+            message
+        })
+        .collect();
+    for number in [0, 2] {
+        say(&mut net, &Frame::Message { hops: 5, message: messages[number].encoded() });
+    }
+    let definitions = vec![Definition { name: 1, origin: author().public(), incarnation: 1 }];
+    say(&mut net, &Frame::Announce { definitions, rows: vec![(1, 3)] });
+    net.run(Duration::from_millis(110));
+    assert_eq!(net.engine(0).statistics().gossip.pulls, 1);
+    say(&mut net, &Frame::GraftEnd { origin: author().public(), incarnation: 1, floor: 3 });
+    say(&mut net, &Frame::Message { hops: 5, message: messages[3].encoded() });
+    net.run(SECOND * 2);
+    for node in 0..2 {
+        let statistics = net.engine(node).statistics().gossip;
+        assert_eq!((statistics.delivered, statistics.pulls_failed), (3, 0), "node {node}");
+    }
+    assert_eq!(net.engine(0).statistics().gossip.pulls, 1);
+    say(&mut net, &Frame::Message { hops: 5, message: messages[1].encoded() });
+    net.run(SECOND);
+    assert!((0..2).all(|node| net.engine(node).statistics().gossip.delivered == 4), "it may still come");
+}
+
+#[test]
+fn a_range_is_given_within_the_credits_of_who_asks() {
+    let mut net = with_neighbour(2);
+    for number in 0..20 {
+        net.submit(0, &format!("text-{number}"));
+        net.run(SECOND / 100);
+    }
+    let (origin, incarnation) = (net.nodes[0].key.public(), net.nodes[0].incarnation);
+    let sent = |net: &Net| net.engine(0).statistics().gossip.given;
+    let graft = Graft { origin, incarnation, from: 3, through: u64::MAX, messages: 5, bytes: 100_000 };
+    say(&mut net, &Frame::Graft(graft));
+    assert_eq!(sent(&net), 5);
+    say(&mut net, &Frame::Graft(Graft { messages: 100, bytes: 700, ..graft }));
+    assert!((6..10).contains(&sent(&net)), "bytes count, too");
+    say(&mut net, &Frame::Graft(Graft { from: 30, through: 20, ..graft }));
+    assert!((6..10).contains(&sent(&net)), "nothing is asked for");
 }

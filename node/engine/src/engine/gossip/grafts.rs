@@ -5,7 +5,7 @@ use crate::{
     bounds::{GRAFT_PATIENCE, MAX_GRAFT_BYTES, MAX_GRAFT_MESSAGES, UNKNOWN_ROUND_TRIP},
     engine::{Engine, Turn},
     frame::{Definition, Frame, Graft},
-    gossip::{Asked, Meaning, Place, Slot},
+    gossip::{Asked, Meaning, Place, Slot, Source},
     is_mutant,
     score::Outcome,
     timers::Timer,
@@ -76,7 +76,7 @@ impl Engine {
         origin.announced_by(link);
         let Some(life) = origin.newest().filter(|life| life.first_hole(through).is_some()) else { return };
         let (key, incarnation) = (origin.key, life.incarnation);
-        self.wait_for(turn, key, incarnation, link, through);
+        self.wait_for(turn, key, incarnation, Source { link, through, has_announced: true });
     }
 
     fn unknown_announced(
@@ -89,7 +89,9 @@ impl Engine {
         through: u64,
     ) {
         match self.meaning(origin, incarnation) {
-            Meaning::Unknown { .. } => self.wait_for(turn, origin, incarnation, link, through),
+            Meaning::Unknown { .. } => {
+                self.wait_for(turn, origin, incarnation, Source { link, through, has_announced: true });
+            }
             Meaning::Known { slot, generation } => {
                 let sweep = self.trees.sweep;
                 if let Some(trees) = self.trees.link_mut(link) {
@@ -104,24 +106,18 @@ impl Engine {
     pub(super) fn note_hole(&mut self, turn: &mut Turn<'_>, slot: Slot, body: &MessageBody, link: LinkId) {
         let life = self.origins.get(slot).and_then(|origin| origin.life(body.incarnation));
         if life.is_some_and(|life| life.first_hole(body.sequence).is_some()) {
-            self.wait_for(turn, body.origin, body.incarnation, link, body.sequence);
+            let source = Source { link, through: body.sequence, has_announced: false };
+            self.wait_for(turn, body.origin, body.incarnation, source);
         }
     }
 
     /// Gives what `link` has a moment to come by itself. Who has often not given what it announced is not believed.
-    pub(super) fn wait_for(
-        &mut self,
-        turn: &mut Turn<'_>,
-        origin: NodePublicKey,
-        incarnation: u64,
-        link: LinkId,
-        through: u64,
-    ) {
-        let is_avoided = self.trees.link(link).is_none_or(|trees| trees.is_avoided(turn.now));
+    pub(super) fn wait_for(&mut self, turn: &mut Turn<'_>, origin: NodePublicKey, incarnation: u64, source: Source) {
+        let is_avoided = self.trees.link(source.link).is_none_or(|trees| trees.is_avoided(turn.now));
         if is_avoided || self.proofs.convicts(&origin) || self.is_own_life(origin, incarnation) {
             return;
         }
-        self.waits.note(origin, incarnation, link, through, turn.now + self.patience(link));
+        self.waits.note(origin, incarnation, source, turn.now + self.patience(source.link));
         self.await_grafts();
     }
 
@@ -193,7 +189,13 @@ impl Engine {
                 }
             }
         }
-        self.waits.end(&origin);
+        if let Some(wait) = self.waits.end(&origin)
+            && let Some(floor) = wait.floor
+            && let Some(known) = self.origins.by_key_mut(&origin)
+            && let Some(life) = known.life_mut(wait.incarnation)
+        {
+            life.leave_to_sync(floor);
+        }
     }
 
     fn leave_candidate(&mut self, origin: &NodePublicKey, has_given: bool) {
@@ -253,7 +255,7 @@ impl Engine {
         self.send(turn, link, &Frame::GraftEnd { origin, incarnation, floor }, Class::Gossip);
     }
 
-    /// Gives recent messages in order, within the peer's credits. Says below what nothing can be given any more.
+    /// Gives recent messages in order, within the peer's credits. Says below what nothing of what was asked for is kept.
     fn give(&mut self, turn: &mut Turn<'_>, link: LinkId, slot: Slot, graft: &Graft) -> u64 {
         let Some(credit) = self.trees.link_mut(link).map(|trees| trees.credit(turn.now)) else { return u64::MAX };
         if credit == 0 {
@@ -273,7 +275,9 @@ impl Engine {
                 frames.push(Frame::Message { hops: cached.hops, message: &cached.bytes }.encode());
             }
         }
-        let floor = self.cache.floor(slot, graft.incarnation).unwrap_or(u64::MAX);
+        let kept = self.cache.range(slot, graft.incarnation, graft.from, u64::MAX);
+        let floor =
+            kept.map(|(sequence, _)| sequence).find(|sequence| !life.is_withheld(*sequence)).unwrap_or(u64::MAX);
         self.counters.gossip.given += frames.len() as u64;
         if let Some(trees) = self.trees.link_mut(link) {
             trees.serve(bytes);
@@ -284,20 +288,24 @@ impl Engine {
         floor
     }
 
-    /// A peer has given all that it would.
+    /// A peer has given all that it would: nothing below `floor`. Of a life that is not known it had announced what is new.
     pub(in crate::engine) fn graft_ended(
         &mut self,
         turn: &mut Turn<'_>,
         link: LinkId,
         origin: NodePublicKey,
         incarnation: u64,
+        floor: u64,
     ) {
-        let asked = self.waits.get(&origin).filter(|wait| wait.incarnation == incarnation).and_then(|wait| wait.asked);
-        if let Some(asked) = asked.filter(|asked| asked.link == link) {
-            self.answered_in(link, turn.now.since(asked.since));
-            self.proceed(turn, origin);
-            self.await_grafts();
+        let Some(wait) = self.waits.get_mut(&origin).filter(|wait| wait.incarnation == incarnation) else { return };
+        let Some(asked) = wait.asked.filter(|asked| asked.link == link) else { return };
+        let is_known = self.origins.by_key_mut(&origin).is_some_and(|origin| origin.life(incarnation).is_some());
+        if floor > asked.from && is_known {
+            wait.first_lacks_it(floor);
         }
+        self.answered_in(link, turn.now.since(asked.since));
+        self.proceed(turn, origin);
+        self.await_grafts();
     }
 
     /// An answer is a measure of the round trip where nothing else has been.

@@ -11,7 +11,7 @@ use crate::{
     CloseReason, Event, LinkId, Micros, Mutant, Output,
     appends::ReceivedMessage,
     bounds::{CACHE_TIME, CLOCK_SKEW, MAX_TIME_TO_LIVE, RECENT_HISTORY},
-    gossip::{Candidate, Inserted, Offered, Path, Place, Slot, Standing, Untracked},
+    gossip::{Candidate, Inserted, Offered, Path, Place, Slot, Source, Standing, Untracked},
     holdings::Stream,
     is_mutant,
     score::Outcome,
@@ -230,7 +230,8 @@ impl Engine {
                 if untracked == Untracked::Behind
                     && let Some(link) = candidate.links.first()
                 {
-                    self.wait_for(turn, body.origin, body.incarnation, *link, body.sequence);
+                    let source = Source { link: *link, through: body.sequence, has_announced: false };
+                    self.wait_for(turn, body.origin, body.incarnation, source);
                 }
                 false
             }
