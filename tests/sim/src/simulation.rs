@@ -13,7 +13,7 @@ use crate::{
     invariants::{self, Broken},
     network::Network,
     options::Options,
-    pool::Pool,
+    pool::{Number, Pool},
     random::{Random, mix},
     report::{Measured, Report},
     scenarios::{Finding, Scenario},
@@ -24,7 +24,7 @@ use peerwright_secure::NodeKey;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::RwLock,
+    sync::{PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
@@ -93,7 +93,6 @@ impl Simulation {
             hosts: nodes,
             cuts: Cuts::default(),
             hostile: Vec::new(),
-            reusing: Vec::new(),
             absent: BTreeMap::new(),
             publishing: true,
         };
@@ -246,10 +245,25 @@ impl Simulation {
         for host in self.honest() {
             let place = |broken| self.place(broken, host);
             let Some(engine) = host.engine.as_deref() else { continue };
-            invariants::converges::holds_all(host, &all).map_err(place)?;
+            invariants::converges::holds_all(host, &all, |number| self.whose(number)).map_err(place)?;
             invariants::readiness::at_the_end(engine.readiness()).map_err(place)?;
         }
         Ok(())
+    }
+
+    /// What a message is, and who holds it.
+    fn whose(&self, number: Number) -> String {
+        let pool = self.network.world.pool.read().unwrap_or_else(PoisonError::into_inner);
+        let body = pool.entry(number).message.body();
+        let origin = self.network.hosts().find(|host| host.key.public() == body.origin).map(|host| host.id);
+        let holders: Vec<HostId> = self
+            .network
+            .hosts()
+            .filter(|host| host.store.volume.messages.contains(number))
+            .map(|host| host.id)
+            .collect();
+        let (incarnation, sequence) = (body.incarnation, body.sequence);
+        format!("{number}: origin {origin:?}, incarnation {incarnation}, sequence {sequence}, held by {holders:?}")
     }
 
     /// What becomes of the others is their own affair.

@@ -41,9 +41,6 @@ pub(crate) struct World {
     pub cuts: Cuts,
     /// Hosts that do not follow the protocol.
     pub hostile: Vec<Hostile>,
-    /// Hosts that may publish two messages of one name: they share a key, or their clock was set back when they lost
-    /// what they had published.
-    pub reusing: Vec<HostId>,
     /// Peers that stand still or are cut off, and until when nobody is wrong to say so.
     pub absent: BTreeMap<PeerId, Micros>,
     /// Transactions are being submitted.
@@ -84,10 +81,6 @@ impl World {
 
     pub(crate) fn is_honest_peer(&self, peer: &PeerId) -> bool {
         !self.hostile.iter().any(|hostile| hostile.peer == *peer)
-    }
-
-    pub(crate) fn may_reuse_sequences(&self, host: HostId) -> bool {
-        self.reusing.contains(&host)
     }
 
     /// Whether a member has signed what it is said to.

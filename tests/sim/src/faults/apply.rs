@@ -47,11 +47,7 @@ pub(crate) fn apply(network: &mut Network, change: Change) {
         Change::SetClock(host, ahead) => {
             network.with(host, |host, context| host.set_clock(context, ahead));
         }
-        Change::LoseCounter(host) => {
-            // Only the clock is left: where it was set back, the past comes again, and no node can help it.
-            network.host_mut(host).store.volume.incarnation = 0;
-            network.host_mut(host).highest_incarnation = 0;
-        }
+        Change::LoseCounter(host) => network.host_mut(host).store.volume.incarnation = 0,
         Change::TakeImage(host) => take_image(network, host),
         Change::RollBack(host) => roll_back(network, host),
         Change::BreakConnection(host, choice) => {
@@ -103,7 +99,6 @@ fn roll_back(network: &mut Network, host: HostId) {
     let host = network.host_mut(host);
     let Some((taken, image)) = host.store.image.take() else { return };
     host.store.volume = *image;
-    host.highest_incarnation = host.store.volume.incarnation;
     host.acknowledged.retain(|(_, at): &(u32, Micros)| *at < taken);
 }
 

@@ -14,12 +14,12 @@ use super::{Context, Host, hostile::spread_message};
 use crate::{
     event::{EndId, HostId, What, heard},
     invariants,
+    pool::Number,
     random::micros,
     world::{World, host_at, socket_of},
 };
 use bytes::Bytes;
 use peerwright_engine::{CloseReason, DialFailure, DownReason, Input, LinkId, Micros};
-use peerwright_ledger::MessageHeader;
 use peerwright_secure::PeerId;
 use std::{net::SocketAddr, sync::PoisonError, time::Duration};
 
@@ -208,21 +208,20 @@ impl Host {
         self.is_taken_in = false;
         self.input(context, Input::Frame { link, bytes });
         self.sender = None;
-        if !self.is_taken_in
-            && let Some(header) = spread_message(bytes)
-        {
-            self.is_known(context, &header);
+        if !self.is_taken_in && self.engine.is_some() {
+            self.is_known(context, bytes);
         }
     }
 
-    /// A message came that the engine takes for known.
-    fn is_known(&mut self, context: &mut Context<'_>, header: &MessageHeader) {
-        let is_own = header.origin == self.key.public();
-        if is_own || header.expires_at_micros <= self.wall(context.now).0 || self.engine.is_none() {
+    /// A frame came that led to no verification. If a message that holds is in it, the engine takes it for known.
+    fn is_known(&mut self, context: &mut Context<'_>, frame: &[u8]) {
+        let Some((header, encoded)) = spread_message(frame) else { return };
+        if header.origin == self.key.public() || header.expires_at_micros <= self.wall(context.now).0 {
             return;
         }
         let pool = context.world.pool.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(number) = pool.named(header) else { return };
+        let holds = |number: &Number| pool.entry(*number).message.encoded() == encoded;
+        let Some(number) = pool.named(&header).filter(holds) else { return };
         let was_judged =
             self.judged.contains(number) || self.store.volume.messages.contains(number) || pool.is_below_floor(number);
         drop(pool);

@@ -132,9 +132,7 @@ impl Host {
         let mut pool = context.world.pool.write().unwrap_or_else(PoisonError::into_inner);
         let (number, namesake) = pool.publish(message, durable);
         drop(pool);
-        if !context.world.may_reuse_sequences(self.id) {
-            self.check(context, invariants::sequences::one_body_a_name(namesake, message));
-        }
+        self.check(context, invariants::sequences::one_body_a_name(namesake, message));
         for entry in &message.body().entries {
             let id = match entry {
                 Entry::Inline(bytes) => TransactionId::from_bytes(peerwright_secure::sha256(bytes)),

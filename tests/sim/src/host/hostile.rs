@@ -32,9 +32,10 @@ pub(super) struct Hostility {
     next: usize,
 }
 
-/// The header of the message that a frame spreads, if it does.
-pub(super) fn spread_message(frame: &[u8]) -> Option<MessageHeader> {
-    frame.starts_with(MESSAGE).then(|| MessageHeader::peek(frame.get(MESSAGE_AT..)?)).flatten()
+/// The message that a frame spreads, if it does, and its header.
+pub(super) fn spread_message(frame: &[u8]) -> Option<(MessageHeader, &[u8])> {
+    let encoded = frame.get(MESSAGE_AT..).filter(|_| frame.starts_with(MESSAGE))?;
+    Some((MessageHeader::peek(encoded)?, encoded))
 }
 
 impl Host {

@@ -9,7 +9,7 @@ use crate::{
     store::Numbers,
     world::{address_of, network},
 };
-use peerwright_engine::{Address, AddressSource, Config, Engine, Input, Policy};
+use peerwright_engine::{Address, AddressSource, Config, Engine, Input, Micros, Policy};
 use std::time::Duration;
 
 impl Host {
@@ -18,6 +18,9 @@ impl Host {
         self.is_powered = true;
         if self.engine.is_some() {
             return;
+        }
+        if !context.world.options.forgets_incarnations {
+            self.set_clock_right(context.now);
         }
         let wall = self.wall(context.now);
         self.incarnation = wall.0.max(self.store.volume.incarnation + 1);
@@ -77,6 +80,15 @@ impl Host {
         }
         for event in std::mem::take(&mut self.backlog) {
             self.happen(context, event);
+        }
+    }
+
+    /// A node that has lost its counter has only the clock left: who gives it an old volume sees to it that the clock is
+    /// not behind, or else the past comes again, and no node can help it.
+    fn set_clock_right(&mut self, now: Micros) {
+        if self.store.volume.incarnation < self.highest_incarnation {
+            let ahead = i64::try_from(self.highest_incarnation.saturating_sub(now.0)).unwrap_or(0);
+            self.clock_ahead = self.clock_ahead.max(ahead + 1);
         }
     }
 

@@ -12,11 +12,11 @@ pub(crate) fn union<'h>(hosts: impl Iterator<Item = &'h Host>) -> Numbers {
     all
 }
 
-/// One node holds all of it.
-pub(crate) fn holds_all(host: &Host, all: &Numbers) -> Result<(), Broken> {
+/// One node holds all of it; `whose` says what a message is.
+pub(crate) fn holds_all(host: &Host, all: &Numbers, whose: impl Fn(Number) -> String) -> Result<(), Broken> {
     match all.missing_in(&host.store.volume.messages) {
         None => Ok(()),
-        Some((first, count)) => Err(of(host, format!("lacks {count} messages, the first is {first}"))),
+        Some((first, count)) => Err(of(host, format!("lacks {count} messages, the first is {}", whose(first)))),
     }
 }
 
