@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use peerwright_engine::{BanRecord, MemberView, ServiceStatus};
 use peerwright_ledger::{Limits, Refusal, RegisterId, Transaction, TransactionBody};
 use peerwright_proto::v1::{HeartbeatDigest, RegisterDigest};
+use peerwright_secure::PeerId;
 use peerwright_snapshot::{Ban, Snapshot};
 use peerwright_store::Store;
 use std::sync::Arc;
@@ -116,6 +117,14 @@ impl Node for NodeHandle {
         let rows = bans.iter().map(|ban| (ban.subject.clone(), Ban { expires_at: ban.expires_at }));
         self.membership.replace_local_bans(rows.collect());
         Box::pin(self.commands.apply_local_bans(bans))
+    }
+
+    fn lift_auto_ban(&self, peer: PeerId) -> BoxFuture<'_, Result<(), Gone>> {
+        Box::pin(self.commands.lift_auto_ban(peer))
+    }
+
+    fn reset_failures(&self, peer: PeerId) -> BoxFuture<'_, Result<u32, Gone>> {
+        Box::pin(self.commands.reset_failures(peer))
     }
 }
 

@@ -15,6 +15,7 @@
 //! [`RunningNode`] starts and ends one node; the program runs one, `dev` and tests several in one process.
 
 pub mod api;
+mod auto_bans;
 pub mod config;
 pub mod dev;
 pub mod discovery;

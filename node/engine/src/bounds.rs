@@ -20,6 +20,18 @@ pub const MAX_SCORED_PEERS: usize = 4_096;
 /// A peer without a link that was not heard for so long is forgotten.
 pub const FORGET_PEER: Duration = Duration::from_secs(86_400);
 
+/// Peers whose offences and automatic bans are remembered. Full: who was banned least and longest ago is forgotten; when
+/// all are banned now, nobody else is.
+pub const MAX_OFFENDERS: usize = 1_024;
+/// Offences of one kind that are remembered of a peer. Full: the oldest is forgotten.
+pub const MAX_OFFENCES: usize = 20;
+/// Automatic bans that are remembered of a peer. Full: the oldest is forgotten.
+pub const MAX_BANS_OF_A_PEER: usize = 8;
+/// How long an offence is remembered.
+pub const INCIDENT_WINDOW: Duration = Duration::from_secs(86_400);
+/// How long an automatic ban is remembered after its end.
+pub const BAN_HISTORY: Duration = Duration::from_secs(7 * 86_400);
+
 /// Transactions that were submitted and are not durable yet. Full: refused as `overloaded`.
 pub const MAX_QUEUED_TRANSACTIONS: usize = 8_192;
 /// Bytes of such transactions. Full: refused as `overloaded`.

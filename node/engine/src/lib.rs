@@ -8,6 +8,7 @@
 //!   frame      ────▶│ addresses  where peers may be, when to dial   │──▶ send a frame
 //!   timer           │ bans       who no link is kept with           │   arm the timer
 //!   policy          │ score      what peers are worth               │   verify
+//!                   │ misbehaviour  and what some of them earn      │
 //!   submission      │ outbox     transactions become messages       │   append, read, store a body
 //!                   │ gossip     which messages are new             │
 //!   verdict         │ bodies     large transactions, chunk by chunk │   accepted, refused
@@ -42,6 +43,7 @@ mod gossip;
 mod holdings;
 mod links;
 mod membership;
+mod misbehaviour;
 mod outbox;
 mod overlay;
 mod random;
@@ -61,6 +63,10 @@ pub use gossip::{
     ANNOUNCE_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE, TIME_TO_LIVE_RANGE,
 };
 pub use membership::{MemberIndex, MemberState, MembershipSettings, SettingRefused, Statement};
+pub use misbehaviour::{
+    BAN_RANGE, GROUP_PERCENT_RANGE, MAX_TEMPORARY_RANGE, MisbehaviourSettings, MisbehaviourSettingsRefused, Rule,
+    TOLERATED_RANGE, WINDOW_RANGE,
+};
 pub use overlay::{OverlayRefused, OverlaySettings};
 pub use score::{DECAY_RANGE, EXPECTED_DELIVERIES_RANGE, FULL_THROUGHPUT_RANGE, ScoreSettings, ScoreSettingsRefused};
 

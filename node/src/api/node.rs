@@ -3,8 +3,8 @@
 use crate::probes::Readiness;
 use futures::future::BoxFuture;
 use peerwright_engine::{
-    AddressView, BanRecord, BanView, MemberView, Micros, PeerView, RegisterView, ServiceStatus, Statistics,
-    SubmitRefusal,
+    AddressView, AutoBan, BanRecord, BanView, MemberView, Micros, PeerView, RegisterView, ScoreView, ServiceStatus,
+    Statistics, SubmitRefusal,
 };
 use peerwright_ledger::{Refusal, Transaction, TransactionBody};
 use peerwright_secure::{NodePublicKey, PeerId};
@@ -43,6 +43,12 @@ pub trait Node: Send + Sync + 'static {
     /// Bans these peers on this node alone, from now on and in place of those before: gives them to the engine and to
     /// the handshake.
     fn apply_local_bans(&self, bans: Vec<BanRecord>) -> BoxFuture<'_, Result<(), Gone>>;
+
+    /// Lifts the ban of a peer that this node has made by itself.
+    fn lift_auto_ban(&self, peer: PeerId) -> BoxFuture<'_, Result<(), Gone>>;
+
+    /// Forgets the failures of a peer, so that it is dialled at once, and says how many dials had failed in a row.
+    fn reset_failures(&self, peer: PeerId) -> BoxFuture<'_, Result<u32, Gone>>;
 }
 
 /// Who a node is.
@@ -67,7 +73,7 @@ pub struct Identity {
 }
 
 /// What the engine shows of itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct View {
     /// The engine's clock, in which the times of peers are.
     pub now: Micros,
@@ -77,6 +83,10 @@ pub struct View {
     pub addresses: Vec<AddressView>,
     /// Bans in force.
     pub bans: Vec<BanView>,
+    /// Bans that this node has made by itself, in force or over.
+    pub auto_bans: Vec<AutoBan>,
+    /// What this node thinks of the peers that it knows.
+    pub scores: Vec<ScoreView>,
     /// Registers held.
     pub registers: Vec<RegisterView>,
     /// Figures.

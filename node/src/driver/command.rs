@@ -4,6 +4,7 @@ use crate::api::{Gone, View};
 use bytes::Bytes;
 use peerwright_engine::{BanRecord, Engine, MemberView, Micros, ServiceStatus, SubmitRefusal};
 use peerwright_ledger::{RegisterId, TransactionId};
+use peerwright_secure::PeerId;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many commands wait for the driver. Full: submissions are refused as `overloaded`, everything else waits.
@@ -29,6 +30,20 @@ pub enum Command {
         bans: Vec<BanRecord>,
         /// Answered when the engine has closed the links.
         done: oneshot::Sender<()>,
+    },
+    /// Lift a ban that this node has made by itself.
+    LiftAutoBan {
+        /// The banned peer.
+        peer: PeerId,
+        /// Answered when it is lifted.
+        done: oneshot::Sender<()>,
+    },
+    /// Forget the failures of a peer.
+    ResetFailures {
+        /// The peer.
+        peer: PeerId,
+        /// Takes how many dials had failed in a row.
+        reply: oneshot::Sender<u32>,
     },
     /// Show the engine's view of itself.
     View {
@@ -79,6 +94,16 @@ impl Commands {
         self.ask(|done| Command::LocalBans { bans, done }).await
     }
 
+    /// Lifts a ban that this node has made by itself.
+    pub async fn lift_auto_ban(&self, peer: PeerId) -> Result<(), Gone> {
+        self.ask(|done| Command::LiftAutoBan { peer, done }).await
+    }
+
+    /// Forgets the failures of a peer, and says how many dials had failed in a row.
+    pub async fn reset_failures(&self, peer: PeerId) -> Result<u32, Gone> {
+        self.ask(|reply| Command::ResetFailures { peer, reply }).await
+    }
+
     /// The engine's view of itself.
     pub async fn view(&self) -> Result<View, Gone> {
         self.ask(|reply| Command::View { reply }).await
@@ -107,6 +132,8 @@ pub(super) fn view(engine: &Engine, now: Micros) -> View {
         peers: engine.peers(),
         addresses: engine.addresses(),
         bans: engine.bans(),
+        auto_bans: engine.auto_bans(),
+        scores: engine.scores(),
         registers: engine.registers(),
         statistics: engine.statistics(),
     }

@@ -31,8 +31,8 @@ use crate::{
     transport::Connections,
 };
 use peerwright_engine::{
-    Address, AddressSource, BanRecord, Config, DialFailure, Engine, Input, LinkId, Micros, Outputs, PeerCertificate,
-    Policy, PolicyLimits, Readiness, ServiceStatus, SubmitRefusal, Token,
+    Address, AddressSource, AutoBan, BanRecord, Config, DialFailure, Engine, Input, LinkId, Micros, Outputs,
+    PeerCertificate, Policy, PolicyLimits, Readiness, ServiceStatus, SubmitRefusal, Token,
 };
 use peerwright_ledger::RegisterId;
 use peerwright_secure::MemberCertificate;
@@ -61,6 +61,8 @@ pub struct DriverParts {
     pub config: Config,
     /// Certificate, snapshot, bans.
     pub membership: Arc<Membership>,
+    /// The bans that this node made by itself in its former life.
+    pub auto_bans: Vec<AutoBan>,
     /// Where messages are kept.
     pub store: Arc<dyn Store>,
     /// Opens links.
@@ -95,6 +97,7 @@ pub struct Driver {
     link_count: watch::Sender<usize>,
     readiness: watch::Sender<Option<Readiness>>,
     telemetry: Arc<Telemetry>,
+    membership: Arc<Membership>,
     storage: Storage,
     verifier: Verifier,
     replies: BTreeMap<Token, oneshot::Sender<Result<(), SubmitRefusal>>>,
@@ -124,7 +127,16 @@ impl Driver {
 
     async fn drive(parts: DriverParts, before: Before) {
         let DriverParts {
-            config, membership, store, dialler, tasks, mut commands, mut link_events, mut addresses, ..
+            config,
+            membership,
+            auto_bans,
+            store,
+            dialler,
+            tasks,
+            mut commands,
+            mut link_events,
+            mut addresses,
+            ..
         } = parts;
         let (storage, mut stored) = Storage::start(store, parts.telemetry.clone(), &tasks);
         let mut snapshots = membership.watch_snapshot();
@@ -140,6 +152,7 @@ impl Driver {
             link_count: parts.links,
             readiness: parts.readiness,
             telemetry: parts.telemetry,
+            membership,
             storage,
             verifier: Verifier::new(),
             replies: BTreeMap::new(),
@@ -152,6 +165,9 @@ impl Driver {
         driver.take_own_certificate(own_certificates.borrow_and_update().clone());
         driver.take_policy(snapshots.borrow_and_update().clone());
         driver.take(Input::LocalBans(before.local_bans));
+        // The ends of bans are by the wall clock.
+        driver.take(Input::Clock { wall: Clock::wall() });
+        driver.take(Input::AutoBans(auto_bans));
         driver.take(Input::Addresses { source: AddressSource::Seeds, addresses: &before.addresses });
         let mut wall_clock = interval(WALL_CLOCK);
         wall_clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -278,6 +294,16 @@ impl Driver {
                 // Whoever asked may have left.
                 let _ = done.send(());
             }
+            Command::LiftAutoBan { peer, done } => {
+                self.take(Input::LiftAutoBan { peer });
+                let _ = done.send(());
+            }
+            Command::ResetFailures { peer, reply } => {
+                let rows = self.engine.addresses().into_iter().filter(|row| row.peer == Some(peer));
+                let previous = rows.map(|row| row.failures).max().unwrap_or(0);
+                self.take(Input::ResetFailures { peer });
+                let _ = reply.send(previous);
+            }
             Command::View { reply } => drop(reply.send(command::view(&self.engine, self.clock.now()))),
             Command::Members { reply } => drop(reply.send((self.engine.service_status(), self.engine.members()))),
             Command::Drain { done } => {
@@ -351,6 +377,13 @@ async fn wait_for_membership(parts: &mut DriverParts) -> Option<Before> {
                     before.local_bans = bans;
                     let _ = done.send(());
                 }
+                // It has banned and dialled nobody yet.
+                Command::LiftAutoBan { done, .. } => {
+                    let _ = done.send(());
+                }
+                Command::ResetFailures { reply, .. } => {
+                    let _ = reply.send(0);
+                }
                 Command::View { reply } => {
                     drop(reply.send(command::view(&Engine::new(parts.config.clone()), Clock::wall())));
                 }
@@ -384,6 +417,7 @@ fn policy(current: &InForce) -> Policy {
             .map(|(subject, ban)| BanRecord { subject: subject.clone(), expires_at: ban.expires_at })
             .collect(),
         retired: Vec::new(),
+        protected: BTreeMap::new(),
         registers: content.subscriptions.iter().map(|row| RegisterId::from_bytes(row.register)).collect(),
         limits: PolicyLimits {
             transaction_bytes: match settings.max_transaction_bytes {

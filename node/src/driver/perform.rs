@@ -1,7 +1,8 @@
 //! Carries out what the engine asks.
 
-use super::{Driver, events::log, storage::Job, verifier::Question};
-use peerwright_engine::{Class, CloseReason, Event, LinkId, Output};
+use super::{Clock, Driver, events::log, storage::Job, verifier::Question};
+use crate::auto_bans;
+use peerwright_engine::{AutoBan, Class, CloseReason, Event, LinkId, Output};
 
 impl Driver {
     /// Does everything that the engine has put out, in order.
@@ -39,9 +40,19 @@ impl Driver {
             Output::ReadChunk { token, id, offset, length, .. } => {
                 self.storage.push(Job::ReadChunk { token, id, offset, length });
             }
+            Output::KeepAutoBans { bans } => self.keep_auto_bans(&bans),
             Output::Accepted { token } => self.reply(token, Ok(())),
             Output::Refused { token, reason } => self.reply(token, Err(reason)),
             Output::Event(event) => self.note(&event),
+        }
+    }
+
+    /// Handshakes are refused at once; the document follows.
+    fn keep_auto_bans(&mut self, bans: &[AutoBan]) {
+        self.membership.replace_automatic_bans(auto_bans::in_force(bans, Clock::wall().seconds()));
+        match auto_bans::document(bans) {
+            Ok(bytes) => self.storage.push(Job::PutDocument { name: auto_bans::DOCUMENT, bytes }),
+            Err(error) => tracing::error!(%error, "automatic bans cannot be written down"),
         }
     }
 

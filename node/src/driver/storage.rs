@@ -17,11 +17,37 @@ const UNDER_WAY: usize = 256;
 
 /// One wish.
 pub(super) enum Job {
-    Append { token: Token, messages: Vec<Message> },
-    ReadHeld { token: Token, registers: Vec<RegisterId> },
-    ReadMessages { token: Token, ranges: Vec<MessageRange>, max_messages: usize, max_bytes: usize },
-    StoreBody { token: Token, register: RegisterId, id: TransactionId, bytes: Bytes },
-    ReadChunk { token: Token, id: TransactionId, offset: u32, length: u32 },
+    Append {
+        token: Token,
+        messages: Vec<Message>,
+    },
+    ReadHeld {
+        token: Token,
+        registers: Vec<RegisterId>,
+    },
+    ReadMessages {
+        token: Token,
+        ranges: Vec<MessageRange>,
+        max_messages: usize,
+        max_bytes: usize,
+    },
+    StoreBody {
+        token: Token,
+        register: RegisterId,
+        id: TransactionId,
+        bytes: Bytes,
+    },
+    ReadChunk {
+        token: Token,
+        id: TransactionId,
+        offset: u32,
+        length: u32,
+    },
+    /// Not answered.
+    PutDocument {
+        name: &'static str,
+        bytes: Bytes,
+    },
 }
 
 /// One answer.
@@ -101,7 +127,9 @@ async fn run(
         tokio::select! {
             biased;
             Some(answer) = under_way.next(), if !under_way.is_empty() => {
-                if answers.send(answer).await.is_err() {
+                if let Some(answer) = answer
+                    && answers.send(answer).await.is_err()
+                {
                     return;
                 }
             }
@@ -114,7 +142,7 @@ async fn run(
 }
 
 /// Calls the store before it returns, so that the order of jobs is the order of writes.
-fn begin<'a>(store: &'a dyn Store, telemetry: &'a Telemetry, job: Job) -> BoxFuture<'a, Answer> {
+fn begin<'a>(store: &'a dyn Store, telemetry: &'a Telemetry, job: Job) -> BoxFuture<'a, Option<Answer>> {
     match job {
         Job::Append { token, messages } => {
             let begun = Instant::now();
@@ -127,29 +155,39 @@ fn begin<'a>(store: &'a dyn Store, telemetry: &'a Telemetry, job: Job) -> BoxFut
                         tracing::warn!("an origin has signed two messages for one place; the first stays");
                     }
                 });
-                Answer::Appended { token, result: result.map_err(|error| failed("append", &error)) }
+                Some(Answer::Appended { token, result: result.map_err(|error| failed("append", &error)) })
             })
         }
         Job::ReadHeld { token, registers } => {
             let reading = store.held(registers);
-            Box::pin(
-                async move { Answer::Held { token, result: reading.await.map_err(|error| failed("held", &error)) } },
-            )
+            Box::pin(async move {
+                Some(Answer::Held { token, result: reading.await.map_err(|error| failed("held", &error)) })
+            })
         }
         Job::ReadMessages { token, ranges, max_messages, max_bytes } => {
             let reading = store.read(ranges, max_messages, max_bytes);
-            Box::pin(
-                async move { Answer::Read { token, result: reading.await.map_err(|error| failed("read", &error)) } },
-            )
+            Box::pin(async move {
+                Some(Answer::Read { token, result: reading.await.map_err(|error| failed("read", &error)) })
+            })
         }
         Job::StoreBody { token, register, id, bytes } => Box::pin(async move {
-            Answer::BodyStored { token, result: store_body(store, telemetry, register, id, bytes).await }
+            Some(Answer::BodyStored { token, result: store_body(store, telemetry, register, id, bytes).await })
         }),
         Job::ReadChunk { token, id, offset, length } => {
             let reading = store.body_chunk(id, offset.into(), length);
             Box::pin(async move {
                 let bytes = reading.await.map_err(|error| failed("chunk", &error));
-                Answer::Chunk { token, bytes: bytes.ok().flatten() }
+                Some(Answer::Chunk { token, bytes: bytes.ok().flatten() })
+            })
+        }
+        Job::PutDocument { name, bytes } => {
+            let putting = store.put_document(name, bytes);
+            Box::pin(async move {
+                if let Err(error) = putting.await {
+                    telemetry.store_failed(&error);
+                    tracing::warn!(document = name, %error, "the store did not keep a document");
+                }
+                None
             })
         }
     }

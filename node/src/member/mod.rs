@@ -255,6 +255,12 @@ impl Membership {
         self.cut_banned();
     }
 
+    /// Puts the bans that this node has made by itself in force, in place of those before.
+    pub fn replace_automatic_bans(&self, bans: BTreeMap<BanSubject, Ban>) {
+        self.bans.replace_automatic(bans);
+        self.cut_banned();
+    }
+
     fn present(&self, material: &LeafMaterial) -> Result<(), CertificateNotTaken> {
         let (key, member) = Leaf::read(material)?;
         self.check_own(&member)?;

@@ -3,6 +3,7 @@
 use super::{Backing, Enrolment, PartEnded, RunningNode, Sockets, StartError, StartOptions};
 use crate::{
     api::{self, ApiState, Identity, LocalBans, Node},
+    auto_bans,
     config::Configuration,
     discovery::{Discovery, OwnAddresses, Resolver},
     driver::{Clock, Commands, Driver, DriverParts, LINK_EVENTS, log_event},
@@ -78,6 +79,8 @@ impl RunningNode {
         let store = open_store(configuration, options, &membership).await?;
         let incarnation = store.next_incarnation(Clock::wall().0).await?;
         let local_bans = Arc::new(LocalBans::load(store.clone()).await?);
+        let auto_bans = auto_bans::load(&*store).await?;
+        membership.replace_automatic_bans(auto_bans::in_force(&auto_bans, Clock::wall().seconds()));
 
         let (commands, commanded) = Commands::new();
         let handle = Arc::new(NodeHandle {
@@ -132,6 +135,7 @@ impl RunningNode {
         let driver = DriverParts {
             config: engine_config(options, &membership, incarnation, peer_address)?,
             membership: membership.clone(),
+            auto_bans,
             store,
             dialler: LinkDialler::new(
                 dialler.clone(),

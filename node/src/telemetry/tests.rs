@@ -2,14 +2,14 @@
 
 use super::Telemetry;
 use crate::{api::View, probes::Readiness};
-use peerwright_engine::{CloseReason, Event, LinkId, Micros, Statistics};
+use peerwright_engine::{CloseReason, Event, LinkId, Statistics};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{Content, Snapshot};
 use peerwright_store::{Appended, StoreError};
 use std::time::Duration;
 
 fn view(statistics: Statistics) -> View {
-    View { now: Micros(0), peers: vec![], addresses: vec![], bans: vec![], registers: vec![], statistics }
+    View { statistics, ..View::default() }
 }
 
 #[track_caller]

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 pub struct Bans {
     snapshot: ArcSwap<Table>,
     local: ArcSwap<Table>,
+    automatic: ArcSwap<Table>,
 }
 
 /// The bans of one source. At most as many as that source may have.
@@ -58,7 +59,7 @@ impl Bans {
     /// Whether `member` is banned at `now`, unix seconds, by its id, its name or its certificate.
     #[must_use]
     pub fn is_banned(&self, member: &MemberCertificate, now: u64) -> bool {
-        self.is_banned_by_snapshot(member, now) || self.local.load().names_member(member, now)
+        self.tables().any(|table| table.load().names_member(member, now))
     }
 
     /// Whether the snapshot bans `member` at `now`, unix seconds.
@@ -70,7 +71,7 @@ impl Bans {
     /// Whether a ban names this peer id at `now`, unix seconds.
     #[must_use]
     pub fn is_peer_banned(&self, peer: &PeerId, now: u64) -> bool {
-        self.is_peer_banned_by_snapshot(peer, now) || self.local.load().names_peer(peer, now)
+        self.tables().any(|table| table.load().names_peer(peer, now))
     }
 
     /// Whether the snapshot bans this peer id at `now`, unix seconds.
@@ -83,7 +84,7 @@ impl Bans {
     /// has not proved to be one.
     #[must_use]
     pub fn is_range_banned(&self, address: IpAddr, now: u64) -> bool {
-        [&self.snapshot, &self.local].into_iter().any(|table| table.load().names_address(address, now))
+        self.tables().any(|table| table.load().names_address(address, now))
     }
 
     /// Puts the bans of a newer snapshot in force.
@@ -94,5 +95,14 @@ impl Bans {
     /// Puts the bans of this node alone in force: they add to the snapshot's and never lift one.
     pub fn replace_local(&self, bans: BTreeMap<BanSubject, Ban>) {
         self.local.store(Arc::new(Table::new(bans)));
+    }
+
+    /// Puts the bans that this node has made by itself in force: they add to the others, too.
+    pub fn replace_automatic(&self, bans: BTreeMap<BanSubject, Ban>) {
+        self.automatic.store(Arc::new(Table::new(bans)));
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &ArcSwap<Table>> {
+        [&self.snapshot, &self.local, &self.automatic].into_iter()
     }
 }

@@ -272,6 +272,16 @@ impl AddressBook {
         self.entries.get(socket).and_then(|entry| entry.peer)
     }
 
+    /// Whether the node was told of this peer by a name of its own: a listed one that leads to nobody else, unlike the
+    /// name of a group of nodes.
+    pub(crate) fn is_declared(&self, peer: &PeerId) -> bool {
+        let listed = || self.entries.values().filter(|entry| entry.listed);
+        let leads_to_it = |entry: &&Entry| entry.peer.as_ref() == Some(peer);
+        listed()
+            .filter(leads_to_it)
+            .any(|entry| listed().filter(|other| other.host == entry.host).all(|other| leads_to_it(&other)))
+    }
+
     /// The dial to `socket` became a link that is kept.
     pub(crate) fn linked(&mut self, now: Micros, socket: SocketAddr, link: LinkId, peer: PeerId) {
         self.dials.remove(&socket);

@@ -1,16 +1,16 @@
 //! Who no link is kept with. A ban is a record, never a score: it holds until it is lifted or its time is over.
 //!
 //! ```text
-//! snapshot ── Policy ────▶ policy ─┐
-//!                                  ├─▶ banned = in either and not expired
-//! REST ────── LocalBans ─▶ node ───┘
+//! snapshot ── Policy ─────▶ policy ────┐
+//! REST ────── LocalBans ──▶ node ──────┼─▶ banned = in any and not expired
+//! offences ── AutoBans ───▶ automatic ─┘
 //! ```
 //!
 //! A peer id is known before a link is; the name and the certificate that a ban may name instead are known once a link is
 //! up, and whoever dials learns of such a ban in the handshake. Ranges of addresses are kept for their expiry and to be
-//! shown: they are about strangers, who never have a link.
+//! shown: they are about strangers, who never have a link. Automatic bans name peer ids alone.
 //!
-//! How many there can be is the snapshot's limit for one source and the driver's for the other.
+//! How many there can be is the snapshot's limit for the first, the driver's for the second and the engine's for the third.
 
 use crate::{BanRecord, BanView, PeerCertificate};
 use peerwright_secure::{BanSubject, PeerId};
@@ -23,6 +23,8 @@ pub(crate) enum BanSource {
     Policy,
     /// This node's own moderator.
     Node,
+    /// What the peer did to this node.
+    Automatic,
 }
 
 /// What a change of the lists means for peers.
@@ -41,6 +43,7 @@ type Ends = BTreeMap<BanSubject, Option<u64>>;
 pub(crate) struct Bans {
     policy: Ends,
     node: Ends,
+    automatic: Ends,
 }
 
 impl Bans {
@@ -51,6 +54,7 @@ impl Bans {
         let list = match source {
             BanSource::Policy => &mut self.policy,
             BanSource::Node => &mut self.node,
+            BanSource::Automatic => &mut self.automatic,
         };
         list.clear();
         for record in records.iter().filter(|record| !is_over(record.expires_at, wall_seconds)) {
@@ -64,8 +68,9 @@ impl Bans {
     /// Ends the bans whose time is over.
     pub(crate) fn expire(&mut self, wall_seconds: u64) -> Vec<BanSubject> {
         let before = self.all();
-        self.policy.retain(|_, expires_at| !is_over(*expires_at, wall_seconds));
-        self.node.retain(|_, expires_at| !is_over(*expires_at, wall_seconds));
+        for list in [&mut self.policy, &mut self.node, &mut self.automatic] {
+            list.retain(|_, expires_at| !is_over(*expires_at, wall_seconds));
+        }
         self.changes_since(&before).unbanned
     }
 
@@ -84,17 +89,16 @@ impl Bans {
     }
 
     fn is_named(&self, subject: &BanSubject) -> bool {
-        self.policy.contains_key(subject) || self.node.contains_key(subject)
+        self.lists().any(|list| list.contains_key(subject))
     }
 
     /// The earliest end of a ban, Unix seconds.
     pub(crate) fn next_expiry(&self) -> Option<u64> {
-        self.policy.values().chain(self.node.values()).flatten().min().copied()
+        self.lists().flat_map(BTreeMap::values).flatten().min().copied()
     }
 
     pub(crate) fn count(&self) -> usize {
-        let node = self.node.keys().filter(|subject| !self.policy.contains_key(subject)).count();
-        self.policy.len() + node
+        self.all().len()
     }
 
     /// The bans in force, by subject.
@@ -103,14 +107,19 @@ impl Bans {
             expires_at,
             by_policy: self.policy.contains_key(&subject),
             by_node: self.node.contains_key(&subject),
+            automatic: self.automatic.contains_key(&subject),
             subject,
         };
         self.all().into_iter().map(view).collect()
     }
 
+    fn lists(&self) -> impl Iterator<Item = &Ends> {
+        [&self.policy, &self.node, &self.automatic].into_iter()
+    }
+
     fn all(&self) -> Ends {
         let mut all = self.policy.clone();
-        for (subject, expires_at) in &self.node {
+        for (subject, expires_at) in self.node.iter().chain(&self.automatic) {
             all.entry(subject.clone()).and_modify(|known| *known = later(*known, *expires_at)).or_insert(*expires_at);
         }
         all

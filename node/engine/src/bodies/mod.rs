@@ -179,13 +179,11 @@ impl Fetches {
     }
 
     /// The body is not what was announced: the messages that waited for it look for another holder.
-    pub(crate) fn retry(&mut self, token: Token) -> Option<LinkId> {
-        let fetch = self
-            .by_id
-            .values_mut()
-            .find(|fetch| matches!(fetch.state, State::Storing { token: storing, .. } if storing == token))?;
+    pub(crate) fn retry(&mut self, token: Token) -> Option<(LinkId, TransactionId)> {
+        let is_it = |fetch: &Fetch| matches!(fetch.state, State::Storing { token: storing, .. } if storing == token);
+        let (id, fetch) = self.by_id.iter_mut().find(|(_, fetch)| is_it(fetch))?;
         let State::Storing { source, .. } = std::mem::replace(&mut fetch.state, State::Waiting) else { return None };
-        Some(source)
+        Some((source, *id))
     }
 
     /// The link does not have the body after all.

@@ -104,7 +104,7 @@ fn a_body_that_does_not_verify_is_fetched_from_another() {
     fetches.start(LATER, |_| true);
     assert!(matches!(fetches.chunk(LinkId(1), id(1), 0, &vec![0; CHUNK as usize], LATER), ChunkTaken::Whole { .. }));
     fetches.storing(&id(1), Token(9));
-    assert_eq!(fetches.retry(Token(9)), Some(LinkId(1)));
+    assert_eq!(fetches.retry(Token(9)), Some((LinkId(1), id(1))));
     assert_eq!(fetches.start(LATER, |_| true).0[0].link, LinkId(2));
 }
 

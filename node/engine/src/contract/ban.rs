@@ -39,4 +39,6 @@ pub struct BanView {
     pub by_policy: bool,
     /// Whether this node's moderator bans the subject.
     pub by_node: bool,
+    /// Whether this node bans the subject by itself.
+    pub automatic: bool,
 }

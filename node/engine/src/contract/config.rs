@@ -1,8 +1,8 @@
 //! What is set once, at start.
 
 use crate::{
-    AddressSettings, DetectionSettings, GossipSettings, MemberIndex, MembershipSettings, OverlaySettings, Role,
-    ScoreSettings, SettingRefused,
+    AddressSettings, DetectionSettings, GossipSettings, MemberIndex, MembershipSettings, MisbehaviourSettings,
+    OverlaySettings, Role, ScoreSettings, SettingRefused,
 };
 use peerwright_secure::NodeKey;
 use std::{net::SocketAddr, time::Duration};
@@ -54,6 +54,8 @@ pub struct Config {
     pub membership: MembershipSettings,
     /// How quickly this node believes that another is gone.
     pub detection: DetectionSettings,
+    /// When peers are banned without a person having said so.
+    pub misbehaviour: MisbehaviourSettings,
     /// A known bug to have.
     #[cfg(feature = "mutants")]
     pub mutant: Option<crate::Mutant>,
@@ -85,6 +87,7 @@ impl Config {
             member_index: MemberIndex::new(),
             membership: MembershipSettings::default(),
             detection: DetectionSettings::default(),
+            misbehaviour: MisbehaviourSettings::default(),
             #[cfg(feature = "mutants")]
             mutant: None,
         }

@@ -1,9 +1,9 @@
 //! The nouns that the engine and its driver exchange.
 
-use crate::BanRecord;
+use crate::{BanRecord, Protection};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 /// One live connection. The driver chooses it and never gives one number to two links.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +72,8 @@ pub struct Policy {
     pub retired: Vec<PeerId>,
     /// Registers that this node holds in full.
     pub registers: Vec<RegisterId>,
+    /// Peers that no node bans by itself, and why.
+    pub protected: BTreeMap<PeerId, Protection>,
     /// Limits of the network.
     pub limits: PolicyLimits,
 }

@@ -1,7 +1,8 @@
 //! What the driver tells the engine.
 
 use crate::{
-    Address, AddressSource, BanRecord, DialFailure, DownReason, Held, LinkId, Micros, PeerCertificate, Policy, Token,
+    Address, AddressSource, AutoBan, BanRecord, DialFailure, DownReason, Held, LinkId, Micros, PeerCertificate, Policy,
+    Token,
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -66,6 +67,16 @@ pub enum Input<'a> {
     Policy(Policy),
     /// Bans made on this node alone, the whole list. They add to the policy's and never lift one of them.
     LocalBans(Vec<BanRecord>),
+    /// The bans that this node has made by itself in its former life, as [`Output::KeepAutoBans`] gave them last. Given once,
+    /// before the first link is up.
+    ///
+    /// [`Output::KeepAutoBans`]: crate::Output::KeepAutoBans
+    AutoBans(Vec<AutoBan>),
+    /// A moderator lifts a ban that this node has made by itself.
+    LiftAutoBan {
+        /// The banned peer.
+        peer: PeerId,
+    },
     /// Forget the failures of a peer: it is dialled at once.
     ResetFailures {
         /// The peer.

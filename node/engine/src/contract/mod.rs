@@ -25,10 +25,10 @@ pub(crate) use mutant::is_mutant;
 pub use output::{Class, Output, Outputs};
 pub use range::{AddressRange, AddressRangeInvalid};
 pub use reason::{
-    CloseReason, DepartureReason, DialFailure, DialRefusal, DownReason, Misbehaviour, Rating, SubmitRefusal,
-    WithheldReason,
+    CloseReason, DepartureReason, DialFailure, DialRefusal, DownReason, Misbehaviour, Protection, Rating,
+    SubmitRefusal, WithheldReason,
 };
 pub use view::{
-    AddressView, Direction, GossipStatistics, LinkStatistics, MemberStatistics, MemberView, PeerView, Readiness,
-    RegisterView, ScoreView, Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,
+    AddressView, BanStatistics, Direction, GossipStatistics, LinkStatistics, MemberStatistics, MemberView, PeerView,
+    Readiness, RegisterView, ScoreView, Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,
 };

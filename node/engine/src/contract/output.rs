@@ -1,6 +1,6 @@
 //! What the engine tells the driver to do.
 
-use crate::{Address, CloseReason, Event, LinkId, MessageRange, Micros, Statement, SubmitRefusal, Token};
+use crate::{Address, AutoBan, CloseReason, Event, LinkId, MessageRange, Micros, Statement, SubmitRefusal, Token};
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
 
@@ -110,6 +110,12 @@ pub enum Output {
         offset: u32,
         /// How long it is.
         length: u32,
+    },
+    /// Make the bans that this node has made by itself durable, in place of those before, and refuse handshakes of the peers
+    /// whose bans are in force. Needs no answer: a ban that is lost with the process was in force until then.
+    KeepAutoBans {
+        /// All that are remembered, in force or over.
+        bans: Vec<AutoBan>,
     },
     /// A submitted transaction is durable here and is being spread.
     Accepted {

@@ -182,6 +182,28 @@ labelled! {
 }
 
 labelled! {
+    /// What protects a peer from being banned without a person having said so.
+    pub enum Protection {
+        /// It is a declared seed.
+        Seed => "seed",
+        /// It is a hub.
+        Hub => "hub",
+        /// It seals dockets.
+        Sealer => "sealer",
+    }
+}
+
+impl From<Protection> for WithheldReason {
+    fn from(protection: Protection) -> Self {
+        match protection {
+            Protection::Seed => Self::Seed,
+            Protection::Hub => Self::Hub,
+            Protection::Sealer => Self::Sealer,
+        }
+    }
+}
+
+labelled! {
     /// Why a peer that has earned a ban is not banned.
     pub enum WithheldReason {
         /// As many of its group as may be are banned already.

@@ -171,6 +171,21 @@ pub struct Statistics {
     pub store: StoreStatistics,
     /// Members and whether they are alive.
     pub members: MemberStatistics,
+    /// Bans that this node makes by itself.
+    pub bans: BanStatistics,
+}
+
+/// Bans that this node makes by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BanStatistics {
+    /// Of them, in force now.
+    pub in_force: u64,
+    /// Offences that were reported.
+    pub offences: u64,
+    /// Bans made.
+    pub automatic: u64,
+    /// Bans that were earned and not made.
+    pub withheld: u64,
 }
 
 /// Links and dialling.

@@ -96,10 +96,10 @@ impl Engine {
                 }
             }
             Err(BodyRefused::Invalid) => {
-                let Some(source) = self.fetches.retry(token) else { return };
+                let Some((source, id)) = self.fetches.retry(token) else { return };
                 if let Some(peer) = self.links.get(source).map(|link| link.peer) {
                     turn.out.event(Event::BadSignature { peer, origin: None });
-                    self.outcome(peer, Outcome::InvalidMessage);
+                    self.offence(peer, Outcome::InvalidMessage, id.as_bytes());
                     self.close(turn, source, CloseReason::BadSignature);
                 }
             }

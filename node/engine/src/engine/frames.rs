@@ -23,7 +23,12 @@ impl Engine {
         match Frame::decode(bytes) {
             Ok(frame) => self.known_frame(turn, link, bytes, frame),
             Err(FrameRefused::Unsupported { version, kind }) => self.unsupported(turn, link, version, kind),
-            Err(FrameRefused::Malformed(_)) => self.malformed(turn, link),
+            // A newer version may have appended a field, or given a tag a meaning.
+            Err(FrameRefused::Malformed(DecodeError::Trailing(_) | DecodeError::Unknown { .. })) => {
+                let (version, kind) = (crate::frame::VERSION, bytes.get(1).copied().unwrap_or_default());
+                self.unsupported(turn, link, version, kind);
+            }
+            Err(FrameRefused::Malformed(_)) => self.malformed(turn, link, bytes),
         }
     }
 
@@ -99,7 +104,7 @@ impl Engine {
                 None
             }
             Err(_) => {
-                self.malformed(turn, link);
+                self.malformed(turn, link, encoded);
                 None
             }
         }
@@ -112,12 +117,12 @@ impl Engine {
         }
     }
 
-    pub(super) fn malformed(&mut self, turn: &mut Turn<'_>, link: LinkId) {
+    pub(super) fn malformed(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &[u8]) {
         self.counters.links.frames_malformed += 1;
         if let Some(peer) = self.links.get(link).map(|link| link.peer) {
             turn.out.event(Event::MalformedFrame { peer });
         }
-        self.outcome_of(link, Outcome::Malformed);
+        self.offence_of(link, Outcome::Malformed, bytes);
         self.close(turn, link, CloseReason::Malformed);
     }
 

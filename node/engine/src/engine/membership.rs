@@ -6,7 +6,6 @@ use crate::{
     bounds::{MAX_FRAME_ITEMS, MAX_FRAME_STATEMENTS, RECONCILE_PATIENCE},
     frame::Frame,
     membership::{Edition, Item, Job, Known, MemberRecord, Session, Sight, Status, Sums, fingerprint, halves, unequal},
-    score::Outcome,
     timers::Timer,
 };
 use bytes::Bytes;
@@ -82,7 +81,7 @@ impl Engine {
 
     /// Records came. What is known costs one look each; the rest goes to the verifier, all of a frame at once.
     pub(super) fn records(&mut self, turn: &mut Turn<'_>, link: LinkId, statements: &[&[u8]]) {
-        let (mut fresh, mut gone, mut is_malformed) = (Vec::new(), Vec::new(), false);
+        let (mut fresh, mut gone, mut malformed) = (Vec::new(), Vec::new(), None);
         let index = self.members.table.index().clone();
         let index = index.lock();
         let counters = &mut self.counters.members;
@@ -100,12 +99,12 @@ impl Engine {
                 }
                 Sight::Conflict => counters.conflicts += 1,
                 Sight::Unsupported => counters.unsupported += 1,
-                Sight::Malformed => is_malformed = true,
+                Sight::Malformed => malformed = Some(*statement),
             }
         }
         drop(index);
-        if is_malformed {
-            return self.malformed(turn, link);
+        if let Some(statement) = malformed {
+            return self.malformed(turn, link, statement);
         }
         self.in_session(turn.now, link);
         self.tell_gone(turn, link, &gone);
@@ -121,7 +120,7 @@ impl Engine {
             match self.is_news(statement) {
                 Ok(true) => fresh.push(*statement),
                 Ok(false) => {}
-                Err(_) => return self.malformed(turn, link),
+                Err(_) => return self.malformed(turn, link, statement),
             }
         }
         if !fresh.is_empty() {
@@ -145,7 +144,7 @@ impl Engine {
             let statement = of(bytes);
             if !statement.is_readable() {
                 self.members.verifying.abandon(&job);
-                return self.malformed(turn, link);
+                return self.malformed(turn, link, statement.bytes());
             }
             if !self.members.verifying.has_room() {
                 self.dropped(turn, "statements_full");
@@ -171,12 +170,8 @@ impl Engine {
         if !valid {
             // Nobody passes on what does not verify.
             self.counters.members.invalid += 1;
-            if let Some(peer) = self.links.get(job.link).map(|link| link.peer) {
-                turn.out.event(Event::BadSignature { peer, origin: None });
-                self.outcome(peer, Outcome::InvalidMessage);
-                self.close(turn, job.link, CloseReason::BadSignature);
-            }
-            return;
+            let said: Vec<&[u8]> = job.statements.iter().map(|(statement, _)| statement.bytes().as_ref()).collect();
+            return self.convict_link(turn, job.link, None, &said.concat());
         }
         for (statement, fingerprint) in &job.statements {
             match statement {

@@ -6,6 +6,7 @@ mod exchange;
 mod frames;
 mod gossip;
 mod membership;
+mod misbehaviour;
 mod overlay;
 mod peers;
 mod policy;
@@ -17,7 +18,8 @@ mod time;
 mod views;
 
 use crate::{
-    Config, Event, Input, LinkId, Micros, Output, Outputs, PeerCertificate, PolicyLimits, Readiness, Statistics, Token,
+    Config, Event, Input, LinkId, Micros, Output, Outputs, PeerCertificate, PolicyLimits, Protection, Readiness,
+    Statistics, Token,
     addresses::{AddressBook, Backoff, Exchange},
     appends::Appends,
     bans::Bans,
@@ -29,6 +31,7 @@ use crate::{
     holdings::Holdings,
     links::{Links, Offer},
     membership::Members,
+    misbehaviour::Offenders,
     outbox::Outbox,
     overlay::Overlay,
     random::Random,
@@ -66,6 +69,9 @@ pub struct Engine {
     links: Links,
     scores: Scores,
     told: score::Told,
+    offenders: Offenders,
+    /// Who the network protects from automatic bans.
+    protected: BTreeMap<PeerId, Protection>,
     book: AddressBook,
     overlay: Overlay,
     exchange: Exchange,
@@ -145,6 +151,8 @@ impl Engine {
             links: Links::default(),
             scores: Scores::new(config.score),
             told: score::Told::default(),
+            offenders: Offenders::new(config.misbehaviour),
+            protected: BTreeMap::new(),
             book: AddressBook::new(
                 Backoff::new(config.backoff_first, config.backoff_limit),
                 config.overlay.reconnect_attempts,
@@ -199,6 +207,8 @@ impl Engine {
             Input::Frame { link, bytes } => self.frame(turn, link, bytes),
             Input::Policy(policy) => self.policy(turn, &policy),
             Input::LocalBans(bans) => self.local_bans(turn, &bans),
+            Input::AutoBans(bans) => self.recall_auto_bans(turn, bans),
+            Input::LiftAutoBan { peer } => self.lift_auto_ban(turn, &peer),
             Input::ResetFailures { peer } => self.reset_failures(turn, &peer),
             Input::Submit { token, register, id, transaction } => self.submit(turn, token, register, id, transaction),
             Input::Verified { token, valid } => self.verified(turn, token, valid),
@@ -218,7 +228,7 @@ impl Engine {
 
     /// What may follow from any input.
     fn settle(&mut self, turn: &mut Turn<'_>) {
-        self.tell_scores(turn);
+        self.settle_scores(turn);
         self.search(turn);
         self.start_append(turn);
         self.finish_draining(turn);

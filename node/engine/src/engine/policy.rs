@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 impl Engine {
     pub(super) fn policy(&mut self, turn: &mut Turn<'_>, policy: &Policy) {
         self.limits = Some(policy.limits);
+        self.protected.clone_from(&policy.protected);
         let changes = self.bans.replace(BanSource::Policy, &policy.bans, turn.wall.seconds());
         self.apply_bans(turn, &changes);
         self.retire(turn, &policy.retired);
@@ -40,7 +41,7 @@ impl Engine {
         self.expire_bans(turn);
     }
 
-    fn apply_bans(&mut self, turn: &mut Turn<'_>, changes: &BanChanges) {
+    pub(super) fn apply_bans(&mut self, turn: &mut Turn<'_>, changes: &BanChanges) {
         self.detector.status_is_due = true;
         for ban in &changes.banned {
             turn.out.event(Event::PeerBanned { ban: ban.clone() });

@@ -5,7 +5,7 @@
 
 use super::{Engine, Turn};
 use crate::{
-    DownReason, Event, LinkId, Rating,
+    DownReason, Event, EvidenceDigest, LinkId, Misbehaviour, Rating,
     score::{Moved, Outcome},
 };
 use peerwright_secure::PeerId;
@@ -15,6 +15,7 @@ use peerwright_secure::PeerId;
 pub(super) struct Told {
     discovered: Vec<PeerId>,
     moved: Vec<(Moved, &'static str)>,
+    pub(super) offences: Vec<(PeerId, Misbehaviour, EvidenceDigest)>,
 }
 
 impl Engine {
@@ -50,8 +51,14 @@ impl Engine {
         self.told.moved.extend(moved.into_iter().map(|moved| (moved, "time")));
     }
 
-    /// Tells what scores led to.
-    pub(super) fn tell_scores(&mut self, turn: &mut Turn<'_>) {
+    /// Tells what scores led to, and judges what was reported.
+    pub(super) fn settle_scores(&mut self, turn: &mut Turn<'_>) {
+        // A ban closes a link, and that is an outcome, but no offence.
+        self.judge_offences(turn);
+        self.tell_scores(turn);
+    }
+
+    fn tell_scores(&mut self, turn: &mut Turn<'_>) {
         for peer in self.told.discovered.drain(..) {
             turn.out.event(Event::PeerDiscovered { peer });
         }

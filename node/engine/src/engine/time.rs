@@ -44,6 +44,7 @@ impl Engine {
             turn.out.event(Event::Dropped { what: "unjudged" });
         }
         self.detector.asked.sweep(turn.now, self.config.dial_timeout);
+        self.sweep_offenders(turn);
         self.timers.set(Timer::Sweep, turn.now + SWEEP_INTERVAL);
     }
 }

@@ -2,9 +2,9 @@
 
 use super::Engine;
 use crate::{
-    AddressView, BanView, Direction, GossipStatistics, LinkStatistics, MemberState, MemberStatistics, MemberView,
-    PeerView, Readiness, RegisterView, ScoreView, ServiceStatus, Statistics, StoreStatistics, SubmitStatistics,
-    SyncStatistics, membership::Known,
+    AddressView, BanStatistics, BanView, Direction, GossipStatistics, LinkStatistics, MemberState, MemberStatistics,
+    MemberView, PeerView, Readiness, RegisterView, ScoreView, ServiceStatus, Statistics, StoreStatistics,
+    SubmitStatistics, SyncStatistics, membership::Known,
 };
 use peerwright_secure::PeerId;
 use std::time::Duration;
@@ -26,6 +26,10 @@ impl Engine {
                 missing: self.sync.missing(),
                 fetching_bodies: self.fetches.count() as u64,
                 ..self.counters.sync
+            },
+            bans: BanStatistics {
+                in_force: self.offenders.banned(self.clock.wall(self.now).seconds()) as u64,
+                ..self.counters.bans
             },
             store: StoreStatistics { queued: self.appends.queued() as u64, ..self.counters.store },
             members: self.member_statistics(),

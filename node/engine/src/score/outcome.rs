@@ -1,5 +1,6 @@
 //! What feeds a peer's score.
 
+use crate::Misbehaviour;
 use std::time::Duration;
 
 /// Something that came of dealing with a peer. Every part of the engine reports what it sees; what each is worth is
@@ -49,6 +50,26 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// What the outcome is called where it may lead to a ban. Failures and silence never do.
+    pub(crate) const fn misbehaviour(self) -> Option<Misbehaviour> {
+        match self {
+            Self::InvalidMessage | Self::Malformed => Some(Misbehaviour::InvalidMessage),
+            Self::LimitExceeded => Some(Misbehaviour::Spam),
+            Self::ProtocolViolation => Some(Misbehaviour::ProtocolViolation),
+            Self::MaliciousContent => Some(Misbehaviour::MaliciousContent),
+            Self::Connected
+            | Self::ConnectFailed
+            | Self::LinkLost
+            | Self::Silent
+            | Self::Parted
+            | Self::RoundTrip(_)
+            | Self::FirstDelivery { .. }
+            | Self::Duplicate
+            | Self::Answered { .. }
+            | Self::Unanswered => None,
+        }
+    }
+
     /// The outcome in one word.
     pub(crate) const fn label(self) -> &'static str {
         match self {

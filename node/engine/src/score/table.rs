@@ -53,6 +53,11 @@ impl Scores {
         self.peers.get(peer).map_or(INITIAL, |entry| entry.score(now, &self.settings))
     }
 
+    /// Peers of which something is known.
+    pub(crate) fn len(&self) -> usize {
+        self.peers.len()
+    }
+
     /// Whether something is known of a peer.
     pub(crate) fn knows(&self, peer: &PeerId) -> bool {
         self.peers.contains_key(peer)

@@ -9,6 +9,7 @@ mod equivocation;
 mod hostile;
 mod links;
 mod members;
+mod misbehaviour;
 mod net;
 mod overlay;
 mod readiness;

@@ -27,7 +27,7 @@ async fn banned_by_network() -> Api {
         content.bans.insert(peer().into(), Ban::default());
     });
     api.node.view.lock().unwrap().bans =
-        vec![BanView { subject: peer().into(), expires_at: None, by_policy: true, by_node: false }];
+        vec![BanView { subject: peer().into(), expires_at: None, by_policy: true, by_node: false, automatic: false }];
     api
 }
 

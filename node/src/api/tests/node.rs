@@ -5,11 +5,11 @@ use crate::{
     probes::Readiness,
 };
 use futures::future::BoxFuture;
-use peerwright_engine::{BanRecord, BanView, MemberView, Micros, ServiceStatus, Statistics};
+use peerwright_engine::{BanRecord, BanView, MemberView, Micros, ServiceStatus};
 use peerwright_ledger::{
     Entry, Limits, Message, MessageBody, Refusal, RegisterId, Transaction, TransactionBody, message::MAX_INLINE_BYTES,
 };
-use peerwright_secure::NodeKey;
+use peerwright_secure::{NodeKey, PeerId};
 use peerwright_snapshot::{Content, Settings, Snapshot, Subscription};
 use peerwright_store::{Memory, Store};
 use std::sync::{
@@ -60,14 +60,7 @@ impl TestNode {
             ..Content::default()
         };
         let snapshot = Snapshot { network_uid: "uid".to_owned(), epoch: 1, revision: 1, content };
-        let view = View {
-            now: Micros(1_000_000_000),
-            peers: vec![],
-            addresses: vec![],
-            bans: vec![],
-            registers: vec![],
-            statistics: Statistics::default(),
-        };
+        let view = View { now: Micros(1_000_000_000), ..View::default() };
         Self {
             key,
             identity,
@@ -171,9 +164,29 @@ impl Node for TestNode {
             if let Some(known) = view.bans.iter_mut().find(|known| known.subject == ban.subject) {
                 known.by_node = true;
             } else {
-                view.bans.push(BanView { subject: ban.subject, expires_at: None, by_policy: false, by_node: true });
+                view.bans.push(BanView {
+                    subject: ban.subject,
+                    expires_at: None,
+                    by_policy: false,
+                    by_node: true,
+                    automatic: false,
+                });
             }
         }
         Box::pin(async { Ok(()) })
+    }
+
+    fn lift_auto_ban(&self, peer: PeerId) -> BoxFuture<'_, Result<(), Gone>> {
+        let mut view = self.view.lock().unwrap();
+        view.auto_bans.iter_mut().filter(|ban| ban.peer == peer).for_each(|ban| ban.lifted = Some(1));
+        view.bans.retain(|ban| ban.subject != peer.into() || ban.by_policy);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn reset_failures(&self, peer: PeerId) -> BoxFuture<'_, Result<u32, Gone>> {
+        let mut view = self.view.lock().unwrap();
+        let row = view.addresses.iter_mut().find(|row| row.peer == Some(peer));
+        let previous = row.map_or(0, |row| std::mem::take(&mut row.failures));
+        Box::pin(async move { Ok(previous) })
     }
 }

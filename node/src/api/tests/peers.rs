@@ -43,8 +43,13 @@ async fn with_peers() -> Api {
     let own = api.node.key.peer_id();
     view.addresses =
         vec![address(1, Some(peer(1)), false, 0), address(2, Some(peer(2)), false, 4), address(9, Some(own), true, 0)];
-    view.bans =
-        vec![BanView { subject: peer(3).into(), expires_at: Some(1_900_000_000), by_policy: true, by_node: false }];
+    view.bans = vec![BanView {
+        subject: peer(3).into(),
+        expires_at: Some(1_900_000_000),
+        by_policy: true,
+        by_node: false,
+        automatic: false,
+    }];
     view.statistics.links.round_trip_micros = 1_500;
     view.statistics.links.dial_failures = 4;
     view.statistics.submit.queued = 2;

@@ -26,7 +26,7 @@ use crate::{
 };
 use connection::{Dial, End};
 use hostile::Hostility;
-use peerwright_engine::{Engine, Input, LinkId, Micros, Output, Outputs, Policy, Token};
+use peerwright_engine::{AutoBan, Engine, Input, LinkId, Micros, Output, Outputs, Policy, Token};
 use peerwright_ledger::TransactionId;
 use peerwright_secure::{NodeKey, PeerId};
 use std::{
@@ -59,6 +59,8 @@ pub(crate) struct Host {
     dials: Vec<Dial>,
     last_end: EndId,
     pub store: Store,
+    /// The bans that the node made by itself, on its volume.
+    auto_bans: Vec<AutoBan>,
     /// How far this host's wall clock is ahead, microseconds.
     pub clock_ahead: i64,
     /// Whose frame the engine is handling.
@@ -116,6 +118,7 @@ impl Host {
             dials: Vec::new(),
             last_end: 0,
             store: Store::default(),
+            auto_bans: Vec::new(),
             clock_ahead: 0,
             sender: None,
             judged: Numbers::default(),
@@ -197,6 +200,7 @@ impl Host {
                 let was_submitted = self.submitted.remove(&token).is_some();
                 self.check(context, invariants::answers::answered_once(was_submitted, token));
             }
+            Output::KeepAutoBans { bans } => self.auto_bans = bans,
             Output::Event(event) => self.note(context, &event),
             question => self.ask(context, question),
         }

@@ -41,6 +41,7 @@ impl Host {
         self.was_ready = false;
         self.input(context, Input::Clock { wall });
         self.input(context, Input::Policy(self.policy.clone()));
+        self.input(context, Input::AutoBans(self.auto_bans.clone()));
         let addresses = known_addresses(&context.world.options, self.id);
         self.input(context, Input::Addresses { source: AddressSource::Seeds, addresses: &addresses });
         if self.hostility.is_newer {

@@ -41,7 +41,7 @@ impl Engine {
     pub(in crate::engine) fn proof_came(&mut self, turn: &mut Turn<'_>, link: LinkId, frame: &Bytes, encoded: &[u8]) {
         let Ok(proof) = EquivocationProof::decode(&frame.slice_ref(encoded)) else {
             self.counters.gossip.proofs_refused += 1;
-            return self.malformed(turn, link);
+            return self.malformed(turn, link, frame);
         };
         if self.proofs.convicts(&proof.origin()) || self.proofs.awaits(&proof.origin()) {
             return;
@@ -62,7 +62,7 @@ impl Engine {
             Judged::Proven(claim) => self.keep_proof(turn, &claim.proof, Some(claim.link)),
             Judged::False(claim) => {
                 self.counters.gossip.proofs_refused += 1;
-                self.convict_link(turn, claim.link, Some(claim.proof.origin()));
+                self.convict_link(turn, claim.link, Some(claim.proof.origin()), &claim.proof.encode());
             }
         }
     }

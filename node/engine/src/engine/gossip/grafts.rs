@@ -259,6 +259,7 @@ impl Engine {
     fn give(&mut self, turn: &mut Turn<'_>, link: LinkId, slot: Slot, graft: &Graft) -> u64 {
         let Some(credit) = self.trees.link_mut(link).map(|trees| trees.credit(turn.now)) else { return u64::MAX };
         if credit == 0 {
+            // It costs score and is no offence: who has been cut off for long may want much.
             self.outcome_of(link, Outcome::LimitExceeded);
         }
         let Some(life) = self.origins.get(slot).and_then(|origin| origin.life(graft.incarnation)) else {

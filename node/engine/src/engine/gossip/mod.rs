@@ -147,19 +147,20 @@ impl Engine {
             let _ = self.origins.insert(body, RECENT_HISTORY);
         }
         for link in &candidate.links {
-            self.convict_link(turn, *link, Some(body.origin));
+            self.convict_link(turn, *link, Some(body.origin), candidate.message.encoded());
         }
     }
 
-    /// Closes a link that brought what does not verify.
-    pub(super) fn convict_link(
+    /// Closes a link that brought what does not verify, with the bytes that show it.
+    pub(in crate::engine) fn convict_link(
         &mut self,
         turn: &mut Turn<'_>,
         link: LinkId,
         origin: Option<peerwright_secure::NodePublicKey>,
+        evidence: &[u8],
     ) {
         if let Some(peer) = self.links.get(link).map(|link| link.peer) {
-            self.outcome(peer, Outcome::InvalidMessage);
+            self.offence(peer, Outcome::InvalidMessage, evidence);
             turn.out.event(Event::BadSignature { peer, origin });
             self.close(turn, link, CloseReason::BadSignature);
         }

@@ -172,7 +172,7 @@ impl Engine {
         if !self.proofs.keep(origin, encoded.clone()) {
             return self.dropped(turn, "proofs_full");
         }
-        self.outcome(PeerId::of(&origin), Outcome::MaliciousContent);
+        self.offence(PeerId::of(&origin), Outcome::MaliciousContent, &encoded);
         let [first, second] = proof.messages();
         turn.out.event(Event::Equivocation {
             origin,

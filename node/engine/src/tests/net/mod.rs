@@ -11,7 +11,7 @@ pub(super) use stranger::{HOSTILE, say, with_stranger};
 
 use crate::{
     Address, AddressSource, BanRecord, Class, CloseReason, DialFailure, DownReason, Engine, Event, Input, LinkId,
-    Micros, Output, Outputs, PolicyLimits, Readiness, Token, random::Random,
+    Micros, Output, Outputs, Readiness, Token, random::Random,
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -115,6 +115,8 @@ impl Net {
         let policy = self.nodes[node].policy.clone();
         self.nodes[node].begin_life(self.now);
         self.give(node, OwnedInput::Plain(Input::Policy(policy)));
+        let auto_bans = self.nodes[node].auto_bans.clone();
+        self.give(node, OwnedInput::Plain(Input::AutoBans(auto_bans)));
         self.give(node, OwnedInput::Addresses(addresses));
     }
 
@@ -225,6 +227,7 @@ impl Net {
             }
             Output::Accepted { token } => self.nodes[node].accepted.push(token),
             Output::Refused { token, reason } => self.nodes[node].refused.push((token, reason)),
+            Output::KeepAutoBans { bans } => self.nodes[node].auto_bans = bans,
             Output::Event(event) => self.nodes[node].events.push((self.now, event)),
             question => {
                 if let Some((delay, answer)) = self.nodes[node].answer(question) {
@@ -347,12 +350,8 @@ impl Net {
     /// Changes a node's policy, and what it will be started with.
     pub(super) fn set_policy(&mut self, node: usize, bans: &[BanRecord], registers: &[RegisterId]) {
         let retired = self.nodes[node].policy.retired.clone();
-        let policy = crate::Policy {
-            bans: bans.to_vec(),
-            retired,
-            registers: registers.to_vec(),
-            limits: PolicyLimits::default(),
-        };
+        let (bans, registers) = (bans.to_vec(), registers.to_vec());
+        let policy = crate::Policy { bans, retired, registers, ..crate::Policy::default() };
         self.nodes[node].policy = policy.clone();
         self.give(node, OwnedInput::Plain(Input::Policy(policy)));
     }

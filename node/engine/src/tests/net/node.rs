@@ -1,7 +1,9 @@
 //! One node: its engine while it runs, and what outlives it.
 
 use super::{MemoryStore, REGISTER, address_of};
-use crate::{Class, Config, Engine, Event, Input, LinkId, Micros, Output, Policy, StoreFailed, SubmitRefusal, Token};
+use crate::{
+    AutoBan, Class, Config, Engine, Event, Input, LinkId, Micros, Output, Policy, StoreFailed, SubmitRefusal, Token,
+};
 use peerwright_secure::{NodeKey, PeerId};
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
@@ -22,6 +24,8 @@ pub(crate) struct Node {
     pub(crate) events: Vec<(Micros, Event)>,
     /// Class and kind of every frame sent.
     pub(crate) sent_frames: Vec<(Class, u8)>,
+    /// The automatic bans that were last to be kept.
+    pub(crate) auto_bans: Vec<AutoBan>,
     /// The verifier gives no answers.
     pub(crate) verifier_is_dead: bool,
     /// Changes the settings of the next life.
@@ -47,6 +51,7 @@ impl Node {
             refused: Vec::new(),
             events: Vec::new(),
             sent_frames: Vec::new(),
+            auto_bans: Vec::new(),
             verifier_is_dead: false,
             configure: |_| {},
             seed: seed.wrapping_mul(1_000).wrapping_add(index as u64),

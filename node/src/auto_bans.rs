@@ -1,0 +1,156 @@
+//! The bans that this node makes by itself, as the store keeps them.
+//!
+//! ```text
+//! engine ── KeepAutoBans ──▶ driver ──▶ handshakes
+//!                              └──────▶ store ── at the next start ──▶ engine, handshakes
+//! ```
+
+use bytes::Bytes;
+use peerwright_engine::{AutoBan, EvidenceDigest, Misbehaviour, Offence};
+use peerwright_secure::BanSubject;
+use peerwright_snapshot::Ban;
+use peerwright_store::{Store, StoreError};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+pub(crate) const DOCUMENT: &str = "automatic-bans";
+
+/// The bans of this node's former life.
+pub(crate) async fn load(store: &dyn Store) -> Result<Vec<AutoBan>, StoreError> {
+    match store.document(DOCUMENT).await? {
+        Some(document) => read(&document).map_err(StoreError::Damaged),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The bans in force, for the handshake.
+pub(crate) fn in_force(bans: &[AutoBan], now_unix_seconds: u64) -> BTreeMap<BanSubject, Ban> {
+    let in_force = bans.iter().filter(|ban| ban.is_in_force(now_unix_seconds));
+    in_force.map(|ban| (ban.peer.into(), Ban { expires_at: ban.expires })).collect()
+}
+
+/// The bans as the store keeps them.
+pub(crate) fn document(bans: &[AutoBan]) -> Result<Bytes, StoreError> {
+    let rows: Vec<BanRow> = bans.iter().map(BanRow::from).collect();
+    serde_json::to_vec(&rows).map(Bytes::from).map_err(|error| StoreError::Unreadable(error.to_string()))
+}
+
+fn read(document: &[u8]) -> Result<Vec<AutoBan>, String> {
+    let rows: Vec<BanRow> = serde_json::from_slice(document).map_err(|error| error.to_string())?;
+    rows.into_iter().map(AutoBan::try_from).collect()
+}
+
+#[derive(Serialize, Deserialize)]
+struct BanRow {
+    peer: String,
+    reason: String,
+    evidence: String,
+    since: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<u64>,
+    count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifted: Option<u64>,
+    offences: Vec<OffenceRow>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OffenceRow {
+    at: u64,
+    kind: String,
+    evidence: String,
+}
+
+impl From<&AutoBan> for BanRow {
+    fn from(ban: &AutoBan) -> Self {
+        let row = |offence: &Offence| OffenceRow {
+            at: offence.at,
+            kind: offence.kind.label().to_owned(),
+            evidence: offence.evidence.to_string(),
+        };
+        Self {
+            peer: ban.peer.to_string(),
+            reason: ban.reason.label().to_owned(),
+            evidence: ban.evidence.to_string(),
+            since: ban.since,
+            expires: ban.expires,
+            count: ban.count,
+            lifted: ban.lifted,
+            offences: ban.offences.iter().map(row).collect(),
+        }
+    }
+}
+
+impl TryFrom<BanRow> for AutoBan {
+    type Error = String;
+
+    fn try_from(row: BanRow) -> Result<Self, String> {
+        let offence =
+            |row: OffenceRow| Ok(Offence { at: row.at, kind: kind(&row.kind)?, evidence: digest(&row.evidence)? });
+        Ok(Self {
+            peer: row.peer.parse().map_err(|error| format!("{error}"))?,
+            reason: kind(&row.reason)?,
+            evidence: digest(&row.evidence)?,
+            since: row.since,
+            expires: row.expires,
+            count: row.count,
+            lifted: row.lifted,
+            offences: row.offences.into_iter().map(offence).collect::<Result<_, String>>()?,
+        })
+    }
+}
+
+fn kind(label: &str) -> Result<Misbehaviour, String> {
+    Misbehaviour::from_label(label).ok_or_else(|| format!("there is no offence called {label:?}"))
+}
+
+fn digest(text: &str) -> Result<EvidenceDigest, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::{document, in_force, load};
+    use peerwright_engine::{AutoBan, EvidenceDigest, Misbehaviour, Offence};
+    use peerwright_secure::PeerId;
+    use peerwright_store::{Memory, Store, StoreError};
+
+    fn ban(number: u8, expires: Option<u64>) -> AutoBan {
+        AutoBan {
+            peer: PeerId::from_bytes([number; 32]),
+            reason: Misbehaviour::Spam,
+            evidence: EvidenceDigest::from_bytes([9; 32]),
+            since: 100,
+            expires,
+            count: 2,
+            lifted: None,
+            offences: vec![Offence { at: 99, kind: Misbehaviour::Spam, evidence: EvidenceDigest::from_bytes([8; 32]) }],
+        }
+    }
+
+    #[tokio::test]
+    async fn bans_are_read_back_as_they_were_kept() {
+        let store = Memory::new("uid");
+        assert_eq!(load(&store).await.unwrap(), []);
+        let bans = [ban(1, Some(200)), AutoBan { lifted: Some(150), ..ban(2, None) }];
+        store.put_document(super::DOCUMENT, document(&bans).unwrap()).await.unwrap();
+        assert_eq!(load(&store).await.unwrap(), bans);
+    }
+
+    #[tokio::test]
+    async fn a_document_of_something_else_stops_the_start() {
+        let store = Memory::new("uid");
+        for damaged in [&b"[]x"[..], br#"[{"peer":"x"}]"#, b"{}"] {
+            store.put_document(super::DOCUMENT, damaged.into()).await.unwrap();
+            assert!(matches!(load(&store).await, Err(StoreError::Damaged(_))));
+        }
+    }
+
+    #[test]
+    fn the_handshake_refuses_whose_ban_is_in_force() {
+        let bans = [ban(1, Some(200)), ban(2, Some(300)), AutoBan { lifted: Some(150), ..ban(3, None) }];
+        let refused: Vec<_> = in_force(&bans, 250).into_keys().collect();
+        assert_eq!(refused, [PeerId::from_bytes([2; 32]).into()]);
+    }
+}
