@@ -17,6 +17,7 @@ mod linger;
 mod members;
 mod node;
 mod peers;
+mod quality;
 mod registers;
 mod sizes;
 mod submit;
@@ -93,11 +94,14 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/health", read(get(about::health)))
         .route("/api/members", read(get(members::list)))
         .route("/api/peers", read(get(peers::list)))
+        .route("/api/peers/quality", read(get(quality::list)))
         .route("/api/peers/stats", read(get(peers::statistics)))
         .route("/api/peers/health", read(get(peers::health)))
         .route("/api/peers/connected", read(get(peers::connected)))
         .route("/api/peers/{id}", read(get(peers::one)))
         .route("/api/peers/{id}/ban", moderate(post(peers::ban).delete(peers::unban)))
+        .route("/api/peers/{id}/reset", moderate(post(peers::reset)))
+        .route("/api/bans/automatic", read(get(bans::history)))
         .route("/api/bans", banning(get(bans::list).post(bans::ban).delete(bans::unban)))
         .route("/api/registers/subscriptions", read(get(registers::subscriptions)))
         .route("/api/registers/{id}/transactions", submit(get(transactions::list).post(submit::submit)))

@@ -85,7 +85,7 @@ pub struct View {
     pub bans: Vec<BanView>,
     /// Bans that this node has made by itself, in force or over.
     pub auto_bans: Vec<AutoBan>,
-    /// What this node thinks of the peers that it knows.
+    /// What this node thinks of the peers that it knows, by peer id.
     pub scores: Vec<ScoreView>,
     /// Registers held.
     pub registers: Vec<RegisterView>,

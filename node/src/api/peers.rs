@@ -2,17 +2,19 @@
 
 use super::{
     ApiState, BanError, LocalBan, View,
-    bans::{BanRow, read_reason},
+    bans::{BanRow, in_force, lift, read_reason},
     error::ApiError,
     gate::Caller,
-    json, time,
+    json,
+    quality::{QualityFigures, QualityRow},
+    time,
 };
 use axum::{
     Extension, Json,
     extract::{Path, Request, State},
     http::StatusCode,
 };
-use peerwright_engine::{Direction, Micros, PeerView};
+use peerwright_engine::{AddressView, Direction, Micros, PeerView, ScoreView};
 use peerwright_secure::{BanSubject, PeerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,13 @@ pub(super) struct PeerRow {
     host: Option<String>,
     /// Dials that failed in a row at its address.
     failures: u32,
+    /// Whether this node's configuration leads to it.
+    seed: bool,
+    /// What this node thinks of it, 0 to 100; absent while it thinks nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rating: Option<&'static str>,
     banned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     ban: Option<BanRow>,
@@ -58,7 +67,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Every peer that is linked, was reached at an address, or is banned.
+    /// Every peer that is linked, was reached at an address, is remembered for what it did, or is banned.
     pub(super) async fn read(state: &ApiState) -> Result<Self, ApiError> {
         let view = state.node.view().await?;
         let local = state.bans.all().await;
@@ -69,6 +78,7 @@ impl Rows {
             .keys()
             .copied()
             .chain(view.addresses.iter().filter_map(|address| address.peer))
+            .chain(view.scores.iter().map(|score| score.peer))
             .chain(view.bans.iter().filter_map(|ban| peer_of(&ban.subject)))
             .filter(|peer| *peer != own)
             .collect();
@@ -95,7 +105,9 @@ impl Rows {
 }
 
 fn row(peer: PeerId, view: &View, link: Option<&PeerView>, local: Option<&LocalBan>, wall: u64) -> PeerRow {
-    let reached = view.addresses.iter().find(|address| address.peer == Some(peer));
+    let is_of_peer = |address: &&AddressView| address.peer == Some(peer);
+    let reached = view.addresses.iter().find(is_of_peer);
+    let score = score_of(view, &peer);
     let socket = reached.map(|address| address.socket).or(link.and_then(|link| link.address));
     let ban = view.bans.iter().find(|ban| peer_of(&ban.subject) == Some(peer));
     PeerRow {
@@ -105,11 +117,19 @@ fn row(peer: PeerId, view: &View, link: Option<&PeerView>, local: Option<&LocalB
         port: reached.map(|address| address.socket.port()),
         host: reached.map(|address| address.host.clone()),
         failures: reached.map_or(0, |address| address.failures),
+        seed: view.addresses.iter().filter(is_of_peer).any(|address| address.listed),
+        score: score.map(|score| score.score),
+        rating: score.map(|score| score.rating.label()),
         banned: ban.is_some(),
-        ban: ban.map(|ban| BanRow::of(ban, local)),
+        ban: ban.map(|ban| BanRow::of(ban, local, in_force(view, &peer))),
         connected: link.is_some(),
         link: link.map(|link| link_row(link, view.now, wall)),
     }
+}
+
+fn score_of<'a>(view: &'a View, peer: &PeerId) -> Option<&'a ScoreView> {
+    let place = view.scores.binary_search_by(|score| score.peer.cmp(peer)).ok()?;
+    view.scores.get(place)
 }
 
 fn link_row(link: &PeerView, now: Micros, wall: u64) -> LinkRow {
@@ -141,10 +161,21 @@ pub(super) async fn list(State(state): State<ApiState>) -> Result<Json<Vec<PeerR
     Ok(Json(Rows::read(&state).await?.peers.into_values().collect()))
 }
 
+/// A peer, and why this node thinks of it as it does.
+#[derive(Serialize)]
+pub(super) struct PeerDetail {
+    #[serde(flatten)]
+    row: PeerRow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<QualityRow>,
+}
+
 /// `GET /api/peers/{id}`
-pub(super) async fn one(State(state): State<ApiState>, Path(id): Path<String>) -> Result<Json<PeerRow>, ApiError> {
+pub(super) async fn one(State(state): State<ApiState>, Path(id): Path<String>) -> Result<Json<PeerDetail>, ApiError> {
     let peer = parse_peer(&id)?;
-    Ok(Json(Rows::read(&state).await?.find(peer)?.clone()))
+    let rows = Rows::read(&state).await?;
+    let quality = score_of(&rows.view, &peer).map(|score| QualityRow::of(score, &rows.view, time::now_micros()));
+    Ok(Json(PeerDetail { row: rows.find(peer)?.clone(), quality }))
 }
 
 #[derive(Serialize)]
@@ -152,6 +183,8 @@ pub(super) async fn one(State(state): State<ApiState>, Path(id): Path<String>) -
 pub(super) struct Statistics {
     timestamp: Option<String>,
     peers: PeerFigures,
+    quality: QualityFigures,
+    bans: BanFigures,
     queue: QueueFigures,
 }
 
@@ -161,8 +194,20 @@ struct PeerFigures {
     total: usize,
     healthy: usize,
     unhealthy: usize,
+    seeds: usize,
     average_latency_millis: f64,
     total_failures: u64,
+}
+
+/// Since this node's start but for `in_force`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BanFigures {
+    in_force: u64,
+    automatic_in_force: u64,
+    offences: u64,
+    automatic: u64,
+    withheld: u64,
 }
 
 #[derive(Serialize)]
@@ -180,11 +225,20 @@ pub(super) async fn statistics(State(state): State<ApiState>) -> Result<Json<Sta
         total,
         healthy,
         unhealthy: total - healthy,
+        seeds: rows.peers.values().filter(|peer| peer.seed).count(),
         average_latency_millis: rows.average_latency_millis(),
         total_failures: figures.links.dial_failures + figures.links.lost,
     };
     let queue = QueueFigures { size: figures.submit.queued, empty: figures.submit.queued == 0 };
-    Ok(Json(Statistics { timestamp: time::rfc3339(time::now_micros()), peers, queue }))
+    let bans = BanFigures {
+        in_force: figures.links.bans,
+        automatic_in_force: figures.bans.in_force,
+        offences: figures.bans.offences,
+        automatic: figures.bans.automatic,
+        withheld: figures.bans.withheld,
+    };
+    let quality = QualityFigures::of(&rows.view.scores);
+    Ok(Json(Statistics { timestamp: time::rfc3339(time::now_micros()), peers, quality, bans, queue }))
 }
 
 #[derive(Serialize)]
@@ -269,10 +323,29 @@ pub(super) async fn unban(State(state): State<ApiState>, Path(id): Path<String>)
     if !state.bans.all().await.contains_key(&subject) {
         rows.find(peer)?;
     }
-    let lifted = state.bans.unban(state.node.as_ref(), &subject).await?;
+    let reason = lift(&state, &subject).await?;
     let now = time::now_micros();
     let banned = state.node.snapshot().is_some_and(|snapshot| snapshot.is_banned(&subject, now / 1_000_000));
-    Ok(Json(BanAnswer { peer: peer.to_string(), banned, at: time::rfc3339(now), reason: lifted.reason }))
+    Ok(Json(BanAnswer { peer: peer.to_string(), banned, at: time::rfc3339(now), reason }))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ResetAnswer {
+    peer: String,
+    failure_count: u32,
+    previous_failure_count: u32,
+}
+
+/// `POST /api/peers/{id}/reset`: forgets that dials have failed, so that the peer is dialled at once if it is wanted.
+pub(super) async fn reset(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+) -> Result<Json<ResetAnswer>, ApiError> {
+    let peer = parse_peer(&id)?;
+    Rows::read(&state).await?.find(peer)?;
+    let previous_failure_count = state.node.reset_failures(peer).await?;
+    Ok(Json(ResetAnswer { peer: peer.to_string(), failure_count: 0, previous_failure_count }))
 }
 
 fn peer_of(subject: &BanSubject) -> Option<PeerId> {

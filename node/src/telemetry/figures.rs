@@ -1,5 +1,6 @@
 //! Figures that others keep and that are read when somebody scrapes: one row a figure.
 
+use super::peers::Peers;
 use peerwright_engine::{ServiceStatus, Statistics};
 use peerwright_snapshot::Version;
 use prometheus_client::{
@@ -17,6 +18,7 @@ use std::{
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Observed {
     pub(super) statistics: Option<Statistics>,
+    pub(super) peers: Option<Peers>,
     pub(super) commits: u64,
     pub(super) snapshot: Option<Version>,
     pub(super) certificate_not_after: Option<i64>,
@@ -233,6 +235,10 @@ impl Collector for Figures {
             let help = "Commits of the store; each carries all writes that waited for it";
             commits.encode(encoder.encode_descriptor("store_commits", help, None, commits.metric_type())?)?;
         }
+        if let Some(peers) = &observed.peers {
+            encode_gauges(&mut encoder, "peers", "Other nodes, by what is known of them", "state", &peers.states())?;
+            encode_gauges(&mut encoder, "peers_rated", "Scored nodes, by rating", "rating", &peers.ratings())?;
+        }
         if let Some(Version { epoch, revision }) = observed.snapshot {
             encode_gauge(&mut encoder, "snapshot_epoch", "Epoch of the snapshot in force", epoch.cast_signed())?;
             let help = "Revision of the snapshot in force";
@@ -275,6 +281,20 @@ fn encode_value(kind: Kind, value: u64, metric: MetricEncoder<'_>) -> Result<(),
 fn encode_gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> Result<(), fmt::Error> {
     let gauge = ConstGauge::new(value);
     gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+}
+
+fn encode_gauges(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    label: &'static str,
+    rows: &[(&'static str, u64)],
+) -> Result<(), fmt::Error> {
+    let mut metric = encoder.encode_descriptor(name, help, None, ConstGauge::new(0i64).metric_type())?;
+    for (word, value) in rows {
+        encode_value(Kind::Gauge, *value, metric.encode_family(&[(label, *word)])?)?;
+    }
+    Ok(())
 }
 
 fn unix_seconds() -> i64 {

@@ -10,11 +10,13 @@
 
 mod figures;
 mod log;
+mod peers;
 
 pub use log::{LogError, start_log};
 
 use crate::{api::View, probes::Readiness};
 use figures::{Figures, Observed};
+use peers::Peers;
 use peerwright_engine::{Event, session::Carrier};
 use peerwright_snapshot::Snapshot;
 use peerwright_store::{Appended, StoreError};
@@ -43,6 +45,12 @@ pub struct Telemetry {
     dropped: Counted,
     breaker_changes: Family<[(&'static str, &'static str); 3], Counter>,
     carrier_changes: Family<[(&'static str, &'static str); 2], Counter>,
+    bans_applied: Counter,
+    bans_ended: Counted,
+    offences: Counted,
+    bans_automatic: Counted,
+    bans_withheld: Counted,
+    score_changes: Counted,
     transactions_stored: Counter,
     transactions_refused: Counted,
     append_seconds: Histogram,
@@ -76,6 +84,12 @@ impl Telemetry {
             dropped: Family::default(),
             breaker_changes: Family::default(),
             carrier_changes: Family::default(),
+            bans_applied: Counter::default(),
+            bans_ended: Family::default(),
+            offences: Family::default(),
+            bans_automatic: Family::default(),
+            bans_withheld: Family::default(),
+            score_changes: Family::default(),
             transactions_stored: Counter::default(),
             transactions_refused: Family::default(),
             append_seconds: durations(),
@@ -110,6 +124,28 @@ impl Telemetry {
             "carrier_changes",
             "Changes of the carrier to a peer, by the carrier that is used since, and why",
             self.carrier_changes.clone(),
+        );
+        registry.register(
+            "bans_applied",
+            "Bans that began to hold here, whoever ordered them",
+            self.bans_applied.clone(),
+        );
+        registry.register("bans_ended", "Bans that hold no longer, by how they ended", self.bans_ended.clone());
+        registry.register("offences", "What peers did that no peer should, by kind", self.offences.clone());
+        registry.register(
+            "bans_automatic",
+            "Bans that this node made by itself, by what was done last",
+            self.bans_automatic.clone(),
+        );
+        registry.register(
+            "bans_withheld",
+            "Bans that were earned and not made, by what protects",
+            self.bans_withheld.clone(),
+        );
+        registry.register(
+            "score_changes",
+            "Changes of a peer's score by more than a point, by what moved it last",
+            self.score_changes.clone(),
         );
         registry.register(
             "transactions_stored",
@@ -169,6 +205,14 @@ impl Telemetry {
                 let labels = [("carrier", step.to.label()), ("reason", step.reason.label())];
                 self.carrier_changes.get_or_create(&labels).inc();
             }
+            Event::PeerBanned { .. } => drop(self.bans_applied.inc()),
+            Event::PeerUnbanned { expired, .. } => {
+                count(&self.bans_ended, "how", if *expired { "expired" } else { "lifted" });
+            }
+            Event::Misbehaved { kind, .. } => count(&self.offences, "kind", kind.label()),
+            Event::AutoBanned { ban } => count(&self.bans_automatic, "kind", ban.reason.label()),
+            Event::BanWithheld { reason, .. } => count(&self.bans_withheld, "reason", reason.label()),
+            Event::ScoreChanged { cause, .. } => count(&self.score_changes, "cause", cause),
             _ => {}
         }
     }
@@ -221,7 +265,8 @@ impl Telemetry {
 
     /// The engine's figures and the store's commits, as they are now.
     pub fn observe(&self, view: &View, commits: u64) {
-        self.figures.update(|observed| Observed { statistics: Some(view.statistics), commits, ..observed });
+        let peers = Some(Peers::of(view));
+        self.figures.update(|observed| Observed { statistics: Some(view.statistics), peers, commits, ..observed });
     }
 
     /// The snapshot in force now.

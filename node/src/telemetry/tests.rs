@@ -2,7 +2,9 @@
 
 use super::Telemetry;
 use crate::{api::View, probes::Readiness};
-use peerwright_engine::{CloseReason, Event, LinkId, Statistics};
+use peerwright_engine::{
+    BanView, CloseReason, Event, LinkId, Micros, Misbehaviour, Rating, ScoreView, Statistics, WithheldReason,
+};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{Content, Snapshot};
 use peerwright_store::{Appended, StoreError};
@@ -60,6 +62,48 @@ fn what_happened_is_counted_by_its_reason() {
     assert_line(&metrics, "peerwright_transactions_stored_total 5");
     assert_line(&metrics, "peerwright_store_failures_total{code=\"store_disk_full\"} 1");
     assert_line(&metrics, "peerwright_store_append_seconds_count 2");
+}
+
+#[test]
+fn bans_offences_and_scores_are_counted() {
+    let telemetry = Telemetry::new();
+    let peer = PeerId::from_bytes([1; 32]);
+    telemetry.event(&Event::Misbehaved { peer, kind: Misbehaviour::Spam, times: 6 });
+    telemetry.event(&Event::BanWithheld { peer, kind: Misbehaviour::Spam, reason: WithheldReason::Seed });
+    telemetry.event(&Event::PeerUnbanned { subject: peer.into(), expired: true });
+    telemetry.event(&Event::ScoreChanged { peer, score: 30, rating: Rating::Poor, cause: "spam" });
+    let score = ScoreView {
+        peer,
+        score: 30,
+        rating: Rating::Poor,
+        reliability: 50,
+        performance: 50,
+        behaviour: 0,
+        shortest_round_trip: None,
+        mean_round_trip: None,
+        longest_round_trip: None,
+        answered_percent: None,
+        successes: 0,
+        failures: 1,
+        delivered_bytes: 0,
+        last_seen: Micros(0),
+    };
+    let ban = |number| BanView {
+        subject: PeerId::from_bytes([number; 32]).into(),
+        expires_at: None,
+        by_policy: true,
+        by_node: false,
+        automatic: false,
+    };
+    telemetry.observe(&View { scores: vec![score], bans: vec![ban(1), ban(2)], ..View::default() }, 0);
+    let metrics = telemetry.encode();
+    assert_line(&metrics, "peerwright_offences_total{kind=\"spam\"} 1");
+    assert_line(&metrics, "peerwright_bans_withheld_total{reason=\"seed\"} 1");
+    assert_line(&metrics, "peerwright_bans_ended_total{how=\"expired\"} 1");
+    assert_line(&metrics, "peerwright_score_changes_total{cause=\"spam\"} 1");
+    assert_line(&metrics, "peerwright_peers{state=\"known\"} 2");
+    assert_line(&metrics, "peerwright_peers{state=\"banned\"} 2");
+    assert_line(&metrics, "peerwright_peers_rated{rating=\"poor\"} 1");
 }
 
 #[test]

@@ -383,6 +383,7 @@ impl AddressBook {
         let view = |(socket, entry): (&SocketAddr, &Entry)| AddressView {
             host: entry.address(*socket).host,
             socket: *socket,
+            listed: entry.listed,
             own: entry.own,
             peer: entry.peer,
             failures: entry.failures,

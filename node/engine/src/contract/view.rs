@@ -81,6 +81,8 @@ pub struct AddressView {
     pub host: String,
     /// The address.
     pub socket: SocketAddr,
+    /// Whether this node's configuration leads there.
+    pub listed: bool,
     /// Whether it is this node's own.
     pub own: bool,
     /// Who was last reached there.

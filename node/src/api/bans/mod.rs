@@ -1,8 +1,10 @@
 //! Bans that a moderator makes on this node alone. They are kept in the store until they are lifted, add to the bans of
 //! the snapshot, and never lift one of those.
 
+mod automatic;
 mod routes;
 
+pub(super) use automatic::{history, in_force, lift};
 pub(super) use routes::{BanRow, ban, list, read_reason, unban};
 
 use super::{Gone, Node};

@@ -1,12 +1,12 @@
 //! `/api/bans`: every ban in force on this node, and its moderator's own of any kind.
 
-use super::{super::time, LocalBan};
-use crate::api::{ApiState, error::ApiError, gate::Caller, json};
+use super::{super::time, LocalBan, in_force, lift};
+use crate::api::{ApiState, View, error::ApiError, gate::Caller, json};
 use axum::{
     Extension, Json,
     extract::{ConnectInfo, Query, Request, State, rejection::QueryRejection},
 };
-use peerwright_engine::BanView;
+use peerwright_engine::{AutoBan, BanView};
 use peerwright_secure::BanSubject;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -23,6 +23,7 @@ const MAX_REASON_BYTES: usize = 256;
 pub(in crate::api) struct BanRow {
     by_network: bool,
     by_node: bool,
+    automatic: bool,
     expires_at: Option<String>,
     banned_at: Option<String>,
     banned_by: Option<String>,
@@ -30,15 +31,24 @@ pub(in crate::api) struct BanRow {
 }
 
 impl BanRow {
-    /// What is told of a ban; `local` is this node's own record of it.
-    pub(in crate::api) fn of(ban: &BanView, local: Option<&LocalBan>) -> Self {
+    /// What is told of a ban; `local` is the moderator's record of it, `automatic` this node's own.
+    pub(in crate::api) fn of(ban: &BanView, local: Option<&LocalBan>, automatic: Option<&AutoBan>) -> Self {
+        let banned_at = match (local, automatic) {
+            (Some(local), _) => time::rfc3339(local.banned_at),
+            (None, Some(automatic)) => time::rfc3339_seconds(automatic.since),
+            (None, None) => None,
+        };
         Self {
             by_network: ban.by_policy,
             by_node: ban.by_node,
+            automatic: ban.automatic,
             expires_at: ban.expires_at.and_then(time::rfc3339_seconds),
-            banned_at: local.and_then(|local| time::rfc3339(local.banned_at)),
+            banned_at,
             banned_by: local.and_then(|local| local.banned_by.clone()),
-            reason: local.and_then(|local| local.reason.clone()),
+            reason: match local {
+                Some(local) => local.reason.clone(),
+                None => automatic.map(|automatic| automatic.reason.label().to_owned()),
+            },
         }
     }
 }
@@ -57,9 +67,16 @@ pub(in crate::api) async fn list(State(state): State<ApiState>) -> Result<Json<V
     let (view, local) = (state.node.view().await?, state.bans.all().await);
     let row = |ban: &BanView| SubjectRow {
         subject: BTreeMap::from([(ban.subject.kind(), ban.subject.value())]),
-        ban: BanRow::of(ban, local.get(&ban.subject)),
+        ban: BanRow::of(ban, local.get(&ban.subject), automatic(&view, &ban.subject)),
     };
     Ok(Json(view.bans.iter().map(row).collect()))
+}
+
+fn automatic<'a>(view: &'a View, subject: &BanSubject) -> Option<&'a AutoBan> {
+    match subject {
+        BanSubject::Peer(peer) => in_force(view, peer),
+        BanSubject::Spiffe(_) | BanSubject::Fingerprint(_) | BanSubject::Range(_) => None,
+    }
 }
 
 /// The four names of a subject, exactly one of them used.
@@ -129,14 +146,14 @@ pub(in crate::api) async fn unban(
 ) -> Result<Json<BanAnswer>, ApiError> {
     let Query(asked) = asked.map_err(|error| ApiError::bad_request("query_invalid", error.body_text()))?;
     let subject = asked.subject()?;
-    let lifted = state.bans.unban(state.node.as_ref(), &subject).await?;
+    let reason = lift(&state, &subject).await?;
     let now = time::now_micros();
     let banned = state.node.snapshot().is_some_and(|snapshot| snapshot.is_banned(&subject, now / 1_000_000));
     Ok(Json(BanAnswer {
         subject: BTreeMap::from([(subject.kind(), subject.value())]),
         banned,
         at: time::rfc3339(now),
-        reason: lifted.reason,
+        reason,
     }))
 }
 

@@ -6,7 +6,7 @@ use axum::{
     body::Body,
     extract::{ConnectInfo, Request},
 };
-use peerwright_engine::BanView;
+use peerwright_engine::{AutoBan, BanView, EvidenceDigest, Misbehaviour, Offence};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::Ban;
 use serde_json::json;
@@ -145,4 +145,65 @@ async fn a_moderator_bans_neither_this_node_nor_the_way_back() {
     let mut request = request.body(Body::from(r#"{"cidr": "203.0.113.0/24"}"#)).unwrap();
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([203, 0, 113, 9], 40_000))));
     api.call(request).await.assert_refused(409, "own_address");
+}
+
+fn automatic(expires: Option<u64>) -> AutoBan {
+    let evidence = EvidenceDigest::from_bytes([9; 32]);
+    AutoBan {
+        peer: peer(),
+        reason: Misbehaviour::Spam,
+        evidence,
+        since: 1_700_000_000,
+        expires,
+        count: 2,
+        lifted: None,
+        offences: vec![Offence { at: 1_699_999_999, kind: Misbehaviour::Spam, evidence }],
+    }
+}
+
+#[tokio::test]
+async fn a_ban_that_the_node_made_by_itself_is_shown_with_its_evidence_and_lifted() {
+    let api = Api::new().await;
+    {
+        let mut view = api.node.view.lock().unwrap();
+        view.auto_bans = vec![automatic(Some(1_700_000_100)), automatic(None)];
+        view.bans = vec![BanView {
+            subject: peer().into(),
+            expires_at: None,
+            by_policy: false,
+            by_node: false,
+            automatic: true,
+        }];
+    }
+    let shown = api.get(&format!("/api/peers/{}", peer())).await;
+    let ban = &shown.assert_ok()["ban"];
+    assert_eq!((&ban["automatic"], &ban["reason"]), (&json!(true), &json!("spam")));
+    assert_eq!(ban["bannedAt"], json!("2023-11-14T22:13:20Z"));
+
+    let history = api.get("/api/bans/automatic").await;
+    let [over, in_force] = history.assert_ok().as_array().unwrap().as_slice() else { panic!("two bans") };
+    assert_eq!((&over["inForce"], &in_force["inForce"]), (&json!(false), &json!(true)));
+    assert_eq!((&in_force["count"], &in_force["evidence"]), (&json!(2), &json!("09".repeat(32))));
+    assert_eq!(in_force["offences"][0]["kind"], json!("spam"));
+
+    let lifted = api.call_as("moderator", "DELETE", &path(), "").await;
+    assert_eq!((&lifted.assert_ok()["banned"], &lifted.body["reason"]), (&json!(false), &json!("spam")));
+    let history = api.get("/api/bans/automatic").await;
+    assert_eq!(history.assert_ok().as_array().unwrap().len(), 2, "it is remembered");
+    assert!(history.body[1]["liftedAt"].is_string());
+    api.node.view.lock().unwrap().scores.clear();
+    let again = format!("/api/bans?peerId={}", peer());
+    api.call_as("moderator", "DELETE", &again, "").await.assert_refused(409, "not_banned");
+}
+
+#[tokio::test]
+async fn one_lift_ends_the_moderators_ban_and_the_nodes_own() {
+    let api = Api::new().await;
+    let body = json!({ "peerId": peer().to_string(), "reason": "floods us" }).to_string();
+    api.call_as("moderator", "POST", "/api/bans", &body).await.assert_ok();
+    api.node.view.lock().unwrap().auto_bans = vec![automatic(None)];
+    let lifted = api.call_as("moderator", "DELETE", &path(), "").await;
+    assert_eq!(lifted.assert_ok()["reason"], json!("floods us"));
+    assert!(api.node.view.lock().unwrap().auto_bans[0].lifted.is_some());
+    assert!(LocalBans::load(api.node.store()).await.unwrap().records().await.is_empty());
 }

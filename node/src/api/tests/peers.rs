@@ -1,7 +1,7 @@
 //! The peers as REST shows them.
 
 use super::Api;
-use peerwright_engine::{AddressView, BanView, Direction, LinkId, Micros, PeerView};
+use peerwright_engine::{AddressView, BanView, Direction, LinkId, Micros, PeerView, Rating, ScoreView};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::Role;
 use serde_json::json;
@@ -9,6 +9,25 @@ use std::time::Duration;
 
 fn peer(number: u8) -> PeerId {
     PeerId::from_bytes([number; 32])
+}
+
+fn score(number: u8, points: u8) -> ScoreView {
+    ScoreView {
+        peer: peer(number),
+        score: points,
+        rating: Rating::of(points),
+        reliability: 90,
+        performance: 80,
+        behaviour: 70,
+        shortest_round_trip: Some(Duration::from_millis(1)),
+        mean_round_trip: Some(Duration::from_micros(1_500)),
+        longest_round_trip: Some(Duration::from_millis(2)),
+        answered_percent: None,
+        successes: 7,
+        failures: 1,
+        delivered_bytes: 900,
+        last_seen: Micros(0),
+    }
 }
 
 /// Peer 1 is linked, peer 2 was reached and is gone, peer 3 is banned by the network; an address is this node's own.
@@ -36,6 +55,7 @@ async fn with_peers() -> Api {
     let address = |last: u8, peer, own, failures| AddressView {
         host: "demo-peers".to_owned(),
         socket: format!("10.0.0.{last}:5000").parse().unwrap(),
+        listed: last != 2,
         own,
         peer,
         failures,
@@ -89,7 +109,9 @@ async fn statistics_and_health_count_the_same_peers() {
     let statistics = api.get("/api/peers/stats").await;
     assert_eq!(
         statistics.assert_ok()["peers"],
-        json!({"total": 3, "healthy": 1, "unhealthy": 2, "averageLatencyMillis": 1.5, "totalFailures": 4})
+        json!({
+            "total": 3, "healthy": 1, "unhealthy": 2, "seeds": 1, "averageLatencyMillis": 1.5, "totalFailures": 4
+        })
     );
     assert_eq!(statistics.body["queue"], json!({"size": 2, "empty": false}));
     assert_eq!(
@@ -112,4 +134,47 @@ async fn who_is_connected_is_for_callers_with_a_token_how_many_for_all_who_may_r
     assert_eq!(named.assert_ok()["peers"][0]["id"], json!(peer(1).to_string()));
     let request = axum::http::Request::get("/api/peers/connected").body(axum::body::Body::empty()).unwrap();
     assert_eq!(*api.call(request).await.assert_ok(), json!({"count": 1}));
+}
+
+#[tokio::test]
+async fn what_the_node_thinks_of_its_peers_is_told_and_why() {
+    let api = with_peers().await;
+    api.node.view.lock().unwrap().scores = vec![score(1, 84), score(2, 39), score(4, 12)];
+    let list = api.get("/api/peers").await;
+    let rows = list.assert_ok().as_array().unwrap();
+    assert_eq!(rows.len(), 4, "peer 4 has neither link nor address, but is remembered");
+    assert_eq!(
+        (&rows[0]["score"], &rows[0]["rating"], &rows[0]["seed"]),
+        (&json!(84), &json!("excellent"), &json!(true))
+    );
+    assert_eq!((&rows[1]["rating"], &rows[1]["seed"]), (&json!("poor"), &json!(false)));
+    assert_eq!(rows[2]["score"], json!(null), "nothing is known of it");
+
+    let one = api.get(&format!("/api/peers/{}", peer(1))).await;
+    let quality = &one.assert_ok()["quality"];
+    assert_eq!(quality["factors"], json!({"reliability": 90, "performance": 80, "behaviour": 70}));
+    assert_eq!(quality["latencyMillis"], json!({"min": 1.0, "average": 1.5, "max": 2.0}));
+    assert_eq!((&quality["successes"], &quality["failures"]), (&json!(7), &json!(1)));
+    let all = api.get("/api/peers/quality").await;
+    assert_eq!(all.assert_ok()[0]["score"], quality["score"]);
+
+    let statistics = api.get("/api/peers/stats").await;
+    assert_eq!(
+        statistics.assert_ok()["quality"],
+        json!({
+            "tracked": 3, "excellent": 1, "good": 0, "fair": 0, "poor": 1, "veryPoor": 1, "averageScore": 45.0
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_moderator_has_failures_forgotten() {
+    let api = with_peers().await;
+    let path = format!("/api/peers/{}/reset", peer(2));
+    let reset = api.call_as("moderator", "POST", &path, "").await;
+    assert_eq!(*reset.assert_ok(), json!({"peer": peer(2).to_string(), "failureCount": 0, "previousFailureCount": 4}));
+    assert_eq!(api.get(&format!("/api/peers/{}", peer(2))).await.assert_ok()["failures"], json!(0));
+    api.call_as("writer", "POST", &path, "").await.assert_refused(403, "role_required");
+    let unknown = format!("/api/peers/{}/reset", peer(8));
+    api.call_as("moderator", "POST", &unknown, "").await.assert_refused(404, "peer_unknown");
 }
