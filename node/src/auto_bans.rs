@@ -1,17 +1,19 @@
-//! The bans that this node makes by itself, as the store keeps them.
+//! The bans that this node makes by itself, as the store keeps them and as the operator hears of them.
 //!
 //! ```text
 //! engine ── KeepAutoBans ──▶ driver ──▶ handshakes
-//!                              └──────▶ store ── at the next start ──▶ engine, handshakes
+//!   │                          └──────▶ store ── at the next start ──▶ engine, handshakes
+//!   └──── those in force ──▶ heartbeat digest ──▶ operator: a PeerBan, if the network says so
 //! ```
 
 use bytes::Bytes;
 use peerwright_engine::{AutoBan, EvidenceDigest, Misbehaviour, Offence};
+use peerwright_proto::v1::AutoBanReport;
 use peerwright_secure::BanSubject;
 use peerwright_snapshot::Ban;
 use peerwright_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 pub(crate) const DOCUMENT: &str = "automatic-bans";
 
@@ -27,6 +29,26 @@ pub(crate) async fn load(store: &dyn Store) -> Result<Vec<AutoBan>, StoreError> 
 pub(crate) fn in_force(bans: &[AutoBan], now_unix_seconds: u64) -> BTreeMap<BanSubject, Ban> {
     let in_force = bans.iter().filter(|ban| ban.is_in_force(now_unix_seconds));
     in_force.map(|ban| (ban.peer.into(), Ban { expires_at: ban.expires })).collect()
+}
+
+/// Bans that the operator is told of.
+const MAX_REPORTED: usize = 256;
+
+/// The bans in force, for the operator, by peer; of too many the newest.
+pub(crate) fn reports(bans: &[AutoBan], now_unix_seconds: u64) -> Vec<AutoBanReport> {
+    let mut in_force: Vec<&AutoBan> = bans.iter().filter(|ban| ban.is_in_force(now_unix_seconds)).collect();
+    in_force.sort_by_key(|ban| Reverse(ban.since));
+    in_force.truncate(MAX_REPORTED);
+    in_force.sort_by_key(|ban| ban.peer);
+    let report = |ban: &AutoBan| AutoBanReport {
+        peer_id: Bytes::copy_from_slice(ban.peer.as_bytes()),
+        reason: ban.reason.label().to_owned(),
+        evidence: Bytes::copy_from_slice(ban.evidence.as_bytes()),
+        since: ban.since,
+        expires_at: ban.expires.unwrap_or_default(),
+        count: ban.count,
+    };
+    in_force.into_iter().map(report).collect()
 }
 
 /// The bans as the store keeps them.
@@ -111,7 +133,7 @@ fn digest(text: &str) -> Result<EvidenceDigest, String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use super::{document, in_force, load};
+    use super::{MAX_REPORTED, document, in_force, load, reports};
     use peerwright_engine::{AutoBan, EvidenceDigest, Misbehaviour, Offence};
     use peerwright_secure::PeerId;
     use peerwright_store::{Memory, Store, StoreError};
@@ -145,6 +167,23 @@ mod tests {
             store.put_document(super::DOCUMENT, damaged.into()).await.unwrap();
             assert!(matches!(load(&store).await, Err(StoreError::Damaged(_))));
         }
+    }
+
+    #[test]
+    fn the_operator_hears_of_the_newest_bans_in_force() {
+        let many = (0..300_u32).map(|number| {
+            let mut peer = [0; 32];
+            peer[..4].copy_from_slice(&number.to_be_bytes());
+            AutoBan { peer: PeerId::from_bytes(peer), since: number.into(), ..ban(0, None) }
+        });
+        let over = ban(1, Some(200));
+        let bans: Vec<AutoBan> = many.chain([over]).collect();
+        let reports = reports(&bans, 400);
+        assert_eq!(reports.len(), MAX_REPORTED);
+        assert_eq!(reports.iter().map(|report| report.since).min(), Some(44));
+        let first = &reports[0];
+        assert_eq!((first.reason.as_str(), first.expires_at, first.count), ("spam", 0, 2));
+        assert_eq!((first.peer_id.len(), first.evidence.len()), (32, 32));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::{
     api::{Gone, Identity, Node, SubmitRefused, View},
+    auto_bans,
     driver::{Clock, Commands},
     member::Membership,
     operator::DigestSource,
@@ -64,12 +65,14 @@ impl NodeHandle {
             transactions: 0,
             synced: row.synced,
         });
+        let auto_bans = view.as_ref().map(|view| auto_bans::reports(&view.auto_bans, Clock::wall().seconds()));
         let digest = HeartbeatDigest {
             links: view.map_or(0, |view| u32::try_from(view.peers.len()).unwrap_or(u32::MAX)),
             certificate_not_after: self.membership.leaf().member().map_or(0, |leaf| leaf.not_after),
             ready: readiness.is_ready(),
             reason: if readiness.is_ready() { String::new() } else { readiness.word().to_owned() },
             registers: rows.collect(),
+            auto_bans: auto_bans.unwrap_or_default(),
         };
         (digest, registers.iter().map(|row| row.register).collect())
     }

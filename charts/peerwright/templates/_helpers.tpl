@@ -31,10 +31,14 @@ peerwright-operator-{{ .Release.Namespace }}
 - apiGroups: [peerwright.dev]
   resources: [peernetworks, registersubscriptions, peerbans]
   verbs: [get, list, watch]
-# Say what became of it. The spec is people's: the operator never writes it.
+# Say what became of it. The spec is people's: the operator never writes theirs.
 - apiGroups: [peerwright.dev]
   resources: [peernetworks/status, registersubscriptions/status, peerbans/status]
   verbs: [patch]
+# Make PeerBans of bans that enough nodes made by themselves, where `spec.autoBans` says so, and take away those that ended.
+- apiGroups: [peerwright.dev]
+  resources: [peerbans]
+  verbs: [create, patch, delete]
 # Own what it makes: some clusters ask for this right of whoever makes an owner's deletion wait for its children.
 - apiGroups: [peerwright.dev]
   resources: [peernetworks/finalizers]

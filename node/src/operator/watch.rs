@@ -171,6 +171,7 @@ fn differs(last: &HeartbeatDigest, now: &HeartbeatDigest) -> bool {
     (last.links, last.ready, &last.reason, last.certificate_not_after)
         != (now.links, now.ready, &now.reason, now.certificate_not_after)
         || synced(last) != synced(now)
+        || last.auto_bans != now.auto_bans
 }
 
 fn hello(current: Option<&InForce>) -> WatchHello {

@@ -148,6 +148,7 @@ impl NodeRegistry {
             certificate_not_after: member.not_after,
             waits_for: same_peer.map_or_else(String::new, |before| before.report.waits_for.clone()),
             registers: same_peer.map_or_else(Vec::new, |before| before.report.registers.clone()),
+            auto_bans: same_peer.map_or_else(Vec::new, |before| before.report.auto_bans.clone()),
         };
         let notable = before.as_ref().is_none_or(|before| before.report.differs_notably(&report));
         let (superseded, reissued) = (CancellationToken::new(), CancellationToken::new());

@@ -1,5 +1,5 @@
 use futures::{FutureExt, StreamExt};
-use peerwright_proto::v1::RegisterDigest;
+use peerwright_proto::v1::{AutoBanReport, RegisterDigest};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::MAX_SUBSCRIPTIONS;
 
@@ -28,7 +28,7 @@ fn version(revision: u64) -> Version {
 }
 
 fn digest(ready: bool, links: u32) -> HeartbeatDigest {
-    HeartbeatDigest { links, ready, reason: String::new(), certificate_not_after: 0, registers: Vec::new() }
+    HeartbeatDigest { links, ready, ..HeartbeatDigest::default() }
 }
 
 fn woken(changes: &mut Changes) -> bool {
@@ -123,6 +123,32 @@ fn followers_wake_when_a_register_is_synced() {
     assert!(woken(&mut changes));
 }
 
+fn auto_ban(length: usize) -> AutoBanReport {
+    AutoBanReport {
+        peer_id: vec![3; length].into(),
+        reason: "spam".into(),
+        evidence: vec![7; 32].into(),
+        since: 5,
+        expires_at: 0,
+        count: 1,
+    }
+}
+
+#[test]
+fn followers_wake_when_a_node_bans_somebody_by_itself() {
+    let registry = registry();
+    let stream = open(&registry, "demo-peer-0", 1);
+    let mut changes = registry.changes();
+    let banning = HeartbeatDigest { auto_bans: vec![auto_ban(32)], ..digest(true, 1) };
+    stream.heartbeat(banning.clone()).expect("known");
+    assert!(woken(&mut changes));
+    stream.heartbeat(banning).expect("known");
+    assert!(!woken(&mut changes));
+    let report = registry.report("demo-uid").remove(0);
+    let [ban] = report.auto_bans.as_slice() else { panic!("one ban") };
+    assert_eq!((ban.peer_id, ban.reason.as_str(), ban.expires_at), (PeerId::from_bytes([3; 32]), "spam", None));
+}
+
 #[test]
 fn malformed_digests_are_refused_and_change_nothing() {
     let registry = registry();
@@ -133,6 +159,8 @@ fn malformed_digests_are_refused_and_change_nothing() {
         HeartbeatDigest { reason: "x".repeat(65), ..digest(false, 9) },
         HeartbeatDigest { registers: vec![register(15)], ..digest(true, 9) },
         HeartbeatDigest { registers: vec![register(16); MAX_SUBSCRIPTIONS + 1], ..digest(true, 9) },
+        HeartbeatDigest { auto_bans: vec![auto_ban(31)], ..digest(true, 9) },
+        HeartbeatDigest { auto_bans: vec![auto_ban(32); 257], ..digest(true, 9) },
     ];
     for case in cases {
         assert_eq!(stream.heartbeat(case), Err(Refusal::Malformed));

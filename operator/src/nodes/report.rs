@@ -1,11 +1,13 @@
 //! What is known of one node, and how a digest from the wire becomes it.
 
-use peerwright_proto::v1::HeartbeatDigest;
+use peerwright_proto::v1::{self, HeartbeatDigest};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{MAX_SUBSCRIPTIONS, Version};
 
 use crate::identity::Refusal;
 
+/// Most bans that a node may tell of.
+const MAX_AUTO_BANS: usize = 256;
 /// Longest one-word reason, bytes.
 const MAX_WORD_BYTES: usize = 64;
 
@@ -26,6 +28,35 @@ pub struct NodeReport {
     pub waits_for: String,
     /// Its registers.
     pub registers: Vec<RegisterReport>,
+    /// Bans that it has made by itself and that are in force, by peer id.
+    pub auto_bans: Vec<AutoBanReport>,
+}
+
+/// A ban that a node has made by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutoBanReport {
+    /// Whom it bans.
+    pub peer_id: PeerId,
+    /// What that peer did last, in one word.
+    pub reason: String,
+    /// SHA-256 over what the ban rests on.
+    pub evidence: [u8; 32],
+    /// When it ends, Unix seconds; never when absent.
+    pub expires_at: Option<u64>,
+}
+
+impl TryFrom<v1::AutoBanReport> for AutoBanReport {
+    type Error = Refusal;
+
+    fn try_from(report: v1::AutoBanReport) -> Result<Self, Refusal> {
+        let digest = |bytes: &[u8]| <[u8; 32]>::try_from(bytes).map_err(|_| Refusal::Malformed);
+        Ok(Self {
+            peer_id: PeerId::from_bytes(digest(&report.peer_id)?),
+            reason: checked_word(report.reason)?,
+            evidence: digest(&report.evidence)?,
+            expires_at: (report.expires_at > 0).then_some(report.expires_at),
+        })
+    }
 }
 
 /// What a node holds of one register.
@@ -45,12 +76,13 @@ impl NodeReport {
             || self.waits_for != other.waits_for
             || self.certificate_not_after != other.certificate_not_after
             || self.registers != other.registers
+            || self.auto_bans != other.auto_bans
     }
 
     /// Takes over what a node says about itself that somebody here reads, if it keeps the bounds. Its certificate's end
     /// is known from the certificate itself.
     pub(super) fn update(&mut self, digest: HeartbeatDigest) -> Result<(), Refusal> {
-        if digest.registers.len() > MAX_SUBSCRIPTIONS {
+        if digest.registers.len() > MAX_SUBSCRIPTIONS || digest.auto_bans.len() > MAX_AUTO_BANS {
             return Err(Refusal::Malformed);
         }
         let reason = checked_word(digest.reason)?;
@@ -62,10 +94,16 @@ impl NodeReport {
                 Ok(RegisterReport { register, synced: row.synced })
             })
             .collect();
+        let auto_bans: Result<Vec<AutoBanReport>, Refusal> =
+            digest.auto_bans.into_iter().map(AutoBanReport::try_from).collect();
+        let mut auto_bans = auto_bans?;
+        auto_bans.sort_by_key(|ban| ban.peer_id);
+        auto_bans.dedup_by_key(|ban| ban.peer_id);
         let mut registers = registers?;
         registers.sort_by_key(|row| row.register);
         self.waits_for = if digest.ready { String::new() } else { reason };
         self.registers = registers;
+        self.auto_bans = auto_bans;
         Ok(())
     }
 }

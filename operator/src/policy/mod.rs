@@ -12,6 +12,7 @@ mod decide;
 mod feeds;
 mod issuer;
 mod jwks;
+pub mod promotion;
 mod publish;
 mod stored;
 

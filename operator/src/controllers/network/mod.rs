@@ -10,6 +10,7 @@ pub mod children;
 pub mod covers;
 mod dereference;
 pub mod plan;
+mod promotion;
 mod rollout;
 pub mod status;
 #[cfg(test)]
@@ -30,7 +31,10 @@ use self::{
     validate::{ValidNetwork, resolve_image, validate},
 };
 use super::{Context, ReconcileError, run::Reconciled};
-use crate::cache::{Decoded, ObjectKey};
+use crate::{
+    cache::{Decoded, ObjectKey},
+    identity::unix_now,
+};
 
 /// How often what waits is looked at again, besides every change that is seen.
 const HELD: Duration = Duration::from_secs(15);
@@ -49,7 +53,7 @@ pub(super) fn reconcile(object: Arc<Decoded<PeerNetwork>>, context: Arc<Context>
         }
         let found = dereference(&network, &context);
         let image = resolve_image(&network, found.running_image(), &context.parts.node_image);
-        let (nodes, invalid, outcome) = match validate(&network, image.clone()) {
+        let (nodes, invalid, mut outcome) = match validate(&network, image.clone()) {
             Ok(valid) => {
                 let (nodes, outcome) = Box::pin(roll_out(&valid, &found, &context)).await?;
                 (nodes, None, outcome)
@@ -57,7 +61,12 @@ pub(super) fn reconcile(object: Arc<Decoded<PeerNetwork>>, context: Arc<Context>
             Err(invalid) => (plan::Observed::default(), Some(invalid), Outcome::default()),
         };
         context.parts.metrics.holds(&ObjectKey::of(network.as_ref()), &outcome.holds);
-        let facts = write_status::Facts { image, invalid, nodes, outcome: &outcome };
+        let uid = uid_of(&network);
+        let mut writes = Children::new(&context.parts.writer, &uid);
+        let promoted = promotion::promote(&network, &found.banned, &mut writes, &context).await;
+        outcome.errors.extend(writes.finish()?.errors);
+        let next_end = promoted.next_end.map(until);
+        let facts = write_status::Facts { image, invalid, nodes, promoted: promoted.rows, outcome: &outcome };
         let again = write_status::write_status(&network, facts, &context).await?;
         if !outcome.errors.is_empty() {
             return Err(ReconcileError::Steps(outcome.errors));
@@ -65,9 +74,14 @@ pub(super) fn reconcile(object: Arc<Decoded<PeerNetwork>>, context: Arc<Context>
         let held = (!outcome.holds.is_empty()).then_some(HELD);
         let collision = outcome.holds.iter().any(|hold| matches!(hold, Hold::NameCollision { .. }));
         let collision = collision.then_some(COLLISION_RETRY);
-        let again = [again, held, collision].into_iter().flatten().min();
+        let again = [again, held, collision, next_end].into_iter().flatten().min();
         Ok(again.map_or_else(Action::await_change, Action::requeue))
     })
+}
+
+/// From now until a Unix second, and a second more.
+fn until(unix_seconds: u64) -> Duration {
+    Duration::from_secs(unix_seconds.saturating_sub(u64::try_from(unix_now()).unwrap_or_default()) + 1)
 }
 
 /// Builds what the network should own, plans the next step and takes it.

@@ -5,7 +5,7 @@ mod conditions_of;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use peerwright_crds::{IdentityStatus, PeerNetwork, PeerNetworkStatus, PolicyStatus};
+use peerwright_crds::{IdentityStatus, PeerNetwork, PeerNetworkStatus, PolicyStatus, PromotedBan};
 use tokio::time::Instant;
 
 use super::{children::Outcome, plan::Observed, validate::Invalid};
@@ -25,6 +25,8 @@ pub struct Facts<'a> {
     pub invalid: Option<&'a Invalid>,
     /// Its StatefulSets and pods.
     pub nodes: &'a Observed,
+    /// Bans that were made of what nodes said.
+    pub promoted: &'a [PromotedBan],
     /// What waits and what failed.
     pub outcome: &'a Outcome,
     /// What the policy controller found; nothing before it looked.
@@ -70,7 +72,7 @@ pub fn assess(facts: &Facts<'_>) -> Assessed {
             None => before.policy,
         },
         bans: bans::bound(facts, &before.bans),
-        promoted_bans: before.promoted_bans,
+        promoted_bans: facts.promoted.to_vec(),
         api_service: Some(facts.network.api_service_name()),
     };
     Assessed { status, look_again }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
 use kube::runtime::events::EventType;
-use peerwright_crds::PeerNetwork;
+use peerwright_crds::{PeerNetwork, PromotedBan};
 use tokio::time::Instant;
 
 use super::{
@@ -24,6 +24,7 @@ pub(super) struct Facts<'a> {
     pub(super) image: String,
     pub(super) invalid: Option<Invalid>,
     pub(super) nodes: Observed,
+    pub(super) promoted: Vec<PromotedBan>,
     pub(super) outcome: &'a Outcome,
 }
 
@@ -41,6 +42,7 @@ pub(super) async fn write_status(
         image: &facts.image,
         invalid: facts.invalid.as_ref(),
         nodes: &facts.nodes,
+        promoted: &facts.promoted,
         outcome: facts.outcome,
         finding: finding.as_deref(),
         reach: reach.as_deref(),

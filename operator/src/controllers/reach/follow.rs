@@ -18,12 +18,13 @@ use crate::{
     cache::ObjectKey,
     conditions::{Truth, says},
     controllers::{Context, triggers::Hint},
-    nodes::NodeReport,
+    nodes::{AutoBanReport, NodeReport},
 };
 
 /// Follows pods and nodes for as long as it is polled.
 pub async fn follow(context: Arc<Context>) {
-    let mut follower = Follower { context, identities: HashMap::new(), timed: HashMap::new() };
+    let mut follower =
+        Follower { context, identities: HashMap::new(), timed: HashMap::new(), auto_bans: HashMap::new() };
     let mut reports = follower.context.parts.registry.changes();
     let mut pods = follower.context.parts.triggers.reach.listen();
     follower.look_at_everything();
@@ -45,6 +46,8 @@ struct Follower {
     identities: HashMap<String, BTreeMap<String, PeerId>>,
     /// The nodes of each network whose acknowledgement of this version was measured.
     timed: HashMap<String, (Version, BTreeSet<String>)>,
+    /// The bans that the nodes of each network have made by themselves.
+    auto_bans: HashMap<String, BTreeMap<String, Vec<AutoBanReport>>>,
 }
 
 impl Follower {
@@ -77,6 +80,13 @@ impl Follower {
         if self.identities.get(&uid) != Some(&identities) {
             self.identities.insert(uid.clone(), identities);
             context.parts.triggers.policies.fire(key.clone());
+        }
+        let auto_bans: BTreeMap<String, Vec<AutoBanReport>> =
+            reports.into_iter().map(|report| (report.pod, report.auto_bans)).collect();
+        if self.auto_bans.get(&uid) != Some(&auto_bans) {
+            self.auto_bans.insert(uid.clone(), auto_bans);
+            // Enough of them may be there to make a ban of the network.
+            context.parts.triggers.networks.fire(key.clone());
         }
         if context.reaches.put(&uid, reach) {
             tell(&context, key);

@@ -24,6 +24,7 @@ fn report(pod: &str, acknowledged: Version) -> NodeReport {
         certificate_not_after: 1000,
         waits_for: String::new(),
         registers: vec![RegisterReport { register: ORDERS, synced: true }],
+        auto_bans: Vec::new(),
     }
 }
 

@@ -86,7 +86,7 @@ fn child_meta(network: &PeerNetwork, name: String) -> ObjectMeta {
 }
 
 /// The reference by which a child goes when its network goes.
-fn owner(network: &PeerNetwork) -> OwnerReference {
+pub(super) fn owner(network: &PeerNetwork) -> OwnerReference {
     OwnerReference {
         api_version: PeerNetwork::api_version(&()).into_owned(),
         kind: PeerNetwork::kind(&()).into_owned(),

@@ -85,6 +85,7 @@ impl World {
             image: "node:1",
             invalid: self.invalid.as_ref(),
             nodes: &self.nodes,
+            promoted: &[],
             outcome: &self.outcome,
             finding: self.finding.as_ref(),
             reach: self.reach.as_ref(),
