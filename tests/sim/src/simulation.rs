@@ -256,14 +256,16 @@ impl Simulation {
         let pool = self.network.world.pool.read().unwrap_or_else(PoisonError::into_inner);
         let body = pool.entry(number).message.body();
         let origin = self.network.hosts().find(|host| host.key.public() == body.origin).map(|host| host.id);
-        let holders: Vec<HostId> = self
+        let holders: Vec<(HostId, Vec<HostId>)> = self
             .network
             .hosts()
             .filter(|host| host.store.volume.messages.contains(number))
-            .map(|host| host.id)
+            .map(|host| (host.id, host.linked_to()))
             .collect();
         let (incarnation, sequence) = (body.incarnation, body.sequence);
-        format!("{number}: origin {origin:?}, incarnation {incarnation}, sequence {sequence}, held by {holders:?}")
+        format!(
+            "{number}: origin {origin:?}, incarnation {incarnation}, sequence {sequence}, held by (and its links): {holders:?}"
+        )
     }
 
     /// What becomes of the others is their own affair.

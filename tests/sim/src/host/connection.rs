@@ -278,6 +278,11 @@ impl Host {
         }
     }
 
+    /// The hosts that this one is connected to.
+    pub(crate) fn linked_to(&self) -> Vec<HostId> {
+        self.ends.iter().map(|end| end.host).collect()
+    }
+
     /// The other ends of the links that gossip spreads on, and how many microseconds away they are.
     pub(crate) fn active_neighbours(&self, world: &World) -> Vec<(HostId, u64)> {
         self.ends.iter().map(|end| (end.host, micros(world.latency(self.id, end.host)))).collect()

@@ -80,7 +80,8 @@ impl Host {
         let Some(adversary) = self.hostility.acts_as else { return };
         self.later(context, ATTACK_EVERY, What::Attack);
         let Some(latest) = self.hostility.heard.len().checked_sub(1) else { return };
-        for end in 0..self.ends.len() {
+        // From the last: one whose queue is full is taken out.
+        for end in (0..self.ends.len()).rev() {
             let frame = match adversary {
                 Adversary::Forger => {
                     let place = if latest + 1 < REMEMBERED { latest } else { self.hostility.next.wrapping_sub(1) };
@@ -113,7 +114,8 @@ impl Host {
             return;
         }
         self.later(context, NOVELTY_EVERY, What::Novelty);
-        for end in 0..self.ends.len() {
+        // From the last: one whose queue is full is taken out.
+        for end in (0..self.ends.len()).rev() {
             self.transmit(context, end, Bytes::from_static(NOVELTY));
         }
     }
