@@ -54,6 +54,8 @@ struct Health {
     version: &'static str,
     timestamp: Option<String>,
     uptime_seconds: u64,
+    /// `online`, `degraded` or `offline`: whether enough peers are healthy.
+    service_status: &'static str,
     metrics: HealthMetrics,
 }
 
@@ -81,6 +83,7 @@ pub(super) async fn health(State(state): State<ApiState>) -> Result<Response, Ap
         version: VERSION,
         timestamp: time::rfc3339(now),
         uptime_seconds: now.saturating_sub(state.node.identity().started_at) / 1_000_000,
+        service_status: figures.members.status.label(),
         metrics: HealthMetrics {
             total_peers: rows.peers.len(),
             healthy_peers: healthy,

@@ -177,10 +177,15 @@ const FIGURES: &[Figure] = &[
         &[("", |figures| figures.members.healthy)],
     ),
     gauge(
-        "service_online",
-        "1 while there are enough healthy peers",
-        &[("", |figures| u64::from(figures.members.status == ServiceStatus::Online))],
-    ),
+        "service_status",
+        "1 for what the service is: online with enough healthy peers, degraded, or offline without any",
+        &[
+            ("online", |figures| u64::from(figures.members.status == ServiceStatus::Online)),
+            ("degraded", |figures| u64::from(figures.members.status == ServiceStatus::Degraded)),
+            ("offline", |figures| u64::from(figures.members.status == ServiceStatus::Offline)),
+        ],
+    )
+    .by("status"),
     counter(
         "member_records",
         "Records of members that came in, by what became of them",

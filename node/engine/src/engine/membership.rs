@@ -231,7 +231,11 @@ impl Engine {
                     turn.out.event(Event::MemberUpdated { peer, incarnation: record.edition.incarnation });
                 }
             }
-            (Status::Alive, _) => turn.out.event(Event::MemberJoined { peer }),
+            (Status::Alive, _) => {
+                turn.out.event(Event::MemberJoined { peer });
+                // Somebody to dial, where neighbours lack.
+                self.redial(turn);
+            }
         }
     }
 

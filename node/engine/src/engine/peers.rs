@@ -2,13 +2,14 @@
 
 use super::{Draining, Engine, Turn};
 use crate::{
-    CloseReason, DialFailure, Direction, DownReason, Event, LinkId, Micros, Mutant, Output,
-    addresses::Standing,
+    CloseReason, DialFailure, Direction, DownReason, Event, LinkId, MemberState, Micros, Mutant, Output,
+    addresses::{Standing, may_dial},
     bans::Bans,
     bounds::{MAX_DIALS, SETTLED},
     frame::Contact,
     is_mutant,
     links::{Admission, Link, Links, Offer},
+    membership::Sample,
     score::Outcome,
     sync::LinkSync,
     timers::Timer,
@@ -202,6 +203,7 @@ impl Engine {
             .saturating_sub(dialling)
             .min(self.config.outbound_links.saturating_sub(self.links.count(Direction::Outbound) + dialling))
             .min(self.overlay.wanted(dialling));
+        self.draw_members(turn, room);
         let (bans, links) = (&self.bans, &self.links);
         let standing = |peer: &PeerId| standing(bans, links, peer);
         while room > 0 {
@@ -216,6 +218,30 @@ impl Engine {
         }
         for address in self.book.take_due(turn.now, room, &mut self.random, standing) {
             turn.out.push(Output::Dial { address });
+        }
+    }
+
+    /// Fills the passive view with members drawn by lot, when it has too few to dial.
+    fn draw_members(&mut self, turn: &Turn<'_>, wanted: usize) {
+        let lacking = wanted.saturating_sub(self.overlay.passive.len());
+        let linked = self.links.count(Direction::Outbound) + self.links.count(Direction::Inbound);
+        // This node is a member, too.
+        if lacking == 0 || self.members.table.present() <= linked + 1 {
+            return;
+        }
+        let (bans, links, book, ranges) = (&self.bans, &self.links, &self.book, &self.config.addresses.own_ranges);
+        let standing = |peer: &PeerId| standing(bans, links, peer);
+        let suits = |member: &Sample| {
+            let is_due = |at: SocketAddr| may_dial(&at, ranges).is_ok() && book.is_due(turn.now, &at, standing);
+            member.state == MemberState::Alive
+                && standing(&member.peer) == Standing::Free
+                && member.address.is_some_and(is_due)
+        };
+        for member in self.members.random_members(&mut self.random, lacking, suits) {
+            if let Some(address) = member.address {
+                let contact = Contact { peer: member.peer, address };
+                self.overlay.passive.add(contact, self.overlay.settings.passive, &mut self.random);
+            }
         }
     }
 

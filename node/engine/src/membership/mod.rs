@@ -125,7 +125,6 @@ impl Members {
         self.own.as_ref().is_some_and(|own| own.number == number)
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "the overlay draws its candidates by it"))]
     /// Up to `count` different members drawn by lot among those that are not gone, this node aside, and that `accepts`.
     /// Costs a few look-ups each, however many members there are; the order of arrival of records plays no part.
     pub(crate) fn random_members(
