@@ -1,6 +1,6 @@
 //! What a snapshot says.
 
-use peerwright_secure::BanSubject;
+use peerwright_secure::{BanSubject, PeerId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the operator wants of a network's nodes. Maps and sets, so that one content has one encoding.
@@ -11,6 +11,9 @@ pub struct Content {
     /// Whom no node talks to. At most [`MAX_BANS`](crate::MAX_BANS), of together at most
     /// [`MAX_BANS_BYTES`](crate::MAX_BANS_BYTES).
     pub bans: BTreeMap<BanSubject, Ban>,
+    /// Ids that stand for nobody any more: their nodes came back with another key. At most
+    /// [`MAX_RETIRED`](crate::MAX_RETIRED).
+    pub retired: BTreeSet<PeerId>,
     /// Registers that the nodes replicate. At most [`MAX_SUBSCRIPTIONS`](crate::MAX_SUBSCRIPTIONS).
     pub subscriptions: BTreeSet<Subscription>,
     /// Tuning.

@@ -2,7 +2,7 @@
 
 use crate::{Api, Ban, Content, Role, Settings, Snapshot, Subscription};
 use peerwright_encoding::{DecodeError, Reader, Writer};
-use peerwright_secure::{BanSubject, sha256};
+use peerwright_secure::{BanSubject, PeerId, sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most bans in a snapshot.
@@ -10,6 +10,8 @@ pub const MAX_BANS: usize = 8192;
 /// Most bytes of bans in a snapshot: as many as `MAX_BANS` of peer ids take. SPIFFE ids are longer, so fewer of them may
 /// fit; [`ban_bytes`] says what one takes.
 pub const MAX_BANS_BYTES: usize = MAX_BANS * (1 + 32 + 1 + 8);
+/// Most retired ids in a snapshot.
+pub const MAX_RETIRED: usize = 256;
 /// Most subscriptions in a snapshot.
 pub const MAX_SUBSCRIPTIONS: usize = 4096;
 /// Most trust anchors in a snapshot.
@@ -67,11 +69,15 @@ impl Content {
 
 fn write_content(writer: &mut Writer, content: &Content) {
     let bans: Vec<_> = content.bans.iter().collect();
+    let retired: Vec<_> = content.retired.iter().collect();
     let subscriptions: Vec<_> = content.subscriptions.iter().collect();
     let access: Vec<_> = content.api.access.iter().collect();
     writer
         .text(&content.trust_domain)
         .list(&bans, |writer, (subject, ban)| write_ban(writer, subject, **ban))
+        .list(&retired, |writer, peer| {
+            writer.raw(peer.as_bytes());
+        })
         .list(&subscriptions, |writer, subscription| {
             writer.raw(&subscription.register);
         })
@@ -122,6 +128,7 @@ fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
     Ok(Content {
         trust_domain: reader.text(MAX_TEXT_BYTES, "trust domain")?.to_owned(),
         bans: read_bans(reader)?,
+        retired: read_retired(reader)?,
         subscriptions: read_subscriptions(reader)?,
         settings: Settings {
             heartbeat_interval_seconds: reader.u32("heartbeat interval")?,
@@ -140,6 +147,13 @@ fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
             })?,
         },
     })
+}
+
+fn read_retired(reader: &mut Reader<'_>) -> Result<BTreeSet<PeerId>, DecodeError> {
+    let retired = read_map(reader, MAX_RETIRED, "retired ids", |reader| {
+        Ok((PeerId::from_bytes(reader.array("retired id")?), ()))
+    })?;
+    Ok(retired.into_keys().collect())
 }
 
 fn read_subscriptions(reader: &mut Reader<'_>) -> Result<BTreeSet<Subscription>, DecodeError> {

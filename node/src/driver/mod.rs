@@ -416,7 +416,7 @@ fn policy(current: &InForce) -> Policy {
             .iter()
             .map(|(subject, ban)| BanRecord { subject: subject.clone(), expires_at: ban.expires_at })
             .collect(),
-        retired: Vec::new(),
+        retired: content.retired.iter().copied().collect(),
         protected: BTreeMap::new(),
         registers: content.subscriptions.iter().map(|row| RegisterId::from_bytes(row.register)).collect(),
         limits: PolicyLimits {

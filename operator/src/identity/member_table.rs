@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use peerwright_secure::PeerId;
+use peerwright_snapshot::MAX_RETIRED;
 use serde::{Deserialize, Serialize};
 
 use super::Refusal;
 
 /// Key of the entry with the highest epoch ever used; a claim's UID never looks like it.
 const EPOCH: &str = "epoch";
+/// Key of the entry with the retired ids.
+const RETIRED: &str = "retired";
 
 /// One member: a node with its key on a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub struct MemberRecord {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemberTable {
     claims: BTreeMap<String, MemberRecord>,
+    /// Ids whose pods came back with another key on a new claim, the oldest first; at most [`MAX_RETIRED`].
+    retired: Vec<PeerId>,
     epoch: u64,
 }
 
@@ -46,6 +51,11 @@ impl MemberTable {
         self.claims.values()
     }
 
+    /// Ids that stand for nobody any more.
+    pub fn retired(&self) -> impl Iterator<Item = PeerId> {
+        self.retired.iter().copied()
+    }
+
     /// The highest snapshot epoch that was ever begun.
     #[must_use]
     pub const fn epoch(&self) -> u64 {
@@ -60,7 +70,8 @@ impl MemberTable {
     }
 
     /// Admits a peer on a claim. The first key that a claim shows stays its key; a pod that comes with a new claim
-    /// replaces its old row, because that claim is gone. True when the table changed.
+    /// replaces its old row, because that claim is gone, and with another key its old id is retired. True when the table
+    /// changed.
     ///
     /// # Errors
     /// [`Refusal::IdentityChanged`] when the claim has another peer id, or another pod's claim has this one.
@@ -76,6 +87,12 @@ impl MemberTable {
         if self.claims.iter().any(copied) {
             return Err(Refusal::IdentityChanged);
         }
+        let of_pod = self.claims.values().filter(|known| known.pod == pod).map(|known| known.peer_id);
+        let replaced: Vec<PeerId> = of_pod.filter(|old| *old != peer_id).collect();
+        self.retired.retain(|old| *old != peer_id && !replaced.contains(old));
+        self.retired.extend(replaced);
+        let surplus = self.retired.len().saturating_sub(MAX_RETIRED);
+        self.retired.drain(..surplus);
         self.claims.retain(|_, known| known.pod != pod);
         self.claims.insert(claim_uid.to_owned(), record);
         Ok(true)
@@ -88,7 +105,9 @@ impl MemberTable {
             let row = Row { peer_id: record.peer_id.to_string(), pod: record.pod.clone() };
             (uid.clone(), serde_json::to_string(&row).unwrap_or_default())
         });
-        rows.chain([(EPOCH.to_owned(), self.epoch.to_string())]).collect()
+        let retired: Vec<String> = self.retired.iter().map(ToString::to_string).collect();
+        let retired = (!retired.is_empty()).then(|| (RETIRED.to_owned(), retired.join(",")));
+        rows.chain([(EPOCH.to_owned(), self.epoch.to_string())]).chain(retired).collect()
     }
 
     /// Reads a ConfigMap's data; `Err` names the entry that is not what [`to_data`](Self::to_data) writes.
@@ -100,6 +119,11 @@ impl MemberTable {
         for (key, value) in data {
             if key == EPOCH {
                 table.epoch = value.parse().map_err(|_| key.clone())?;
+                continue;
+            }
+            if key == RETIRED {
+                let ids: Result<_, _> = value.split(',').map(str::parse).collect();
+                table.retired = ids.map_err(|_| key.clone())?;
                 continue;
             }
             let row: Row = serde_json::from_str(value).map_err(|_| key.clone())?;

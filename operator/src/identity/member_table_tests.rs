@@ -35,6 +35,35 @@ fn pod_with_a_new_claim_replaces_its_old_row() {
 }
 
 #[test]
+fn id_of_a_claim_that_is_gone_is_retired_until_its_volume_comes_back() {
+    let mut table = MemberTable::default();
+    table.admit("claim-0", "demo-peer-0", peer(1)).expect("admitted");
+    assert_eq!(table.retired().count(), 0);
+
+    table.admit("claim-0b", "demo-peer-0", peer(2)).expect("admitted");
+    assert_eq!(table.retired().collect::<Vec<_>>(), [peer(1)]);
+    assert_eq!(MemberTable::from_data(&table.to_data()), Ok(table.clone()));
+
+    table.admit("claim-0c", "demo-peer-0", peer(1)).expect("admitted");
+    assert_eq!(table.retired().collect::<Vec<_>>(), [peer(2)]);
+}
+
+#[test]
+fn oldest_retired_ids_make_room() {
+    let mut table = MemberTable::default();
+    for reset in 0..=MAX_RETIRED + 1 {
+        let mut id = [7; 32];
+        id[..8].copy_from_slice(&reset.to_be_bytes());
+        table.admit(&format!("claim-{reset}"), "demo-peer-0", PeerId::from_bytes(id)).expect("admitted");
+    }
+    assert_eq!(table.retired().count(), MAX_RETIRED);
+    assert!(
+        table.retired().all(|id| !id.as_bytes().starts_with(&0_usize.to_be_bytes())),
+        "the first reset is forgotten"
+    );
+}
+
+#[test]
 fn restored_volume_brings_its_peer_id_back_to_the_same_pod() {
     let mut table = MemberTable::default();
     table.admit("claim-0", "demo-peer-0", peer(1)).expect("admitted");
@@ -57,6 +86,7 @@ fn table_survives_its_config_map() {
 fn damaged_entry_is_named() {
     for (key, value) in [
         ("epoch", "many"),
+        ("retired", "nobody"),
         ("claim-0", "not json"),
         ("claim-0", r#"{"peerId":"short","pod":"demo-peer-0"}"#),
         ("claim-0", r#"{"pod":"demo-peer-0"}"#),

@@ -98,6 +98,7 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
     let content = Content {
         trust_domain: network.trust_domain(),
         bans,
+        retired: inputs.members.retired().collect(),
         subscriptions: registers,
         settings: settings(network),
         trust: inputs.trust.iter().take(MAX_TRUST).cloned().collect(),

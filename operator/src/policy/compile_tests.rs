@@ -435,3 +435,13 @@ proptest! {
         prop_assert_eq!(story.compile(), first);
     }
 }
+
+#[test]
+fn id_of_a_node_that_came_back_with_a_new_volume_is_retired() {
+    let mut story = Story::of(2);
+    assert!(story.compile().content.retired.is_empty());
+
+    story.members.admit("claim-1-anew", "demo-peer-1", peer(9)).expect("admitted");
+
+    assert_eq!(story.compile().content.retired, BTreeSet::from([peer(2)]));
+}

@@ -1,7 +1,9 @@
 //! Snapshots to work with.
 
 use crate::{Api, Ban, Content, MAX_ACCESS, MAX_BANS, MAX_JWKS_BYTES, MAX_NETWORK_UID_BYTES, MAX_SUBSCRIPTIONS};
-use crate::{MAX_TEXT_BYTES, MAX_TRUST, MAX_TRUST_CERTIFICATE_BYTES, Role, Settings, Snapshot, Subscription};
+use crate::{
+    MAX_RETIRED, MAX_TEXT_BYTES, MAX_TRUST, MAX_TRUST_CERTIFICATE_BYTES, Role, Settings, Snapshot, Subscription,
+};
 use peerwright_secure::{BanSubject, Fingerprint, PeerId};
 use proptest::prelude::*;
 
@@ -24,6 +26,7 @@ pub(super) fn sample() -> Snapshot {
             (subject("cidr:2001:db8::/32"), Ban { expires_at: Some(1_900_000_000) }),
         ]
         .into(),
+        retired: [PeerId::from_bytes([0x55; 32]), PeerId::from_bytes([0x44; 32])].into(),
         subscriptions: [Subscription { register: [0xa0; 16] }, Subscription { register: [0x0b; 16] }].into(),
         settings: Settings {
             heartbeat_interval_seconds: 30,
@@ -57,6 +60,13 @@ pub(super) fn largest() -> Snapshot {
             let mut peer = [0; 32];
             peer[..4].copy_from_slice(&number(index));
             (PeerId::from_bytes(peer).into(), Ban { expires_at: Some(u64::MAX) })
+        })
+        .collect();
+    content.retired = (0..MAX_RETIRED)
+        .map(|index| {
+            let mut peer = [0; 32];
+            peer[..4].copy_from_slice(&number(index));
+            PeerId::from_bytes(peer)
         })
         .collect();
     content.subscriptions = (0..MAX_SUBSCRIPTIONS)
@@ -94,6 +104,8 @@ fn any_content() -> impl Strategy<Value = Content> {
         any::<Option<u64>>().prop_map(|expires_at| Ban { expires_at }),
         0..6,
     );
+    let retired = prop::collection::btree_set(any::<[u8; 32]>(), 0..6)
+        .prop_map(|peers| peers.into_iter().map(PeerId::from_bytes).collect());
     let subscriptions = prop::collection::btree_set(any::<[u8; 16]>(), 0..6)
         .prop_map(|registers| registers.into_iter().map(|register| Subscription { register }).collect());
     let settings = any::<[u32; 3]>().prop_map(|[heartbeat, bytes, ttl]| Settings {
@@ -102,10 +114,11 @@ fn any_content() -> impl Strategy<Value = Content> {
         transaction_ttl_seconds: ttl,
     });
     let trust = prop::collection::vec(any::<Vec<u8>>(), 0..3);
-    (".{0,20}", bans, subscriptions, settings, trust, any_api()).prop_map(
-        |(trust_domain, bans, subscriptions, settings, trust, api)| Content {
+    (".{0,20}", bans, retired, subscriptions, settings, trust, any_api()).prop_map(
+        |(trust_domain, bans, retired, subscriptions, settings, trust, api)| Content {
             trust_domain,
             bans,
+            retired,
             subscriptions,
             settings,
             trust,

@@ -19,7 +19,7 @@ fn the_sample_has_the_version_1_payload() {
     assert_eq!(Snapshot::decode(&bytes(PAYLOAD)), Ok(sample()));
     assert_eq!(
         hex::encode(sample().content.digest()),
-        "90ee8f5fbf5ae08a1c6946c5069740748541cb9527dde13f672fbac52f4f0011"
+        "503d0c7e28f517b99b384de5e35cb75cf53e9be50d1119c1bb1e476fa04d9d22"
     );
 }
 
@@ -27,7 +27,7 @@ fn the_sample_has_the_version_1_payload() {
 fn the_version_1_document_is_believed() {
     let signed = SignedSnapshot::decode(&bytes(SIGNED)).unwrap();
     assert_eq!(signed.verify(&bytes(ROOT), NETWORK, NOW), Ok(sample()));
-    assert_eq!(hex::encode(signed.digest()), "9ce0a174705851dcbc672c0a0486b3a9c4dbf8d877fb5320d218b9e4585c8979");
+    assert_eq!(hex::encode(signed.digest()), "1256c6bcd7e4ef8fa0c3c9c51e61a2087f06e9db5c769ec70677f89168658eb8");
 }
 
 #[test]
