@@ -3,6 +3,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it lacks")]
 
+#[cfg(test)]
+mod acceptance;
 mod audit;
 mod helm;
 mod kubectl;
