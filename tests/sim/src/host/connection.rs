@@ -167,12 +167,16 @@ impl Host {
         }
         let mut travel = end.latency + self.random.between(Duration::ZERO, world.options.jitter);
         if world.options.loss > 0 {
-            let packets = u32::try_from(bytes.len().div_ceil(PACKET)).unwrap_or(1);
-            let mut repeats = 0;
-            while repeats < MOST_REPEATS && self.random.chance(world.options.loss.saturating_mul(packets)) {
-                travel += if repeats == 0 { end.latency * 4 + PROBE_DELAY } else { REPEAT_DELAY * (1 << repeats) / 2 };
-                repeats += 1;
-                context.figures.lost_packets += 1;
+            // Each round sends again what the last one lost.
+            let (mut packets, mut repeats) = (bytes.len().div_ceil(PACKET), 0);
+            while repeats < MOST_REPEATS && packets > 0 {
+                packets = (0..packets).filter(|_| self.random.chance(world.options.loss)).count();
+                if packets > 0 {
+                    let is_first = repeats == 0;
+                    travel += if is_first { end.latency * 4 + PROBE_DELAY } else { REPEAT_DELAY * (1 << repeats) / 2 };
+                    repeats += 1;
+                    context.figures.lost_packets += packets as u64;
+                }
             }
         }
         let arrival = end.last_arrival.max(context.now + travel);
