@@ -4,7 +4,7 @@
 pub(crate) mod proxy;
 
 use crate::{
-    RunningNode,
+    NodeHandle, RunningNode,
     api::{Access, Node},
     config::{Configuration, Endpoint},
     dev::{Authority, now_range},
@@ -198,11 +198,15 @@ pub(crate) async fn all_have_links(nodes: &[&RunningNode], count: usize) {
 
 /// A transaction that the node signs for nobody in particular.
 pub(crate) fn transaction(node: &RunningNode, text: &str) -> Transaction {
+    transaction_of(node.handle(), text)
+}
+
+pub(crate) fn transaction_of(node: &NodeHandle, text: &str) -> Transaction {
     let now = crate::driver::Clock::wall().0;
     let body = TransactionBody {
         register: REGISTER,
         previous: None,
-        author: node.handle().identity.public_key,
+        author: node.identity.public_key,
         subject: None,
         recipients: std::collections::BTreeSet::new(),
         created_at_micros: now,
@@ -211,7 +215,7 @@ pub(crate) fn transaction(node: &RunningNode, text: &str) -> Transaction {
         metadata: Metadata::default(),
         payloads: vec![Payload::new(text.as_bytes().to_vec())],
     };
-    node.handle().sign(body).unwrap()
+    node.sign(body).unwrap()
 }
 
 pub(crate) async fn holds(node: &RunningNode, id: TransactionId) -> bool {

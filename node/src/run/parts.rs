@@ -2,14 +2,13 @@
 
 use crate::{
     api::Access, config::Configuration, dev::Authority, identity::VolumeError, member::InstallRootRefused,
-    members::DescriptorsInvalid,
+    members::DescriptorsInvalid, transport::TcpListener,
 };
 use peerwright_engine::Config;
 use peerwright_secure::SpiffeRefused;
 use peerwright_store::StoreError;
 use std::{io, net::SocketAddr, sync::Arc};
 use thiserror::Error;
-use tokio::net::TcpListener;
 
 /// Where the node keeps things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

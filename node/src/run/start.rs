@@ -17,7 +17,7 @@ use crate::{
     readiness::{Phase, ReadinessKeeper},
     telemetry::{PEER_PORT, Telemetry},
     tls::{self, Direction, Profiles},
-    transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security, Shield},
+    transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security, Shield, TcpListener},
 };
 use axum::Router;
 use peerwright_engine::{Config, Event};
@@ -28,7 +28,6 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::TcpListener,
     sync::{mpsc, watch},
     task::JoinSet,
 };

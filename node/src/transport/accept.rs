@@ -2,7 +2,7 @@
 
 use super::{
     CONNECTION_WINDOW, ConnectionInfo, Connections, HANDSHAKE_TIMEOUT, KEEPALIVE, Remote, SEND_BUFFER, STREAM_WINDOW,
-    guard::Guarded, tasks::Tracked,
+    TcpListener, TcpStream, guard::Guarded, tasks::Tracked,
 };
 use crate::tls::{Bans, refusal_of, unix_now};
 use axum::{Router, body::Body, extract::ConnectInfo};
@@ -25,7 +25,6 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };

@@ -1,8 +1,8 @@
 //! Outgoing connections: TCP, TLS, HTTP/2, and the certificate of whoever answered.
 
 use super::{
-    CONNECT_TIMEOUT, CONNECTION_WINDOW, HANDSHAKE_TIMEOUT, KEEPALIVE, SEND_BUFFER, STREAM_WINDOW, guard::Guarded,
-    tasks::Tracked,
+    CONNECT_TIMEOUT, CONNECTION_WINDOW, HANDSHAKE_TIMEOUT, KEEPALIVE, SEND_BUFFER, STREAM_WINDOW, TcpStream,
+    guard::Guarded, tasks::Tracked,
 };
 use crate::tls::refusal_of;
 use bytes::Bytes;
@@ -26,7 +26,7 @@ use std::{
     time::Duration,
 };
 use thiserror::Error;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::body::Body;

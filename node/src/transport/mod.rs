@@ -13,11 +13,19 @@ mod accept;
 mod connections;
 mod dial;
 mod guard;
+#[cfg(test)]
+mod simulated;
 mod tasks;
 
 pub use accept::{Limits, Listener, RefusalObserver, Security, Shield};
 pub use connections::{ConnectionInfo, Connections, Registered, Remote};
 pub use dial::{DialError, Dialled, Dialler, Http1Connection, HttpConnection};
+
+// Tests put a simulated network in the place of the system's.
+#[cfg(test)]
+pub(crate) use simulated::{TcpListener, TcpStream};
+#[cfg(not(test))]
+pub(crate) use tokio::net::{TcpListener, TcpStream};
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use crate::{
     member::Membership,
     testing::{leaf, membership, spiffe},
     tls::Profiles,
-    transport::{Dialler, Limits, Listener, Security, Shield},
+    transport::{Dialler, Limits, Listener, Security, Shield, TcpListener},
 };
 use axum::{
     extract::Request,
@@ -27,7 +27,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -98,7 +98,7 @@ impl End {
             let config = Arc::make_mut(&mut inbound);
             config.alpn_protocols = vec![b"http/1.1".to_vec()];
         }
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
         let address = socket.local_addr().unwrap();
         let (bans, connections) = (membership.bans().clone(), membership.connections().clone());
         let router = LinkService::new(context.clone(), TaskTracker::new()).router(Routes::default());

@@ -5,4 +5,5 @@ mod carriers;
 mod network;
 mod operator;
 mod restarts;
+mod simulated;
 mod strangers;

@@ -5,7 +5,7 @@ use crate::{
     dev::{Authority, now_range},
     testing::{NETWORK_UID, content, spiffe},
     tls::unix_now,
-    transport::{Limits, Listener, Security, Shield},
+    transport::{Limits, Listener, Security, Shield, TcpListener},
 };
 use futures::{Stream, StreamExt};
 use peerwright_proto::v1::{
@@ -19,6 +19,7 @@ use rcgen::{CertificateSigningRequestParams, PublicKeyData};
 use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
 use rustls_pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer};
 use std::{
+    net::Ipv4Addr,
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -26,10 +27,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{
-    net::TcpListener,
-    sync::{broadcast, watch},
-};
+use tokio::sync::{broadcast, watch};
 use tokio_util::{sync::CancellationToken, sync::DropGuard};
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap, service::Routes};
 
@@ -78,7 +76,7 @@ impl FakeOperator {
             down: broadcast::Sender::new(16),
             authority,
         });
-        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
         let port = socket.local_addr().unwrap().port();
         let end = CancellationToken::new();
         let listener = Listener {
