@@ -22,6 +22,7 @@ pub mod discovery;
 pub mod driver;
 mod handle;
 pub mod identity;
+pub mod limits;
 pub mod link;
 pub mod member;
 mod members;

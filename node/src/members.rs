@@ -3,9 +3,10 @@
 use crate::{
     api::Node,
     handle::NodeHandle,
+    limits::{Ask, Asker, RateLimits},
     link::{LinkContext, LinkService},
     telemetry::Telemetry,
-    transport::MAX_MESSAGE_BYTES,
+    transport::{ConnectionInfo, MAX_MESSAGE_BYTES},
 };
 use axum::Router;
 use bytes::Bytes;
@@ -39,6 +40,7 @@ pub(crate) fn router(
     telemetry: Arc<Telemetry>,
     context: LinkContext,
     tasks: TaskTracker,
+    limits: Arc<RateLimits>,
 ) -> Result<(Router, HealthReporter), DescriptorsInvalid> {
     let (reporter, health) = health_reporter();
     let reflection = || {
@@ -47,7 +49,7 @@ pub(crate) fn router(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     // 64 transactions of 16 MiB together, and what frames them.
-    let registers = RegistersServer::new(RegistersService { node, telemetry })
+    let registers = RegistersServer::new(RegistersService { node, telemetry, limits })
         .max_decoding_message_size(MAX_MESSAGE_BYTES + 64 * 1024)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let routes = Routes::new(health)
@@ -60,6 +62,7 @@ pub(crate) fn router(
 struct RegistersService {
     node: Arc<NodeHandle>,
     telemetry: Arc<Telemetry>,
+    limits: Arc<RateLimits>,
 }
 
 impl RegistersService {
@@ -84,6 +87,23 @@ impl RegistersService {
     }
 }
 
+impl RegistersService {
+    /// Takes from the allowance of the member that asks.
+    fn take<T>(&self, request: &Request<T>, ask: Ask) -> Result<Asker, Status> {
+        let member = request.extensions().get::<ConnectionInfo>().and_then(|info| info.member.as_ref());
+        let member = member.ok_or_else(|| Status::unauthenticated("a call needs a member's certificate"))?;
+        let asker = Asker::Member(member.peer_id);
+        match self.limits.take(&asker, ask) {
+            Ok(()) => Ok(asker),
+            Err(limited) => {
+                self.telemetry.rate_limited(limited);
+                let (what, wait) = (limited.measure.label(), limited.retry_after);
+                Err(Status::resource_exhausted(format!("rate_limited: this member has used its {what}; wait {wait:?}")))
+            }
+        }
+    }
+}
+
 fn register_id(bytes: &Bytes) -> Result<RegisterId, Status> {
     let bytes = <[u8; 16]>::try_from(bytes.as_ref());
     bytes.map(RegisterId::from_bytes).map_err(|_| Status::invalid_argument("register_id must have 16 bytes"))
@@ -92,6 +112,9 @@ fn register_id(bytes: &Bytes) -> Result<RegisterId, Status> {
 #[tonic::async_trait]
 impl Registers for RegistersService {
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
+        let SubmitRequest { transactions, .. } = request.get_ref();
+        let bytes: usize = transactions.iter().map(Bytes::len).sum();
+        self.take(&request, Ask { requests: 1, bytes: bytes as u64, transactions: transactions.len() as u64 })?;
         let SubmitRequest { register_id: register, transactions } = request.into_inner();
         let register = register_id(&register)?;
         if transactions.len() > MOST_TRANSACTIONS {
@@ -99,7 +122,6 @@ impl Registers for RegistersService {
                 "at most {MOST_TRANSACTIONS} transactions are taken at once"
             )));
         }
-        let bytes: usize = transactions.iter().map(Bytes::len).sum();
         if bytes > MAX_MESSAGE_BYTES {
             return Err(Status::invalid_argument(format!("at most {MAX_MESSAGE_BYTES} bytes are taken at once")));
         }
@@ -112,13 +134,17 @@ impl Registers for RegistersService {
         &self,
         request: Request<GetTransactionRequest>,
     ) -> Result<Response<GetTransactionResponse>, Status> {
+        let asker = self.take(&request, Ask { requests: 1, ..Ask::default() })?;
         let request = request.into_inner();
         let register = register_id(&request.register_id)?;
         let id = <[u8; 32]>::try_from(request.transaction_id.as_ref())
             .map_err(|_| Status::invalid_argument("transaction_id must have 32 bytes"))?;
         let found = self.node.store.transaction(register, TransactionId::from_bytes(id)).await;
         match found.map_err(|error| Status::unavailable(format!("{}: {error}", error.code())))? {
-            Some(found) => Ok(Response::new(GetTransactionResponse { transaction: found.bytes })),
+            Some(found) => {
+                self.limits.charge(&asker, Ask { bytes: found.bytes.len() as u64, ..Ask::default() });
+                Ok(Response::new(GetTransactionResponse { transaction: found.bytes }))
+            }
             None => Err(Status::not_found("this node does not hold the transaction")),
         }
     }

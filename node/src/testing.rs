@@ -9,6 +9,7 @@ use crate::{
     config::{Configuration, Endpoint},
     dev::{Authority, now_range},
     identity::{LeafMaterial, Volume},
+    limits::LimitSettings,
     link::LinkSettings,
     member::{Claim, InstallRoot, Membership},
     run::{Backing, Enrolment, Sockets, StartOptions},
@@ -111,6 +112,7 @@ pub(crate) fn configuration(node: &str, data_dir: &Path) -> Configuration {
         listen_probe: free,
         drain: Duration::from_secs(5),
         links: LinkSettings::default(),
+        limits: LimitSettings::default(),
     }
 }
 

@@ -11,6 +11,7 @@ use peerwright_store::StoreError;
 use serde::Serialize;
 
 use super::{Gone, SubmitRefused};
+use crate::limits::Limited;
 
 /// A refused or failed call.
 #[derive(Debug)]
@@ -84,6 +85,18 @@ impl From<Gone> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::unavailable(error.code(), error.to_string())
+    }
+}
+
+impl From<Limited> for ApiError {
+    fn from(limited: Limited) -> Self {
+        let seconds = limited.retry_after.as_micros().div_ceil(1_000_000).max(1);
+        let message = format!(
+            "this identity has used its {} of a minute on this node; try again in {seconds} s, or ask another node",
+            limited.measure.label()
+        );
+        let retry_after = HeaderValue::try_from(seconds.to_string()).unwrap_or(HeaderValue::from_static("60"));
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message).with_header(header::RETRY_AFTER, retry_after)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What every call passes before its handler: token, role, sizes; and what is counted of it.
+//! What every call passes before its handler: token, role, rate, sizes; and what is counted of it.
 
 use super::{
     Access, ApiState,
@@ -6,15 +6,25 @@ use super::{
     linger::{SharedBody, linger},
     sizes::{self, BodyLimit, MaxBody},
 };
+use crate::{
+    limits::{Ask, Asker},
+    transport::ConnectionInfo,
+};
 use axum::{
-    body::Body,
+    body::{Body, HttpBody},
     extract::{MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use peerwright_snapshot::{Role, Snapshot};
-use std::time::Instant;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Instant,
+};
+
+/// A caller whose address is not known.
+const UNSPECIFIED: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The gate of one route.
 #[derive(Clone)]
@@ -32,6 +42,8 @@ pub(super) struct Caller {
     pub(super) subject: Option<String>,
     /// Whether the caller showed no token although tokens are asked for.
     pub(super) anonymous: bool,
+    /// Whose allowance the call is taken from; `None` where nobody is asked who it is.
+    pub(super) asker: Option<Asker>,
     role: Role,
 }
 
@@ -52,29 +64,50 @@ pub(super) async fn pass(State(gate): State<Gate>, request: Request, next: Next)
 
 async fn enter(gate: &Gate, mut request: Request, next: Next) -> Result<Response, ApiError> {
     let snapshot = gate.state.node.snapshot();
-    let caller = identify(&gate.state, snapshot.as_deref(), request.headers())?;
+    let remote = request.extensions().get::<ConnectionInfo>().map_or(UNSPECIFIED, |info| info.remote.ip());
+    let caller = identify(&gate.state, snapshot.as_deref(), request.headers(), remote)?;
     require(&gate.state, &caller, (gate.required)(request.method()))?;
+    gate.state.take(&caller, Ask { requests: 1, ..Ask::default() })?;
     let max_body = gate.body.bytes(snapshot.as_deref());
     let expected = sizes::check(&request, max_body)?;
     let takes_body = matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH);
-    let room = if takes_body { Some(gate.state.bodies.take(expected)?) } else { None };
+    let room = if takes_body {
+        gate.state.take(&caller, bytes(expected as u64))?;
+        Some(gate.state.bodies.take(expected)?)
+    } else {
+        None
+    };
+    let asker = caller.asker.clone();
     request.extensions_mut().insert(caller);
     request.extensions_mut().insert(MaxBody(max_body));
     let response = next.run(request).await;
     drop(room);
+    if let Some(asker) = &asker {
+        gate.state.limits.charge(asker, bytes(response.body().size_hint().lower()));
+    }
     Ok(response)
 }
 
-fn identify(state: &ApiState, snapshot: Option<&Snapshot>, headers: &HeaderMap) -> Result<Caller, ApiError> {
+const fn bytes(bytes: u64) -> Ask {
+    Ask { requests: 0, bytes, transactions: 0 }
+}
+
+fn identify(
+    state: &ApiState,
+    snapshot: Option<&Snapshot>,
+    headers: &HeaderMap,
+    remote: IpAddr,
+) -> Result<Caller, ApiError> {
     if state.access == Access::Open {
-        return Ok(Caller { subject: None, anonymous: false, role: Role::Admin });
+        return Ok(Caller { subject: None, anonymous: false, asker: None, role: Role::Admin });
     }
     let snapshot = snapshot.ok_or_else(|| {
         ApiError::unavailable("waiting_for_operator", "this node has not heard from the operator yet who may call it")
     })?;
     let api = &snapshot.content.api;
     let Some(authorization) = headers.get(header::AUTHORIZATION) else {
-        return Ok(Caller { subject: None, anonymous: true, role: api.anonymous_role });
+        let asker = Some(Asker::address(remote));
+        return Ok(Caller { subject: None, anonymous: true, asker, role: api.anonymous_role });
     };
     let token = authorization.to_str().ok().and_then(bearer_token);
     let verified = match token {
@@ -83,7 +116,8 @@ fn identify(state: &ApiState, snapshot: Option<&Snapshot>, headers: &HeaderMap) 
     };
     let subject = verified.map_err(|why| token_invalid(state, &why))?;
     let granted = api.access.get(&subject).copied().unwrap_or_default();
-    Ok(Caller { subject: Some(subject), anonymous: false, role: granted.max(api.anonymous_role) })
+    let asker = Some(Asker::Subject(subject.clone()));
+    Ok(Caller { subject: Some(subject), anonymous: false, asker, role: granted.max(api.anonymous_role) })
 }
 
 fn bearer_token(authorization: &str) -> Option<&str> {

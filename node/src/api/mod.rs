@@ -1,8 +1,8 @@
 //! Port 8443: REST for applications and people. The TLS in front of it is the shell's.
 //!
 //! ```text
-//! request ─▶ token ─▶ role ─▶ sizes ─▶ handler ─▶ Node (engine, store)
-//!            401      403     413 414 431
+//! request ─▶ token ─▶ role ─▶ rate ─▶ sizes ─▶ handler ─▶ Node (engine, store)
+//!            401      403     429     413 414 431
 //! ```
 //!
 //! A refused call creates no state, and its `code` in the answer is the metric label of refused transactions. Every
@@ -29,14 +29,17 @@ pub use bans::{BanError, LocalBan, LocalBans};
 pub use node::{Gone, Identity, Node, SubmitRefused, View};
 pub use sizes::BodyBudget;
 
-use crate::telemetry::Telemetry;
+use crate::{
+    limits::{Ask, RateLimits},
+    telemetry::Telemetry,
+};
 use axum::{
     Router,
     http::Method,
     routing::{MethodRouter, get, post},
 };
 use error::ApiError;
-use gate::Gate;
+use gate::{Caller, Gate};
 use peerwright_snapshot::Role;
 use sizes::BodyLimit;
 use std::sync::Arc;
@@ -60,14 +63,30 @@ pub struct ApiState {
     bodies: BodyBudget,
     tokens: Arc<Tokens>,
     access: Access,
+    limits: Arc<RateLimits>,
 }
 
 impl ApiState {
     /// Routes over this node.
     #[must_use]
-    pub fn new(node: Arc<dyn Node>, telemetry: Arc<Telemetry>, bans: Arc<LocalBans>, access: Access) -> Self {
+    pub fn new(
+        node: Arc<dyn Node>,
+        telemetry: Arc<Telemetry>,
+        bans: Arc<LocalBans>,
+        access: Access,
+        limits: Arc<RateLimits>,
+    ) -> Self {
         let bodies = BodyBudget::default();
-        Self { node, telemetry, bans, bodies, tokens: Arc::default(), access }
+        Self { node, telemetry, bans, bodies, tokens: Arc::default(), access, limits }
+    }
+
+    /// Takes from the caller's allowance.
+    fn take(&self, caller: &Caller, ask: Ask) -> Result<(), ApiError> {
+        let Some(asker) = &caller.asker else { return Ok(()) };
+        self.limits.take(asker, ask).map_err(|limited| {
+            self.telemetry.rate_limited(limited);
+            limited.into()
+        })
     }
 }
 

@@ -11,7 +11,10 @@ mod values;
 
 pub use endpoint::Endpoint;
 
-use crate::link::LinkSettings;
+use crate::{
+    limits::{Allowance, LimitSettings},
+    link::LinkSettings,
+};
 use command::Request;
 use file::FileValues;
 use peerwright_engine::session::Carrier;
@@ -85,6 +88,8 @@ pub struct Configuration {
     pub drain: Duration,
     /// How links behave.
     pub links: LinkSettings,
+    /// How much one identity may ask for in a minute.
+    pub limits: LimitSettings,
 }
 
 /// What `dev` needs to know.
@@ -182,6 +187,7 @@ fn configuration(values: &Values<'_>) -> Result<Configuration, ConfigError> {
             .read("drain-seconds", "whole seconds from 1 to 300", |text| whole(text, 1, 300))
             .map(|seconds| Duration::from_secs(seconds.into()))?,
         links: links(values)?,
+        limits: limits(values)?,
     })
 }
 
@@ -195,6 +201,31 @@ fn links(values: &Values<'_>) -> Result<LinkSettings, ConfigError> {
     settings.breaker.reset = Duration::from_secs(seconds.into());
     settings.check().map_err(|refused| ConfigError::CommandLine(refused.to_string()))?;
     Ok(settings)
+}
+
+fn limits(values: &Values<'_>) -> Result<LimitSettings, ConfigError> {
+    let count = |name| values.read(name, "a number from 1 to 1000000, or none", |text| up_to_a_million(text, 1));
+    let megabytes =
+        |name| values.read(name, "megabytes from 1 to 1000000, or none", |text| up_to_a_million(text, 1_000_000));
+    let settings = LimitSettings {
+        member: Allowance { bytes: megabytes("member-megabytes-per-minute")?, ..Allowance::default() },
+        external: Allowance {
+            requests: count("external-requests-per-minute")?,
+            bytes: megabytes("external-megabytes-per-minute")?,
+            transactions: count("external-transactions-per-minute")?,
+        },
+    };
+    settings.check().map_err(|refused| ConfigError::CommandLine(refused.to_string()))?;
+    Ok(settings)
+}
+
+/// A number of units, or `none`, which is no limit.
+fn up_to_a_million(text: &str, unit: u64) -> Option<Option<u64>> {
+    if text == "none" {
+        return Some(None);
+    }
+    let number = text.parse().ok().filter(|number| (1..=1_000_000u64).contains(number))?;
+    Some(Some(number.saturating_mul(unit)))
 }
 
 fn logging(values: &Values<'_>) -> Result<Logging, ConfigError> {

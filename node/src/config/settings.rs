@@ -145,6 +145,34 @@ pub(super) const RUN: &[Setting] = &[
         "300",
         "The longest such while, 60 to 1800; it begins with 10 seconds and doubles",
     ),
+    defaulted(
+        ("external-requests-per-minute", "PEERWRIGHT_EXTERNAL_REQUESTS_PER_MINUTE", "externalRequestsPerMinute"),
+        "COUNT",
+        "1000",
+        "How many REST calls one subject, or one address without a token, may make in a minute; none is no limit",
+    ),
+    defaulted(
+        ("external-megabytes-per-minute", "PEERWRIGHT_EXTERNAL_MEGABYTES_PER_MINUTE", "externalMegabytesPerMinute"),
+        "MEGABYTES",
+        "100",
+        "How much may come and go in these calls",
+    ),
+    defaulted(
+        (
+            "external-transactions-per-minute",
+            "PEERWRIGHT_EXTERNAL_TRANSACTIONS_PER_MINUTE",
+            "externalTransactionsPerMinute",
+        ),
+        "COUNT",
+        "100",
+        "How many transactions may be handed in by them",
+    ),
+    defaulted(
+        ("member-megabytes-per-minute", "PEERWRIGHT_MEMBER_MEGABYTES_PER_MINUTE", "memberMegabytesPerMinute"),
+        "MEGABYTES",
+        "1000",
+        "How much one member may hand in and read by gRPC in a minute; frames of links are bounded otherwise",
+    ),
     LOG,
     LOG_FORMAT,
 ];

@@ -4,6 +4,7 @@ use super::{Authority, AuthorityError};
 use crate::{
     api::Access,
     config::{Configuration, DevConfiguration, Endpoint},
+    limits::LimitSettings,
     link::LinkSettings,
     run::{Backing, Enrolment, PartEnded, RunningNode, Sockets, StartError, StartOptions},
 };
@@ -131,5 +132,6 @@ fn node_configuration(number: u16, data_dir: PathBuf) -> Configuration {
         listen_probe: free,
         drain: DRAIN,
         links: LinkSettings::default(),
+        limits: LimitSettings::default(),
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     driver::{Clock, Commands, Driver, DriverParts, LINK_EVENTS, log_event},
     handle::NodeHandle,
     identity::{Volume, mounted_snapshot},
+    limits::RateLimits,
     link::{LinkContext, LinkDialler, Paths},
     member::{Claim, InstallRoot, Membership},
     members,
@@ -108,13 +109,20 @@ impl RunningNode {
         });
         let paths = Arc::new(Paths::new(settings.clone(), observer));
         let context = LinkContext { events, incarnation, next: Arc::new(AtomicU64::new(1)), settings, paths };
-        let (member_routes, health) =
-            members::router(handle.clone(), begun.telemetry.clone(), context.clone(), begun.tasks.clone())?;
+        let limits = Arc::new(RateLimits::new(configuration.limits));
+        let (member_routes, health) = members::router(
+            handle.clone(),
+            begun.telemetry.clone(),
+            context.clone(),
+            begun.tasks.clone(),
+            limits.clone(),
+        )?;
         let connections = membership.connections().clone();
         let shield = Shield { bans: membership.bans().clone(), connections: connections.clone() };
         let security = Security::Members(profiles.members_inbound, shield.clone());
         begun.listen("port 5000", PEER_PORT, peer, security, member_routes, PEER_LIMITS);
-        let api_routes = api::router(ApiState::new(node, begun.telemetry.clone(), local_bans.clone(), options.access));
+        let api_routes =
+            api::router(ApiState::new(node, begun.telemetry.clone(), local_bans.clone(), options.access, limits));
         begun.listen(
             "port 8443",
             "api",

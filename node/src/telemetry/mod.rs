@@ -14,7 +14,7 @@ mod peers;
 
 pub use log::{LogError, start_log};
 
-use crate::{api::View, probes::Readiness};
+use crate::{api::View, limits::Limited, probes::Readiness};
 use figures::{Figures, Observed};
 use peers::Peers;
 use peerwright_engine::{Event, session::Carrier};
@@ -51,6 +51,7 @@ pub struct Telemetry {
     bans_automatic: Counted,
     bans_withheld: Counted,
     score_changes: Counted,
+    rate_limited: Family<[(&'static str, &'static str); 2], Counter>,
     transactions_stored: Counter,
     transactions_refused: Counted,
     append_seconds: Histogram,
@@ -90,6 +91,7 @@ impl Telemetry {
             bans_automatic: Family::default(),
             bans_withheld: Family::default(),
             score_changes: Family::default(),
+            rate_limited: Family::default(),
             transactions_stored: Counter::default(),
             transactions_refused: Family::default(),
             append_seconds: durations(),
@@ -146,6 +148,11 @@ impl Telemetry {
             "score_changes",
             "Changes of a peer's score by more than a point, by what moved it last",
             self.score_changes.clone(),
+        );
+        registry.register(
+            "rate_limited",
+            "Calls refused because their identity has used its allowance, by profile and by what is used up",
+            self.rate_limited.clone(),
         );
         registry.register(
             "transactions_stored",
@@ -235,6 +242,12 @@ impl Telemetry {
     /// The store refused or failed another write.
     pub fn store_failed(&self, error: &StoreError) {
         count(&self.store_failures, "code", error.code());
+    }
+
+    /// A call was refused because its identity has used its allowance.
+    pub fn rate_limited(&self, limited: Limited) {
+        let labels = [("profile", limited.profile.label()), ("measure", limited.measure.label())];
+        self.rate_limited.get_or_create(&labels).inc();
     }
 
     /// A transaction that was handed in was not taken.

@@ -3,6 +3,7 @@
 mod body;
 
 use super::{ApiState, Node, error::ApiError, gate::Caller, json, registers, time};
+use crate::limits::Ask;
 use axum::{
     Extension, Json,
     extract::{Path, Request, State},
@@ -67,6 +68,7 @@ pub(super) async fn submit(
     if !is_batch {
         let submission: Submission = json::parse(&body)?;
         drop(body);
+        state.take(&caller, transactions(1))?;
         let accepted = accept(&state, &caller, register, submission).await.map_err(|(_, error)| error)?;
         return Ok((StatusCode::ACCEPTED, Json(accepted)).into_response());
     }
@@ -76,12 +78,17 @@ pub(super) async fn submit(
         let message = format!("a batch has 1 to {MAX_BATCH} transactions, this one has {}", submissions.len());
         return Err(ApiError::bad_request("batch_size", message));
     }
+    state.take(&caller, transactions(submissions.len() as u64))?;
     // All at once: they share messages and commits.
     let outcomes = join_all(submissions.into_iter().map(|submission| accept(&state, &caller, register, submission)));
     let results: Vec<Outcome> = outcomes.await.into_iter().map(outcome).collect();
     let all_accepted = results.iter().all(|outcome| matches!(outcome, Outcome::Accepted(_)));
     let status = if all_accepted { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
     Ok((status, Json(Batch { results })).into_response())
+}
+
+const fn transactions(transactions: u64) -> Ask {
+    Ask { requests: 0, bytes: 0, transactions }
 }
 
 type Failure = (Option<String>, ApiError);

@@ -6,13 +6,17 @@ mod lingering;
 mod members;
 pub(crate) mod node;
 mod peers;
+mod rates;
 mod reading;
 mod sizes;
 mod submitting;
 mod tokens;
 
 use super::{Access, ApiState, LocalBans, Node, router};
-use crate::telemetry::Telemetry;
+use crate::{
+    limits::{LimitSettings, RateLimits},
+    telemetry::Telemetry,
+};
 use axum::{
     body::Body,
     http::{HeaderMap, Request, StatusCode},
@@ -56,7 +60,8 @@ impl Api {
         });
         let bans = Arc::new(LocalBans::load(node.store()).await.unwrap());
         let telemetry = Arc::new(Telemetry::new());
-        let state = ApiState::new(Arc::clone(&node) as Arc<dyn Node>, Arc::clone(&telemetry), bans, access);
+        let limits = Arc::new(RateLimits::new(LimitSettings::default()));
+        let state = ApiState::new(Arc::clone(&node) as Arc<dyn Node>, Arc::clone(&telemetry), bans, access, limits);
         Self { node, issuer, telemetry, state }
     }
 
