@@ -97,12 +97,13 @@ impl Listener {
         let slots = Arc::new(Semaphore::new(self.limits.connections));
         let handshakes = Arc::new(Semaphore::new(self.limits.handshakes));
         let suspects = Arc::new(Semaphore::new(SUSPECT_HANDSHAKES));
-        let shared = Arc::new(self);
+        let Self { name, socket: listening, security, router, limits, observer } = self;
+        let shared = Arc::new(Port { name, security, router, limits, observer });
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                accepted = shared.socket.accept() => accepted,
+                accepted = listening.accept() => accepted,
             };
             let (socket, remote) = match accepted {
                 Ok(accepted) => accepted,
@@ -133,10 +134,23 @@ impl Listener {
                 connection.run(socket, (handshake, suspicion), &streams, &stop).await;
             });
         }
+        // Whoever comes now is refused by the system at once, instead of waiting unheard for as long as the last request.
+        drop(listening);
         tasks.close();
         tasks.wait().await;
     }
+}
 
+/// A port without its socket.
+struct Port {
+    name: &'static str,
+    security: Security,
+    router: Router,
+    limits: Limits,
+    observer: RefusalObserver,
+}
+
+impl Port {
     /// What a connection from a banned range costs before anything of it is read.
     fn suspect(
         &self,
@@ -162,7 +176,7 @@ impl Listener {
 }
 
 struct Connection {
-    shared: Arc<Listener>,
+    shared: Arc<Port>,
     remote: SocketAddr,
     cut: CancellationToken,
 }

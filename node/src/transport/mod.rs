@@ -16,6 +16,8 @@ mod guard;
 #[cfg(test)]
 mod simulated;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 pub use accept::{Limits, Listener, RefusalObserver, Security, Shield};
 pub use connections::{ConnectionInfo, Connections, Registered, Remote};
