@@ -4,7 +4,7 @@ use crate::probes::Readiness;
 use futures::future::BoxFuture;
 use peerwright_engine::{
     AddressView, AutoBan, BanRecord, BanView, MemberView, Micros, PeerView, RegisterView, ScoreView, ServiceStatus,
-    Statistics, SubmitRefusal,
+    Statistics, SubmitRefusal, breaker::BreakerStatistics,
 };
 use peerwright_ledger::{Refusal, Transaction, TransactionBody};
 use peerwright_secure::{NodePublicKey, PeerId};
@@ -91,6 +91,8 @@ pub struct View {
     pub registers: Vec<RegisterView>,
     /// Figures.
     pub statistics: Statistics,
+    /// The breakers in front of addresses and carriers.
+    pub breakers: BreakerStatistics,
 }
 
 /// Why a submitted transaction was not taken.

@@ -14,7 +14,7 @@ use axum::{
     extract::{Path, Request, State},
     http::StatusCode,
 };
-use peerwright_engine::{AddressView, Direction, Micros, PeerView, ScoreView};
+use peerwright_engine::{AddressView, Direction, Micros, PeerView, ScoreView, breaker::BreakerStatistics};
 use peerwright_secure::{BanSubject, PeerId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -186,6 +186,7 @@ pub(super) struct Statistics {
     quality: QualityFigures,
     bans: BanFigures,
     queue: QueueFigures,
+    breakers: BreakerFigures,
 }
 
 #[derive(Serialize)]
@@ -238,7 +239,24 @@ pub(super) async fn statistics(State(state): State<ApiState>) -> Result<Json<Sta
         withheld: figures.bans.withheld,
     };
     let quality = QualityFigures::of(&rows.view.scores);
-    Ok(Json(Statistics { timestamp: time::rfc3339(time::now_micros()), peers, quality, bans, queue }))
+    let breakers = rows.view.breakers.into();
+    Ok(Json(Statistics { timestamp: time::rfc3339(time::now_micros()), peers, quality, bans, queue, breakers }))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BreakerFigures {
+    total: u64,
+    open: u64,
+    half_open: u64,
+    closed: u64,
+}
+
+impl From<BreakerStatistics> for BreakerFigures {
+    fn from(statistics: BreakerStatistics) -> Self {
+        let BreakerStatistics { total, open, half_open, closed } = statistics;
+        Self { total, open, half_open, closed }
+    }
 }
 
 #[derive(Serialize)]

@@ -2,7 +2,9 @@
 
 use crate::api::{Gone, View};
 use bytes::Bytes;
-use peerwright_engine::{BanRecord, Engine, MemberView, Micros, ServiceStatus, SubmitRefusal};
+use peerwright_engine::{
+    BanRecord, Engine, MemberView, Micros, ServiceStatus, SubmitRefusal, breaker::BreakerStatistics,
+};
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::PeerId;
 use tokio::sync::{mpsc, oneshot};
@@ -126,7 +128,7 @@ impl Commands {
     }
 }
 
-pub(super) fn view(engine: &Engine, now: Micros) -> View {
+pub(super) fn view(engine: &Engine, breakers: BreakerStatistics, now: Micros) -> View {
     View {
         now,
         peers: engine.peers(),
@@ -136,5 +138,6 @@ pub(super) fn view(engine: &Engine, now: Micros) -> View {
         scores: engine.scores(),
         registers: engine.registers(),
         statistics: engine.statistics(),
+        breakers,
     }
 }

@@ -301,10 +301,15 @@ impl Driver {
             Command::ResetFailures { peer, reply } => {
                 let rows = self.engine.addresses().into_iter().filter(|row| row.peer == Some(peer));
                 let previous = rows.map(|row| row.failures).max().unwrap_or(0);
+                // A dial that an open breaker refuses is none.
+                self.dialler.paths().reset(&peer);
                 self.take(Input::ResetFailures { peer });
                 let _ = reply.send(previous);
             }
-            Command::View { reply } => drop(reply.send(command::view(&self.engine, self.clock.now()))),
+            Command::View { reply } => {
+                let breakers = self.dialler.paths().statistics();
+                drop(reply.send(command::view(&self.engine, breakers, self.clock.now())));
+            }
             Command::Members { reply } => drop(reply.send((self.engine.service_status(), self.engine.members()))),
             Command::Drain { done } => {
                 self.drained.push(done);
@@ -385,7 +390,8 @@ async fn wait_for_membership(parts: &mut DriverParts) -> Option<Before> {
                     let _ = reply.send(0);
                 }
                 Command::View { reply } => {
-                    drop(reply.send(command::view(&Engine::new(parts.config.clone()), Clock::wall())));
+                    let breakers = parts.dialler.paths().statistics();
+                    drop(reply.send(command::view(&Engine::new(parts.config.clone()), breakers, Clock::wall())));
                 }
                 Command::Members { reply } => drop(reply.send((ServiceStatus::Offline, Vec::new()))),
                 Command::Drain { done } => {

@@ -1,7 +1,7 @@
 //! Figures that others keep and that are read when somebody scrapes: one row a figure.
 
 use super::peers::Peers;
-use peerwright_engine::{ServiceStatus, Statistics};
+use peerwright_engine::{ServiceStatus, Statistics, breaker::BreakerStatistics};
 use peerwright_snapshot::Version;
 use prometheus_client::{
     collector::Collector,
@@ -19,6 +19,7 @@ use std::{
 pub(super) struct Observed {
     pub(super) statistics: Option<Statistics>,
     pub(super) peers: Option<Peers>,
+    pub(super) breakers: Option<BreakerStatistics>,
     pub(super) commits: u64,
     pub(super) snapshot: Option<Version>,
     pub(super) certificate_not_after: Option<i64>,
@@ -243,6 +244,11 @@ impl Collector for Figures {
         if let Some(peers) = &observed.peers {
             encode_gauges(&mut encoder, "peers", "Other nodes, by what is known of them", "state", &peers.states())?;
             encode_gauges(&mut encoder, "peers_rated", "Scored nodes, by rating", "rating", &peers.ratings())?;
+        }
+        if let Some(breakers) = &observed.breakers {
+            let states = [("open", breakers.open), ("half_open", breakers.half_open), ("closed", breakers.closed)];
+            let help = "Breakers before addresses and the carriers to them, by state";
+            encode_gauges(&mut encoder, "breakers", help, "state", &states)?;
         }
         if let Some(Version { epoch, revision }) = observed.snapshot {
             encode_gauge(&mut encoder, "snapshot_epoch", "Epoch of the snapshot in force", epoch.cast_signed())?;

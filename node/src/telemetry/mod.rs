@@ -279,7 +279,8 @@ impl Telemetry {
     /// The engine's figures and the store's commits, as they are now.
     pub fn observe(&self, view: &View, commits: u64) {
         let peers = Some(Peers::of(view));
-        self.figures.update(|observed| Observed { statistics: Some(view.statistics), peers, commits, ..observed });
+        let (statistics, breakers) = (Some(view.statistics), Some(view.breakers));
+        self.figures.update(|observed| Observed { statistics, peers, breakers, commits, ..observed });
     }
 
     /// The snapshot in force now.

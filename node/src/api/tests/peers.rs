@@ -1,7 +1,9 @@
 //! The peers as REST shows them.
 
 use super::Api;
-use peerwright_engine::{AddressView, BanView, Direction, LinkId, Micros, PeerView, Rating, ScoreView};
+use peerwright_engine::{
+    AddressView, BanView, Direction, LinkId, Micros, PeerView, Rating, ScoreView, breaker::BreakerStatistics,
+};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::Role;
 use serde_json::json;
@@ -73,6 +75,7 @@ async fn with_peers() -> Api {
     view.statistics.links.round_trip_micros = 1_500;
     view.statistics.links.dial_failures = 4;
     view.statistics.submit.queued = 2;
+    view.breakers = BreakerStatistics { total: 8, open: 1, half_open: 2, closed: 5 };
     drop(view);
     api
 }
@@ -114,6 +117,7 @@ async fn statistics_and_health_count_the_same_peers() {
         })
     );
     assert_eq!(statistics.body["queue"], json!({"size": 2, "empty": false}));
+    assert_eq!(statistics.body["breakers"], json!({"total": 8, "open": 1, "halfOpen": 2, "closed": 5}));
     assert_eq!(
         *api.get("/api/peers/health").await.assert_ok(),
         json!({"total": 3, "healthy": 1, "unhealthy": 2, "healthPercent": 33, "healthyPeers": [peer(1).to_string()]})
