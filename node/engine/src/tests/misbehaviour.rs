@@ -2,7 +2,7 @@
 
 use super::net::{Net, OwnedInput, REGISTER, SECOND, address_of};
 use crate::{
-    BanRecord, CloseReason, DialFailure, DownReason, Event, Input, LinkId, Misbehaviour, Policy, Protection,
+    Address, BanRecord, CloseReason, DialFailure, DownReason, Event, Input, LinkId, Misbehaviour, Policy, Protection,
     WithheldReason,
     frame::{Frame, VERSION, kind},
 };
@@ -255,4 +255,23 @@ fn a_peer_that_a_name_of_its_own_leads_to_is_a_seed() {
     let withheld = Event::BanWithheld { peer: seed, kind: Misbehaviour::InvalidMessage, reason: WithheldReason::Seed };
     assert!(played.net.events(0).any(|event| *event == withheld));
     assert!(played.net.engine(0).bans().is_empty());
+}
+
+#[test]
+fn the_node_whose_own_ban_has_ended_dials_at_once() {
+    let mut played = Played::among(5);
+    let net = &mut played.net;
+    let of_one_name = |node| Address { host: "nodes".to_owned(), ..address_of(node) };
+    net.give(0, OwnedInput::Addresses((1..5).map(of_one_name).collect()));
+    let banned = net.peer(1);
+    for _ in 0..6 {
+        net.run_until(SECOND * 90, "the link is back", |net| net.are_linked(0, 1));
+        let link = net.engine(0).peers().iter().find(|view| view.peer == banned).unwrap().link;
+        net.give(0, OwnedInput::Frame { link, bytes: vec![VERSION, kind::ECHO, 1].into() });
+    }
+    let end = net.engine(0).auto_bans().last().unwrap().expires.unwrap();
+    let left = Duration::from_secs(end - net.now.seconds() - 1);
+    net.run(left);
+    assert!(!net.are_linked(0, 1) && net.are_linked(0, 2) && net.are_linked(1, 2), "it is banned at node 0 alone");
+    net.run_until(SECOND * 4, "the peer is back", |net| net.are_linked(0, 1));
 }
