@@ -32,7 +32,7 @@ pub(crate) enum Step {
     Charts,
     /// Every test that needs no cluster
     Unit,
-    /// The network simulator: one trace in every profile, 1,000 seeds, 10,000 nodes
+    /// The network simulator: one trace in every profile, many seeds, 1,000 nodes
     Sim,
     /// Tests on etcd, API server and controller-manager
     Light,

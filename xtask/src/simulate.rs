@@ -16,10 +16,10 @@ const TRACED: [&[&str]; 3] = [
 ];
 
 /// Seeds of CI, and how long to go on with further ones.
-const SEEDS: [&str; 8] = ["--nodes", "30", "--minutes", "5", "--seeds", "1000", "--within", "300"];
+const SEEDS: [&str; 8] = ["--nodes", "30", "--minutes", "5", "--seeds", "1000", "--within", "120"];
 
 /// The large network of CI.
-const LARGE: [&str; 6] = ["--scenario", "large", "--nodes", "10000", "--minutes", "1"];
+const LARGE: [&str; 6] = ["--scenario", "large", "--nodes", "1000", "--minutes", "0.5"];
 
 /// What has to come out of networks as large as these, and not of larger ones alone.
 const GOALS: [&[&str]; 5] = [
