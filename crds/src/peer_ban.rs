@@ -67,7 +67,7 @@ use crate::{register_subscription::NetworkRef, schema::conditions};
         description = "Banned certificate",
         priority = 1
     ),
-    printcolumn(name = "CIDR", type_ = "string", json_path = ".spec.cidr", description = "Banned addresses"),
+    printcolumn(name = "CIDR", type_ = "string", json_path = ".spec.cidr", description = "Banned addresses", priority = 1),
     printcolumn(name = "Peer", type_ = "string", json_path = ".status.peerId", description = "Banned peer id", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("self.spec == oldSelf.spec")

@@ -51,6 +51,8 @@ pub(super) struct End {
     /// What was sent into a cut.
     waiting: Vec<Bytes>,
     waiting_bytes: usize,
+    /// More was sent into a cut than waits there: the link ends, as the engine hears next, and nothing goes out any more.
+    is_full: bool,
 }
 
 /// A dial that is not answered.
@@ -155,13 +157,17 @@ impl Host {
     pub(super) fn transmit(&mut self, context: &mut Context<'_>, place: usize, bytes: Bytes) {
         let world = context.world;
         let end = &mut self.ends[place];
+        if end.is_full {
+            return;
+        }
         if world.cuts.apply(self.id, end.host) {
             end.waiting_bytes += bytes.len();
             end.waiting.push(bytes);
             if end.waiting_bytes > MOST_WAITING {
-                let link = LinkId(end.id.into());
-                self.ends.remove(place);
-                self.input_later(context, link);
+                end.is_full = true;
+                end.waiting.clear();
+                let end = end.id;
+                self.later(context, Duration::ZERO, What::Closed { end, reason: DownReason::Overload });
             }
             return;
         }
@@ -183,12 +189,6 @@ impl Host {
         end.last_arrival = arrival;
         let (to, what) = (end.host, What::Frame { end: end.far, far: end.id, bytes });
         self.cause(context, arrival, to, what);
-    }
-
-    /// The shell ends a link whose queue is full, and tells the engine next.
-    fn input_later(&mut self, context: &mut Context<'_>, link: LinkId) {
-        let end = EndId::try_from(link.0).unwrap_or(0);
-        self.later(context, Duration::ZERO, What::Closed { end, reason: DownReason::Overload });
     }
 
     pub(super) fn close(&mut self, context: &mut Context<'_>, link: LinkId, reason: CloseReason) {
@@ -234,8 +234,8 @@ impl Host {
 
     pub(super) fn closed(&mut self, context: &mut Context<'_>, end: EndId, reason: DownReason) {
         let link = LinkId(end.into());
-        let known = self.end(link).map(|place| self.ends.remove(place)).is_some();
-        if known || reason == DownReason::Overload {
+        if let Some(place) = self.end(link) {
+            self.ends.remove(place);
             self.input(context, Input::LinkDown { link, reason });
         }
     }
@@ -298,5 +298,5 @@ impl Host {
 }
 
 fn new_end(id: EndId, host: HostId, far: EndId, peer: PeerId, latency: Duration, last_arrival: Micros) -> End {
-    End { id, host, far, peer, latency, last_arrival, waiting: Vec::new(), waiting_bytes: 0 }
+    End { id, host, far, peer, latency, last_arrival, waiting: Vec::new(), waiting_bytes: 0, is_full: false }
 }
