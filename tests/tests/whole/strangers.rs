@@ -7,7 +7,7 @@ use std::{io::Write, process::Command, time::Duration};
 /// What `openssl s_client` says of a handshake with a node's peer port.
 fn handshake(address: &str, arguments: &[&str]) -> String {
     let output = Command::new("timeout")
-        .args(["5", "openssl", "s_client", "-connect", &format!("{address}:5000"), "-alpn", "h2"])
+        .args(["5", "openssl", "s_client", "-connect", &format!("{address}:5000"), "-alpn", "h2", "-ign_eof"])
         .args(arguments)
         .output()
         .unwrap();
