@@ -86,14 +86,13 @@ pub struct PeerBanSpec {
     /// Peer id: lower-case hex SHA-256 of the peer's public key.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{64}$')").message("write a peer id as 64 lower-case hex digits"))]
+    #[x_kube(validation = Rule::new(crate::schema::SHA256_RULE).message(crate::schema::PEER_ID_MESSAGE))]
     pub peer_id: Option<String>,
 
     /// Name of a node of the network, as in demo-peer-2; the operator resolves it to the node's peer id.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?-[0-9]+$')")
-        .message("write a node's name as <network>-<group>-<number>, as in demo-peer-2"))]
+    #[x_kube(validation = Rule::new(crate::schema::NODE_RULE).message(crate::schema::NODE_MESSAGE))]
     pub node: Option<String>,
 
     /// SPIFFE id of a member, as in spiffe://demo.default.peerwright.internal/node/default/demo-peer-2: whatever key it
@@ -106,7 +105,7 @@ pub struct PeerBanSpec {
     /// Lower-case hex SHA-256 of one certificate, DER: whoever shows it. Its holder may get another.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{64}$')").message("write a fingerprint as 64 lower-case hex digits"))]
+    #[x_kube(validation = Rule::new(crate::schema::SHA256_RULE).message(crate::schema::FINGERPRINT_MESSAGE))]
     pub fingerprint: Option<String>,
 
     /// Range of addresses, as in 203.0.113.0/24: whoever comes from there and proves no membership. Members are exempt.

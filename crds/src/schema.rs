@@ -12,6 +12,21 @@ pub(crate) const RFC3339_RULE: &str = "self.matches('^[0-9]{4}-(0[1-9]|1[0-2])-(
 /// What to write instead.
 pub(crate) const RFC3339_MESSAGE: &str = "write a time as RFC 3339 with a zone, as in 2027-01-31T12:00:00Z";
 
+/// Peer ids and fingerprints: a SHA-256.
+pub(crate) const SHA256_RULE: &str = "self.matches('^[0-9a-f]{64}$')";
+
+/// What to write instead as a peer id.
+pub(crate) const PEER_ID_MESSAGE: &str = "write a peer id as 64 lower-case hex digits";
+
+/// What to write instead as a fingerprint.
+pub(crate) const FINGERPRINT_MESSAGE: &str = "write a fingerprint as 64 lower-case hex digits";
+
+/// The names that nodes have.
+pub(crate) const NODE_RULE: &str = "self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?-[0-9]+$')";
+
+/// What to write instead.
+pub(crate) const NODE_MESSAGE: &str = "write a node's name as <network>-<group>-<number>, as in demo-peer-2";
+
 /// A ban names one subject.
 pub(crate) const ONE_SUBJECT_RULE: &str = "[has(self.node), has(self.peerId), has(self.spiffeId), has(self.fingerprint), \
     has(self.cidr)].exists_one(given, given)";

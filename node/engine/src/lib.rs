@@ -51,6 +51,7 @@ mod ranges;
 mod ready;
 mod score;
 pub mod session;
+mod settings;
 mod sync;
 mod timers;
 
@@ -62,13 +63,14 @@ pub use frame::MAX_FRAME_BYTES;
 pub use gossip::{
     ANNOUNCE_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE, TIME_TO_LIVE_RANGE,
 };
-pub use membership::{MemberIndex, MemberState, MembershipSettings, SettingRefused, Statement};
+pub use membership::{MemberIndex, MemberState, MembershipSettings, Statement};
 pub use misbehaviour::{
     BAN_RANGE, GROUP_PERCENT_RANGE, MAX_TEMPORARY_RANGE, MisbehaviourSettings, MisbehaviourSettingsRefused, Rule,
     TOLERATED_RANGE, WINDOW_RANGE,
 };
 pub use overlay::{OverlayRefused, OverlaySettings};
 pub use score::{DECAY_RANGE, EXPECTED_DELIVERIES_RANGE, FULL_THROUGHPUT_RANGE, ScoreSettings, ScoreSettingsRefused};
+pub use settings::SettingRefused;
 
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,9 @@ use crate::{
     random::{micros, mix},
 };
 use bytes::Bytes;
-use peerwright_engine::{Address, AddressRange, MemberIndex, Micros, Statement};
+use peerwright_engine::{Address, MemberIndex, Micros, Statement};
 use peerwright_ledger::RegisterId;
-use peerwright_secure::{NodePublicKey, PeerId};
+use peerwright_secure::{Cidr, NodePublicKey, PeerId};
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -109,8 +109,8 @@ pub(crate) fn socket_of(host: HostId) -> SocketAddr {
 }
 
 /// The block of addresses that all hosts are in.
-pub(crate) fn network() -> Option<AddressRange> {
-    AddressRange::new(IpAddr::V4(Ipv4Addr::from_bits(NETWORK)), 8)
+pub(crate) fn network() -> Option<Cidr> {
+    Cidr::new(IpAddr::V4(Ipv4Addr::from_bits(NETWORK)), 8).ok()
 }
 
 /// Where a host listens, as discovery tells it.

@@ -4,7 +4,8 @@
 //! or mail server. Addresses from a node's own configuration and its DNS names are its owner's business and not asked
 //! about here.
 
-use crate::{AddressRange, DialRefusal};
+use crate::DialRefusal;
+use peerwright_secure::Cidr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Ports below this are other services'.
@@ -19,7 +20,7 @@ const METADATA: [IpAddr; 3] = [
 
 /// Whether an address may be dialled that a peer has named. `own_ranges` are those that the network's owner has declared
 /// its own: private addresses inside them are as good as any.
-pub(crate) fn may_dial(address: &SocketAddr, own_ranges: &[AddressRange]) -> Result<(), DialRefusal> {
+pub(crate) fn may_dial(address: &SocketAddr, own_ranges: &[Cidr]) -> Result<(), DialRefusal> {
     let ip = address.ip().to_canonical();
     if METADATA.contains(&ip) {
         return Err(DialRefusal::Metadata);
@@ -74,11 +75,12 @@ fn may_dial_v6(ip: Ipv6Addr) -> Result<(), DialRefusal> {
 #[cfg(test)]
 mod tests {
     use super::may_dial;
-    use crate::{AddressRange, DialRefusal};
+    use crate::DialRefusal;
+    use peerwright_secure::Cidr;
     use std::net::SocketAddr;
 
     fn judge(address: &str, own: &[&str]) -> Result<(), DialRefusal> {
-        let own: Vec<AddressRange> = own.iter().map(|range| range.parse().unwrap()).collect();
+        let own: Vec<Cidr> = own.iter().map(|range| range.parse().unwrap()).collect();
         may_dial(&address.parse::<SocketAddr>().unwrap(), &own)
     }
 

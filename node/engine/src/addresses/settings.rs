@@ -1,6 +1,7 @@
 //! Which addresses are believed, and how often others are asked for theirs.
 
-use crate::{AddressRange, bounds::MAX_OWN_RANGES};
+use crate::{bounds::MAX_OWN_RANGES, settings::all_within};
+use peerwright_secure::Cidr;
 use std::{ops::RangeInclusive, time::Duration};
 use thiserror::Error;
 
@@ -16,7 +17,7 @@ pub(super) const EXCHANGE_PEERS_RANGE: RangeInclusive<usize> = 1..=8;
 pub struct AddressSettings {
     /// Blocks of addresses that belong to the network itself, such as a cluster's pods. Addresses inside are dialled on
     /// any member's word although they are private, and each counts as a neighbourhood of its own.
-    pub own_ranges: Vec<AddressRange>,
+    pub own_ranges: Vec<Cidr>,
     /// Peers that are asked for addresses in one round.
     pub exchange_peers: usize,
     /// Time between two rounds, give or take a quarter.
@@ -44,16 +45,13 @@ pub struct AddressSettingsRefused(&'static str);
 impl AddressSettings {
     /// Whether every number is within its range.
     pub fn check(&self) -> Result<(), AddressSettingsRefused> {
-        let in_range = [
+        all_within(&[
             ("own_ranges", self.own_ranges.len() <= MAX_OWN_RANGES),
             ("exchange_peers", EXCHANGE_PEERS_RANGE.contains(&self.exchange_peers)),
             ("exchange_interval", EXCHANGE_RANGE.contains(&self.exchange_interval)),
             ("feeler_interval", FEELER_RANGE.contains(&self.feeler_interval)),
-        ];
-        match in_range.iter().find(|(_, is_so)| !is_so) {
-            Some((name, _)) => Err(AddressSettingsRefused(name)),
-            None => Ok(()),
-        }
+        ])
+        .map_err(AddressSettingsRefused)
     }
 }
 

@@ -9,7 +9,6 @@ mod micros;
 mod misbehaviour;
 mod mutant;
 mod output;
-mod range;
 mod reason;
 mod view;
 
@@ -23,7 +22,6 @@ pub use misbehaviour::{AutoBan, EvidenceDigest, Offence};
 pub use mutant::Mutant;
 pub(crate) use mutant::is_mutant;
 pub use output::{Class, Output, Outputs};
-pub use range::{AddressRange, AddressRangeInvalid};
 pub use reason::{
     CloseReason, DepartureReason, DialFailure, DialRefusal, DownReason, Misbehaviour, Protection, Rating,
     SubmitRefusal, WithheldReason,

@@ -8,13 +8,13 @@
 //! It is about one edition of the subject's record. The subject answers with a newer one, and with that the accusation
 //! means nothing any more.
 
-use crate::membership::{Edition, MAX_STATEMENT_BYTES};
+use crate::membership::{Edition, MAX_STATEMENT_BYTES, SIGNATURE_BYTES, sealed};
 use bytes::Bytes;
 use peerwright_encoding::{DecodeError, Reader, Writer};
 use peerwright_secure::{Context, NodeKey, NodePublicKey};
 
 const ACCUSATION_FORMAT: u8 = 1;
-const ACCUSATION_BYTES: usize = 1 + 32 + 8 + 4 + 32 + 64;
+const ACCUSATION_BYTES: usize = 1 + 32 + 8 + 4 + 32 + SIGNATURE_BYTES;
 
 const _: () = assert!(ACCUSATION_BYTES <= MAX_STATEMENT_BYTES);
 
@@ -33,9 +33,7 @@ impl Accusation {
         let mut writer = Writer::with_capacity(ACCUSATION_BYTES);
         writer.u8(ACCUSATION_FORMAT).raw(self.subject.as_bytes());
         writer.u64(self.edition.incarnation).u32(self.edition.version).raw(self.accuser.as_bytes());
-        let signature = key.sign(Context::Accusation, writer.as_slice());
-        writer.raw(signature.as_bytes());
-        writer.finish().into()
+        sealed(writer, key, Context::Accusation)
     }
 
     /// Reads an accusation; whether its accuser signed it, [`Statement::holds`](crate::Statement::holds) says.
@@ -50,7 +48,7 @@ impl Accusation {
             edition: Edition { incarnation: reader.u64("incarnation")?, version: reader.u32("version")? },
             accuser: NodePublicKey::from_bytes(reader.array("accuser's key")?),
         };
-        reader.array::<64>("signature")?;
+        reader.array::<SIGNATURE_BYTES>("signature")?;
         reader.finish()?;
         Ok(accusation)
     }

@@ -1,6 +1,6 @@
 //! How quickly this node believes that another is gone.
 
-use crate::membership::{SettingRefused, in_range};
+use crate::settings::{SettingRefused, in_range};
 use std::{ops::RangeInclusive, time::Duration};
 
 /// How quickly this node believes that another is gone.

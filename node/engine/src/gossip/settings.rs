@@ -1,5 +1,6 @@
 //! How messages are spread.
 
+use crate::settings::all_within;
 use std::{ops::RangeInclusive, time::Duration};
 use thiserror::Error;
 
@@ -45,16 +46,13 @@ pub struct GossipSettingsRefused(&'static str);
 impl GossipSettings {
     /// Whether every number is within its range.
     pub fn check(&self) -> Result<(), GossipSettingsRefused> {
-        let in_range = [
+        all_within(&[
             ("fanout", FANOUT_RANGE.contains(&self.fanout)),
             ("hop_limit", HOP_LIMIT_RANGE.contains(&self.hop_limit)),
             ("announce_calm", ANNOUNCE_RANGE.contains(&self.announce_calm)),
             ("announce_alert", ANNOUNCE_RANGE.contains(&self.announce_alert)),
-        ];
-        match in_range.iter().find(|(_, is_so)| !is_so) {
-            Some((name, _)) => Err(GossipSettingsRefused(name)),
-            None => Ok(()),
-        }
+        ])
+        .map_err(GossipSettingsRefused)
     }
 }
 

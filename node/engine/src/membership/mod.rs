@@ -26,13 +26,12 @@ mod tests;
 mod verifying;
 
 pub use index::MemberIndex;
-pub use settings::{MembershipSettings, SettingRefused};
+pub use settings::MembershipSettings;
 pub use statement::Statement;
 pub use table::MemberState;
 
 pub(crate) use reconcile::{HALF, Item, Sums, halves, unequal};
-pub(crate) use record::{Edition, MemberRecord, Status, fingerprint};
-pub(crate) use settings::in_range;
+pub(crate) use record::{Edition, MemberRecord, SIGNATURE_BYTES, Status, fingerprint, sealed};
 pub(crate) use spread::Spread;
 pub(crate) use table::{Known, Sight, Table};
 pub(crate) use verifying::{Job, Verifying};

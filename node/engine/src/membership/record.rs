@@ -17,7 +17,8 @@ use std::net::{IpAddr, SocketAddr};
 /// The format that is written, and the only one read.
 pub(crate) const RECORD_FORMAT: u8 = 1;
 
-const SIGNATURE_BYTES: usize = 64;
+/// A statement ends with its signature.
+pub(crate) const SIGNATURE_BYTES: usize = 64;
 
 const _: () = assert!(1 + 32 + 8 + 4 + 1 + 1 + 1 + 16 + 2 + SIGNATURE_BYTES <= MAX_STATEMENT_BYTES);
 
@@ -63,9 +64,7 @@ impl MemberRecord {
             Some((IpAddr::V4(ip), port)) => writer.u8(4).raw(&ip.octets()).u16(port),
             Some((IpAddr::V6(ip), port)) => writer.u8(6).raw(&ip.octets()).u16(port),
         };
-        let signature = key.sign(Context::Member, writer.as_slice());
-        writer.raw(signature.as_bytes());
-        writer.finish().into()
+        sealed(writer, key, Context::Member)
     }
 
     /// Reads a record; whether its member signed it, [`holds`] says.
@@ -123,6 +122,13 @@ fn address(reader: &mut Reader<'_>) -> Result<Option<SocketAddr>, DecodeError> {
         return Err(DecodeError::Invalid("an address has port 0 or could be written in another way"));
     }
     Ok(Some(SocketAddr::new(ip, port)))
+}
+
+/// What was written, and behind it the signature of `key` over it.
+pub(crate) fn sealed(mut writer: Writer, key: &NodeKey, context: Context) -> Bytes {
+    let signature = key.sign(context, writer.as_slice());
+    writer.raw(signature.as_bytes());
+    writer.finish().into()
 }
 
 /// Whether `key` signed all of `statement` but its end, which is the signature.

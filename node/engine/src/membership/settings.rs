@@ -1,7 +1,7 @@
 //! How membership is kept.
 
+use crate::settings::{SettingRefused, in_range};
 use std::{ops::RangeInclusive, time::Duration};
-use thiserror::Error;
 
 /// How membership is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,33 +52,6 @@ impl Default for MembershipSettings {
             remember_gone: Duration::from_secs(600),
         }
     }
-}
-
-/// A setting outside its range.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{name} is {value}: accepted is {lowest} to {highest}")]
-pub struct SettingRefused {
-    /// The setting.
-    pub name: &'static str,
-    /// Its value.
-    pub value: String,
-    /// The least that is accepted.
-    pub lowest: String,
-    /// The most that is accepted.
-    pub highest: String,
-}
-
-/// Refuses a value outside its range.
-pub(crate) fn in_range<T: PartialOrd + std::fmt::Debug>(
-    name: &'static str,
-    value: T,
-    range: &RangeInclusive<T>,
-) -> Result<(), SettingRefused> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    let text = |value: &T| format!("{value:?}");
-    Err(SettingRefused { name, value: text(&value), lowest: text(range.start()), highest: text(range.end()) })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! How many links the overlay keeps, and how often it changes them.
 
+use crate::settings::all_within;
 use std::{ops::RangeInclusive, time::Duration};
 use thiserror::Error;
 
@@ -78,7 +79,7 @@ impl OverlaySettings {
     /// Whether every number is within its range and the numbers go together.
     pub fn check(&self) -> Result<(), OverlayRefused> {
         let intervals = [self.shuffle_interval, self.improve_interval, self.mingle_interval];
-        let in_range = [
+        all_within(&[
             ("active", ACTIVE_RANGE.contains(&self.active)),
             ("passive", PASSIVE_RANGE.contains(&self.passive)),
             ("shuffled", (1..=crate::bounds::MAX_SHUFFLED).contains(&self.shuffled)),
@@ -87,10 +88,8 @@ impl OverlaySettings {
             ("idle_after", IDLE_RANGE.contains(&self.idle_after)),
             ("an interval", intervals.iter().all(|interval| INTERVAL_RANGE.contains(interval))),
             ("reconnect_attempts", (1..=20).contains(&self.reconnect_attempts)),
-        ];
-        if let Some((name, _)) = in_range.iter().find(|(_, is_so)| !is_so) {
-            return Err(OverlayRefused::OutOfRange(name));
-        }
+        ])
+        .map_err(OverlayRefused::OutOfRange)?;
         if self.active_minimum > self.active {
             return Err(OverlayRefused::Contradiction("active_minimum is above active"));
         }

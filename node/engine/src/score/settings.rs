@@ -1,5 +1,6 @@
 //! What a network may set of the score.
 
+use crate::settings::all_within;
 use std::ops::RangeInclusive;
 use thiserror::Error;
 
@@ -61,15 +62,12 @@ impl ScoreSettings {
         if sum != WEIGHTS_SUM {
             return Err(ScoreSettingsRefused::Weights(sum));
         }
-        let in_range = [
+        all_within(&[
             ("decay_per_day", DECAY_RANGE.contains(&self.decay_per_day)),
             ("expected_deliveries", EXPECTED_DELIVERIES_RANGE.contains(&self.expected_deliveries)),
             ("full_throughput", FULL_THROUGHPUT_RANGE.contains(&self.full_throughput)),
-        ];
-        match in_range.iter().find(|(_, is_so)| !is_so) {
-            Some((name, _)) => Err(ScoreSettingsRefused::OutOfRange(name)),
-            None => Ok(()),
-        }
+        ])
+        .map_err(ScoreSettingsRefused::OutOfRange)
     }
 }
 

@@ -1,27 +1,16 @@
 //! Origins that sign two histories.
 
-use super::net::{HOSTILE, Net, REGISTER, SECOND, say, with_stranger};
+use super::net::{HOSTILE, Net, SECOND, author, authored, say, with_stranger};
 use crate::{CloseReason, Event, frame::Frame};
 use bytes::Bytes;
 use peerwright_ledger::{Entry, EquivocationProof, Message, MessageBody};
-use peerwright_secure::NodeKey;
-
-fn author() -> NodeKey {
-    NodeKey::from_seed([0xcc; 32])
-}
 
 fn signed(net: &Net, sequence: u64, previous: [u8; 32], text: &'static str) -> Message {
     let body = MessageBody {
-        origin: author().public(),
-        incarnation: 1,
-        sequence,
-        floor: 1,
         previous,
-        register: REGISTER,
-        register_sequence: sequence,
         created_at_micros: net.now.0,
-        expires_at_micros: (net.now + SECOND * 60).0,
         entries: vec![Entry::Inline(Bytes::from_static(text.as_bytes()))],
+        ..authored(net, sequence)
     };
     body.sign(&author()).unwrap()
 }

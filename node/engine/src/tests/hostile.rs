@@ -1,33 +1,14 @@
 //! Peers that do not keep to the rules.
 
-use super::net::{HOSTILE, Net, OwnedInput, REGISTER, SECOND, say, texts, with_stranger};
-use crate::{CloseReason, Event, Held, Input, MessageRange, Micros, frame::Frame};
+use super::net::{HOSTILE, Net, OwnedInput, REGISTER, SECOND, author, authored, say, texts, with_stranger};
+use crate::{CloseReason, Event, Held, Input, MessageRange, frame::Frame};
 use bytes::Bytes;
-use peerwright_ledger::{Entry, Message, MessageBody, RegisterId};
-use peerwright_secure::{NodeKey, PeerId};
+use peerwright_ledger::{Message, MessageBody, RegisterId};
+use peerwright_secure::PeerId;
 use proptest::prelude::*;
 
-fn message(sequence: u64, register_sequence: u64, expires_at: Micros) -> MessageBody {
-    MessageBody {
-        origin: author().public(),
-        incarnation: 1,
-        sequence,
-        floor: 1,
-        previous: [0; 32],
-        register: REGISTER,
-        register_sequence,
-        created_at_micros: 1,
-        expires_at_micros: expires_at.0,
-        entries: vec![Entry::Inline(Bytes::from_static(b"text-0"))],
-    }
-}
-
-fn author() -> NodeKey {
-    NodeKey::from_seed([0xcc; 32])
-}
-
 fn signed(net: &Net, sequence: u64, register_sequence: u64) -> Message {
-    message(sequence, register_sequence, net.now + SECOND * 60).sign(&author()).unwrap()
+    MessageBody { register_sequence, ..authored(net, sequence) }.sign(&author()).unwrap()
 }
 
 fn forged(message: &Message) -> Bytes {
@@ -99,7 +80,7 @@ fn a_replayed_message_is_neither_stored_nor_passed_on_again() {
 #[test]
 fn a_message_that_claims_to_live_for_ever_is_not_believed() {
     let mut net = with_stranger(1);
-    let eternal = message(1, 1, Micros(u64::MAX)).sign(&author()).unwrap();
+    let eternal = MessageBody { expires_at_micros: u64::MAX, ..authored(&net, 1) }.sign(&author()).unwrap();
     say(&mut net, &Frame::Message { hops: 5, message: eternal.encoded() });
     net.run(SECOND);
     assert!(is_open(&net) && net.nodes[0].store.messages.is_empty());

@@ -1,14 +1,13 @@
 //! Peers that do what no peer should, and peers that only fail.
 
-use super::net::{Net, OwnedInput, REGISTER, SECOND, address_of};
+use super::net::{Net, OwnedInput, REGISTER, SECOND, address_of, author, authored};
 use crate::{
     Address, BanRecord, CloseReason, DialFailure, DownReason, Event, Input, LinkId, Misbehaviour, Policy, Protection,
     WithheldReason,
     frame::{Frame, VERSION, kind},
 };
 use bytes::Bytes;
-use peerwright_ledger::{Entry, MessageBody};
-use peerwright_secure::{NodeKey, PeerId};
+use peerwright_secure::PeerId;
 use std::time::Duration;
 
 const STRANGER: PeerId = PeerId::from_bytes([0xee; 32]);
@@ -60,20 +59,7 @@ impl Played {
     /// Connects and brings a message that does not verify.
     fn bring_forgery(&mut self, sequence: u64) {
         self.connect();
-        let author = NodeKey::from_seed([0xcc; 32]);
-        let body = MessageBody {
-            origin: author.public(),
-            incarnation: 1,
-            sequence,
-            floor: 1,
-            previous: [0; 32],
-            register: REGISTER,
-            register_sequence: sequence,
-            created_at_micros: 1,
-            expires_at_micros: (self.net.now + SECOND * 60).0,
-            entries: vec![Entry::Inline(Bytes::from_static(b"text-0"))],
-        };
-        let mut bytes = body.sign(&author).unwrap().encoded().to_vec();
+        let mut bytes = authored(&self.net, sequence).sign(&author()).unwrap().encoded().to_vec();
         *bytes.last_mut().unwrap() ^= 1;
         self.say(Frame::Message { hops: 5, message: &bytes }.encode());
         self.net.run(SECOND);

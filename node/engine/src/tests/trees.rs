@@ -1,13 +1,12 @@
 //! One tree an origin: each message comes once, and comes in spite of losses.
 
-use super::net::{Net, OwnedInput, SECOND, say, texts, with_stranger};
+use super::net::{Net, OwnedInput, SECOND, author, authored, say, texts, with_stranger};
 use crate::{
     GossipSettings, GossipStatistics, LinkId, bounds,
     frame::{Definition, Frame, Graft, kind},
 };
 use bytes::Bytes;
 use peerwright_ledger::{Entry, Message, MessageBody, RegisterId};
-use peerwright_secure::NodeKey;
 use std::time::Duration;
 
 const NODES: usize = 50;
@@ -83,10 +82,6 @@ fn an_own_message_goes_out_on_three_links_whatever_the_trees_say() {
     assert!((0..7).all(|node| net.holds_exactly(node, &texts("text", 1))));
 }
 
-fn author() -> NodeKey {
-    NodeKey::from_seed([0xcc; 32])
-}
-
 /// The stranger is node 0's neighbour.
 fn with_neighbour(count: usize) -> Net {
     let mut net = with_stranger(count);
@@ -125,16 +120,11 @@ fn what_nobody_keeps_is_asked_for_once_and_blamed_on_nobody() {
     let messages: Vec<Message> = (1..=4)
         .map(|sequence| {
             let body = MessageBody {
-                origin: author().public(),
-                incarnation: 1,
-                sequence,
-                floor: 1,
                 previous,
                 register: RegisterId::from_bytes([9; 16]),
-                register_sequence: sequence,
                 created_at_micros: net.now.0,
-                expires_at_micros: (net.now + SECOND * 60).0,
                 entries: vec![Entry::Inline(Bytes::from_static(b"transaction"))],
+                ..authored(&net, sequence)
             };
             let message = body.sign(&author()).unwrap();
             previous = message.id();

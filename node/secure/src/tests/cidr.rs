@@ -14,6 +14,9 @@ fn a_range_holds_the_addresses_that_begin_as_it_does() {
         ("203.0.113.0/24", "203.0.113.255", "203.0.114.0"),
         ("203.0.113.7/32", "203.0.113.7", "203.0.113.6"),
         ("0.0.0.0/0", "255.255.255.255", "2001:db8::1"),
+        ("10.244.0.0/16", "10.244.0.0", "10.245.0.0"),
+        ("10.244.0.0/16", "10.244.255.255", "fd00::1"),
+        ("::/0", "2001:db8::1", "10.0.0.0"),
         ("10.128.0.0/9", "10.255.0.1", "10.127.255.255"),
         ("2001:db8::/32", "2001:db8:ffff::1", "2001:db9::"),
         ("2001:db8::1/128", "2001:db8::1", "2001:db8::2"),
@@ -27,6 +30,7 @@ fn a_range_holds_the_addresses_that_begin_as_it_does() {
 #[test]
 fn an_ipv4_address_within_ipv6_is_the_ipv4_address() {
     assert!(contains("203.0.113.0/24", "::ffff:203.0.113.9"));
+    assert!(contains("10.244.0.0/16", "::ffff:10.244.1.1"));
     assert!(!contains("::/0", "::ffff:203.0.113.9"));
 }
 
@@ -46,8 +50,12 @@ fn what_could_be_written_otherwise_is_refused() {
         "203.0.113/24",
         "fe80::1%eth0/128",
         " 10.0.0.0/8",
+        "10.0.0.1/8",
+        "ten/8",
+        "10.0.0.0/-1",
     ] {
         assert_eq!(text.parse::<Cidr>(), Err(NotACidr), "{text}");
+        assert!(NotACidr.to_string().contains("203.0.113.0/24"), "an example is given");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Nodes that stand still for a while are no reason to speak ill of others: 5 % of packets are lost, one node in a
 //! hundred is paused for 5 s at any time, and now and then a machine loses power and runs again within 9 s.
 
-use super::{Finding, Scenario};
+use super::{Finding, Scenario, count};
 use crate::{
     event::HostId, faults::Change, invariants::Broken, options::Options, random::Random, simulation::Simulation,
 };
@@ -56,7 +56,6 @@ fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     }
     simulation.settle()?;
     let measured = simulation.measured();
-    let count = |number: u64| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
     let [of_absent, of_others, dead] = measured.verdicts().map(count);
     Ok(vec![
         Finding::new("verdicts on nodes that stood still", of_absent, ""),

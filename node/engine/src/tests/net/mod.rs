@@ -7,7 +7,7 @@ mod stranger;
 
 pub(super) use node::Node;
 pub(super) use store::MemoryStore;
-pub(super) use stranger::{HOSTILE, say, with_stranger};
+pub(super) use stranger::{HOSTILE, author, authored, say, with_stranger};
 
 use crate::{
     Address, AddressSource, BanRecord, Class, CloseReason, DialFailure, DownReason, Engine, Event, Input, LinkId,
