@@ -3,7 +3,8 @@
 //! ```text
 //! own ───────┐                      ┌─ done: own are accepted and spread, received are held
 //!            ├─▶ append (one) ──────┤
-//! received ──┘                      └─ failed: own are tried again (their numbers are given), received are dropped
+//! received ──┤                      └─ failed: own are tried again (their numbers are given), received are dropped
+//!            └── undecided: the store may hold them since an earlier life, and has not told yet
 //! ```
 
 #[cfg(test)]
@@ -44,6 +45,9 @@ pub(crate) struct Outcome {
 pub(crate) struct Appends {
     own: VecDeque<OwnMessage>,
     received: VecDeque<ReceivedMessage>,
+    /// Those of registers of which the store has not told what it holds.
+    undecided: VecDeque<ReceivedMessage>,
+    /// Of both.
     received_bytes: usize,
     under_way: Option<(Token, Appending)>,
     /// The last append failed, and none has succeeded since.
@@ -58,15 +62,25 @@ impl Appends {
         self.own.push_back(message);
     }
 
-    /// Queues a message of another; says whether there was room.
-    pub(crate) fn push_received(&mut self, message: ReceivedMessage) -> bool {
+    /// Queues a message of another; says whether there was room. Unless its register is loaded, it waits for
+    /// [`Appends::take_undecided`].
+    pub(crate) fn push_received(&mut self, message: ReceivedMessage, is_loaded: bool) -> bool {
         let bytes = self.received_bytes + message.message.encoded().len();
-        if self.received.len() >= MAX_RECEIVED_QUEUE || bytes > MAX_RECEIVED_BYTES {
+        if self.received.len() + self.undecided.len() >= MAX_RECEIVED_QUEUE || bytes > MAX_RECEIVED_BYTES {
             return false;
         }
         self.received_bytes = bytes;
-        self.received.push_back(message);
+        let queue = if is_loaded { &mut self.received } else { &mut self.undecided };
+        queue.push_back(message);
         true
+    }
+
+    /// Takes out the messages of which it was not known whether the store holds them.
+    pub(crate) fn take_undecided(&mut self) -> VecDeque<ReceivedMessage> {
+        let undecided = std::mem::take(&mut self.undecided);
+        let bytes: usize = undecided.iter().map(|received| received.message.encoded().len()).sum();
+        self.received_bytes = self.received_bytes.saturating_sub(bytes);
+        undecided
     }
 
     /// The next append, under `token`, if one may start: this node's own messages first.
@@ -128,6 +142,6 @@ impl Appends {
     /// Messages that wait or are under way.
     pub(crate) fn queued(&self) -> usize {
         let under_way = self.under_way.as_ref().map_or(0, |(_, messages)| messages.own.len() + messages.received.len());
-        self.own.len() + self.received.len() + under_way
+        self.own.len() + self.received.len() + self.undecided.len() + under_way
     }
 }

@@ -22,7 +22,7 @@ fn one_append_is_under_way_and_own_messages_go_first() {
     let (mut appends, mut outbox) = (Appends::default(), outbox());
     let (first, second) = (own(&mut outbox, 1), own(&mut outbox, 2));
     let received = ReceivedMessage { message: second.message.clone(), pulled_from: None };
-    assert!(appends.push_received(received));
+    assert!(appends.push_received(received, true));
     appends.push_own(first.clone());
     assert_eq!(appends.start(Token(9)), Some(vec![first.message, second.message]));
     appends.push_own(own(&mut outbox, 3));
@@ -58,8 +58,24 @@ fn the_queue_of_received_messages_is_bounded() {
     let (mut appends, mut outbox) = (Appends::default(), outbox());
     let received = ReceivedMessage { message: own(&mut outbox, 1).message, pulled_from: None };
     for _ in 0..bounds::MAX_RECEIVED_QUEUE {
-        assert!(appends.push_received(received.clone()));
+        assert!(appends.push_received(received.clone(), true));
     }
-    assert!(!appends.push_received(received));
+    assert!(!appends.push_received(received.clone(), true));
+    assert!(!appends.push_received(received, false));
     assert_eq!(appends.start(Token(1)).unwrap().len(), bounds::MAX_APPEND_MESSAGES);
+}
+
+#[test]
+fn what_the_store_may_hold_already_waits_and_counts() {
+    let (mut appends, mut outbox) = (Appends::default(), outbox());
+    let received = ReceivedMessage { message: own(&mut outbox, 1).message, pulled_from: None };
+    for _ in 0..bounds::MAX_RECEIVED_QUEUE {
+        assert!(appends.push_received(received.clone(), false));
+    }
+    assert!(!appends.push_received(received.clone(), true));
+    assert_eq!((appends.start(Token(1)), appends.queued()), (None, bounds::MAX_RECEIVED_QUEUE));
+    assert_eq!(appends.take_undecided().len(), bounds::MAX_RECEIVED_QUEUE);
+    assert!(appends.is_idle());
+    assert!(appends.push_received(received, true));
+    assert_eq!(appends.start(Token(2)).map(|messages| messages.len()), Some(1));
 }

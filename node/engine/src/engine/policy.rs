@@ -142,6 +142,7 @@ impl Engine {
                 turn.out.event(Event::SubscriptionChanged { register, subscribed: true });
             }
         }
+        self.decide_waiting(turn);
         self.load(turn);
         self.pump_all(turn);
     }

@@ -81,6 +81,7 @@ impl Engine {
             return;
         };
         self.holdings.load(&registers, &held);
+        self.decide_waiting(turn);
         self.load(turn);
         if self.holdings.all_loaded() {
             // The links have not been told of these registers, and have not told what they hold of them.
@@ -89,6 +90,19 @@ impl Engine {
             }
         }
         self.pump_all(turn);
+    }
+
+    /// Of the messages that came before the store had told what it holds, those that it lacks go to it.
+    pub(super) fn decide_waiting(&mut self, turn: &mut Turn<'_>) {
+        for received in self.appends.take_undecided() {
+            let body = received.message.body().clone();
+            let is_held = self.holdings.contains(&Stream::of(&body), body.register_sequence);
+            let is_wanted = self.holdings.is_subscribed(&body.register) && !is_held;
+            let is_loaded = self.holdings.is_loaded(&body.register);
+            if !is_wanted || !self.appends.push_received(received, is_loaded) {
+                self.no_longer_incoming(turn, &body);
+            }
+        }
     }
 
     /// Tries again what the store failed to do.

@@ -1,7 +1,7 @@
 //! Nodes that were away get everything.
 
-use super::net::{Net, REGISTER, SECOND, texts};
-use crate::Event;
+use super::net::{Net, OwnedInput, REGISTER, SECOND, texts};
+use crate::{Event, frame::Frame};
 use bytes::Bytes;
 use peerwright_ledger::RegisterId;
 use peerwright_secure::NodePublicKey;
@@ -153,6 +153,28 @@ fn a_store_that_cannot_tell_what_it_holds_is_asked_again() {
     net.nodes[0].store.fails = false;
     net.run(SECOND * 2);
     assert!(net.readiness(0).is_ready());
+}
+
+#[test]
+fn what_a_store_holds_and_has_not_told_of_is_not_stored_again() {
+    let mut net = Net::running(2);
+    submit_many(&mut net, 0, "text", 1);
+    net.run(SECOND);
+    net.nodes[1].store.fails = true;
+    net.start(1);
+    net.run(SECOND / 2);
+    net.nodes[1].store.fails = false;
+    let message = net.nodes[1].store.messages.values().next().unwrap().clone();
+    let link = net.engine(1).peers()[0].link;
+    let bytes = Frame::Message { hops: 5, message: message.encoded() }.encode();
+    net.give(1, OwnedInput::Frame { link, bytes });
+    submit_many(&mut net, 0, "other", 1);
+    net.run(SECOND / 10);
+    assert_eq!(net.engine(1).statistics().store.queued, 2, "both wait for what the store holds");
+    net.run(SECOND * 2);
+    assert_eq!(net.engine(1).statistics().store.queued, 0);
+    assert!(net.holds_exactly(1, &texts("text", 1).union(&texts("other", 1)).cloned().collect()));
+    net.assert_stored_once();
 }
 
 #[test]

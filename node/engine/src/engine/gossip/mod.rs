@@ -268,7 +268,8 @@ impl Engine {
     pub(super) fn queue(&mut self, turn: &mut Turn<'_>, candidate: &Candidate) {
         let message = candidate.message.clone();
         let received = ReceivedMessage { message, pulled_from: candidate.pulled_from };
-        if !self.appends.push_received(received) {
+        let is_loaded = self.holdings.is_loaded(&candidate.message.body().register);
+        if !self.appends.push_received(received, is_loaded) {
             self.dropped(turn, "append_full");
             self.no_longer_incoming(turn, candidate.message.body());
         }
