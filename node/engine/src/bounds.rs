@@ -3,10 +3,33 @@
 
 use std::time::Duration;
 
-/// Addresses that are known at once. Full: further addresses of the list are left out, highest sockets first.
-pub const MAX_ADDRESSES: usize = 1_024;
+/// Addresses of this node's own configuration. Full: further addresses of the list are left out, highest sockets first.
+pub const MAX_LISTED: usize = 1_024;
+/// Addresses that are known at once: those of the configuration, two tables of what others named, links
+/// and dials to places in neither. Full: no further address is taken.
+pub const MAX_ADDRESSES: usize = 1_024 + 512 + 256 + 64;
+/// Buckets for addresses that were named and not tried. A source fills at most [`NEW_BUCKETS_PER_SOURCE`] of them. A
+/// place that is taken: one that has failed gives way, else the newcomer is dropped.
+pub const NEW_BUCKETS: u64 = 32;
+/// Buckets that one source's neighbourhood can reach.
+pub const NEW_BUCKETS_PER_SOURCE: u64 = 8;
+/// Buckets for addresses that a link came of; a neighbourhood has one. A place that is taken: the older one is tested and
+/// gives way when nobody answers there.
+pub const TRIED_BUCKETS: u64 = 16;
+/// Places in a bucket.
+pub const TABLE_SLOTS: u64 = 16;
+/// Addresses that wait for another's place. Full: a further one stays where it is.
+pub const MAX_COLLISIONS: usize = 10;
+/// Nodes of one neighbourhood at hand, as a share of all that are kept: one in so many. Full: one of them gives way.
+pub const PASSIVE_GROUP_SHARE: usize = 8;
+/// Addresses that a link may name at once before its allowance is spent. Spent: further ones are left out.
+pub const NAMED_BURST: u32 = 1_000;
+/// Time in which a link's allowance grows by one address.
+pub const NAMED_EVERY: Duration = Duration::from_secs(10);
 /// Blocks of addresses that a network may declare its own. More are refused with the settings.
 pub const MAX_OWN_RANGES: usize = 64;
+/// Good neighbours whose addresses outlive the process.
+pub const ANCHORS: usize = 2;
 /// Contacts in one shuffle. More make the frame malformed.
 pub const MAX_SHUFFLED: usize = 16;
 /// Contacts in one answer to a question for addresses. More make the frame malformed.

@@ -1,6 +1,6 @@
 //! What is to be looked at, and when. The driver knows one timer: the earliest of these.
 
-use crate::{LinkId, Micros};
+use crate::{LinkId, Micros, overlay::Chore};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a timer is for.
@@ -10,6 +10,8 @@ pub(crate) enum Timer {
     Batch,
     /// Addresses may be dialled, or dials have taken too long.
     Dial,
+    /// Something is to be done for the views.
+    Upkeep(Chore),
     /// A ban ends.
     BanExpiry,
     /// A link may need a keepalive, or be dead.

@@ -168,6 +168,9 @@ impl Driver {
         // The ends of bans are by the wall clock.
         driver.take(Input::Clock { wall: Clock::wall() });
         driver.take(Input::AutoBans(auto_bans));
+        let neighbours = driver.membership.neighbours().into_iter();
+        let neighbours: Vec<_> = neighbours.map(|socket| Address { host: String::new(), socket }).collect();
+        driver.take(Input::Addresses { source: AddressSource::Anchors, addresses: &neighbours });
         driver.take(Input::Addresses { source: AddressSource::Seeds, addresses: &before.addresses });
         let mut wall_clock = interval(WALL_CLOCK);
         wall_clock.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -3,6 +3,7 @@
 use super::{Clock, Driver, events::log, storage::Job, verifier::Question};
 use crate::auto_bans;
 use peerwright_engine::{AutoBan, Class, CloseReason, Event, LinkId, Output};
+use std::net::SocketAddr;
 
 impl Driver {
     /// Does everything that the engine has put out, in order.
@@ -41,6 +42,7 @@ impl Driver {
                 self.storage.push(Job::ReadChunk { token, id, offset, length });
             }
             Output::KeepAutoBans { bans } => self.keep_auto_bans(&bans),
+            Output::Anchors { addresses } => self.keep_neighbours(addresses),
             Output::Accepted { token } => self.reply(token, Ok(())),
             Output::Refused { token, reason } => self.reply(token, Err(reason)),
             Output::Event(event) => self.note(&event),
@@ -71,6 +73,16 @@ impl Driver {
             queue.close("overload", true);
             self.overloaded.push_back(link);
         }
+    }
+
+    /// Lost with a failing disk: then the next start finds others.
+    fn keep_neighbours(&self, addresses: Vec<SocketAddr>) {
+        let membership = self.membership.clone();
+        self.tasks.spawn_blocking(move || {
+            if let Err(error) = membership.keep_neighbours(&addresses) {
+                tracing::warn!(%error, "good neighbours are not kept for the next start");
+            }
+        });
     }
 
     fn reply(&mut self, token: peerwright_engine::Token, result: Result<(), peerwright_engine::SubmitRefusal>) {

@@ -4,6 +4,7 @@
 //! node.key       seed of the Ed25519 node key, 0600, made once
 //! tls.pem        TLS key and certificate chain, 0600, replaced at every renewal
 //! snapshot.bin   the last signed snapshot
+//! neighbours     addresses of good neighbours: the next start begins with them
 //! network-uid    UID of the PeerNetwork that this volume serves
 //! store.sqlite   registers (the store's own)
 //! ```
@@ -19,6 +20,7 @@ use peerwright_secure::NodeKey;
 use std::{
     fs::{DirBuilder, File, TryLockError},
     io,
+    net::SocketAddr,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
@@ -27,6 +29,8 @@ use thiserror::Error;
 /// A signed snapshot is at most its parts' limits; this is above their sum.
 const LARGEST_SNAPSHOT: u64 = 2 * 1024 * 1024;
 const LARGEST_LEAF: u64 = 64 * 1024;
+/// A few lines, each an address.
+const LARGEST_NEIGHBOURS: u64 = 1024;
 
 /// Why a volume cannot be used. Shown as one line.
 #[derive(Debug, Error)]
@@ -156,6 +160,29 @@ impl Volume {
     /// Keeps an encoded signed snapshot.
     pub fn keep_snapshot(&self, snapshot: &[u8]) -> Result<(), VolumeError> {
         self.keep("snapshot.bin", snapshot)
+    }
+
+    /// Addresses of good neighbours of this node's former life. Without them it finds others: what cannot be read counts
+    /// as none.
+    #[must_use]
+    pub fn neighbours(&self) -> Vec<SocketAddr> {
+        let Some(path) = self.path("neighbours") else { return Vec::new() };
+        match private::read(&path, LARGEST_NEIGHBOURS) {
+            Ok(text) => {
+                let text = text.unwrap_or_default();
+                String::from_utf8_lossy(&text).lines().filter_map(|line| line.parse().ok()).collect()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the neighbours of the last start cannot be read; others will be found");
+                Vec::new()
+            }
+        }
+    }
+
+    /// Keeps addresses of good neighbours for the next start.
+    pub fn keep_neighbours(&self, addresses: &[SocketAddr]) -> Result<(), VolumeError> {
+        let lines: String = addresses.iter().map(|address| format!("{address}\n")).collect();
+        self.keep("neighbours", lines.as_bytes())
     }
 
     fn keep(&self, name: &str, content: &[u8]) -> Result<(), VolumeError> {

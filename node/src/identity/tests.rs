@@ -91,3 +91,18 @@ fn a_damaged_leaf_counts_as_none() {
     private::replace(&directory.path().join("tls.pem"), b"-----BEGIN NOTHING-----").unwrap();
     assert!(volume.leaf().unwrap().is_none());
 }
+
+#[test]
+fn neighbours_are_kept_for_the_next_start_and_rubbish_counts_as_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let volume = Volume::open(directory.path(), UID).unwrap();
+    assert_eq!(volume.neighbours(), []);
+    let neighbours = ["10.1.2.3:5000".parse().unwrap(), "[fd00::1]:5000".parse().unwrap()];
+    volume.keep_neighbours(&neighbours).unwrap();
+    assert_eq!(volume.neighbours(), neighbours);
+    private::replace(&directory.path().join("neighbours"), b"\xff\nrubbish\n10.1.2.3:5000\n").unwrap();
+    assert_eq!(volume.neighbours(), neighbours[..1]);
+    private::replace(&directory.path().join("neighbours"), &[b'x'; 2_000]).unwrap();
+    assert_eq!(volume.neighbours(), []);
+    assert_eq!(Volume::forgetful().neighbours(), []);
+}

@@ -26,6 +26,7 @@ use peerwright_secure::{BanSubject, MemberCertificate, NodeKey, SpiffeId, Spiffe
 use peerwright_snapshot::{Ban, Older, SignedSnapshot, Snapshot, SnapshotRefused, Version};
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -288,6 +289,17 @@ impl Membership {
         if cut > 0 {
             tracing::info!(connections = cut, "cut connections that a ban names");
         }
+    }
+
+    /// Addresses of good neighbours of this node's former life.
+    #[must_use]
+    pub fn neighbours(&self) -> Vec<SocketAddr> {
+        self.volume.neighbours()
+    }
+
+    /// Keeps addresses of good neighbours for the next start.
+    pub fn keep_neighbours(&self, addresses: &[SocketAddr]) -> Result<(), VolumeError> {
+        self.volume.keep_neighbours(addresses)
     }
 
     /// A new TLS key and the request for its certificate, to be sent with `token`.

@@ -1,7 +1,7 @@
 //! Figures that others keep and that are read when somebody scrapes: one row a figure.
 
 use super::peers::Peers;
-use peerwright_engine::{ServiceStatus, Statistics, breaker::BreakerStatistics};
+use peerwright_engine::{DialRefusal, ServiceStatus, Statistics, breaker::BreakerStatistics};
 use peerwright_snapshot::Version;
 use prometheus_client::{
     collector::Collector,
@@ -99,9 +99,31 @@ const FIGURES: &[Figure] = &[
     counter(
         "addresses_named",
         "Addresses that peers named, by what was made of them",
-        &[("learnt", |figures| figures.links.addresses_learnt), ("refused", |figures| figures.links.addresses_refused)],
+        &[
+            ("learnt", |figures| figures.links.addresses_learnt),
+            ("excess", |figures| figures.links.addresses_excess),
+            ("private", |figures| figures.links.addresses_refused(DialRefusal::Private)),
+            ("loopback", |figures| figures.links.addresses_refused(DialRefusal::Loopback)),
+            ("link_local", |figures| figures.links.addresses_refused(DialRefusal::LinkLocal)),
+            ("metadata", |figures| figures.links.addresses_refused(DialRefusal::Metadata)),
+            ("multicast", |figures| figures.links.addresses_refused(DialRefusal::Multicast)),
+            ("unspecified", |figures| figures.links.addresses_refused(DialRefusal::Unspecified)),
+            ("reserved", |figures| figures.links.addresses_refused(DialRefusal::Reserved)),
+            ("low_port", |figures| figures.links.addresses_refused(DialRefusal::LowPort)),
+        ],
     )
     .by("verdict"),
+    gauge(
+        "addresses_at_hand",
+        "Addresses that peers named, by whether a link came of them",
+        &[("new", |figures| figures.links.addresses_new), ("tried", |figures| figures.links.addresses_tried)],
+    )
+    .by("state"),
+    counter(
+        "feelers",
+        "Untried addresses that were dialled to see who is there",
+        &[("", |figures| figures.links.feelers)],
+    ),
     gauge("links_silent", "Links on which nothing is heard", &[("", |figures| figures.links.silent)]),
     counter("links_established", "Links that came up and were kept", &[("", |figures| figures.links.established)]),
     counter("links_refused_banned", "Links and dials ended by a ban", &[("", |figures| figures.links.refused_banned)]),

@@ -3,7 +3,7 @@
 use crate::pool::Number;
 use peerwright_engine::{Micros, Token};
 use peerwright_ledger::TransactionId;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 /// A set of numbers of the pool.
 #[derive(Debug, Clone, Default)]
@@ -67,6 +67,8 @@ pub(crate) struct Volume {
     pub bodies: BTreeSet<TransactionId>,
     /// The incarnation of the latest start.
     pub incarnation: u64,
+    /// Where good neighbours of the latest start were.
+    pub anchors: Vec<SocketAddr>,
 }
 
 /// A write that is not synced yet.

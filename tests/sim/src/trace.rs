@@ -106,6 +106,11 @@ impl Trace {
                 self.number(token.0);
                 self.bytes(reason.label().as_bytes());
             }
+            Output::Anchors { addresses } => {
+                for address in addresses {
+                    self.bytes(address.to_string().as_bytes());
+                }
+            }
             _ => self.number(1),
         }
     }

@@ -8,6 +8,9 @@
 //!    └──────────── wait ◀─────────────────────────────────┘
 //! ```
 //!
+//! What others name goes into two tables that a flood cannot fill (`tables`), counted by neighbourhoods (`group`); what this
+//! node's own configuration leads to, and a few good neighbours of its former life, stand beside them.
+//!
 //! Who redials: whoever lacks neighbours, so after a lost link usually both ends; when a ban is over the smaller peer id
 //! at once and the other after the shortest wait. When both get through, the connection that the smaller peer id
 //! dialled stays. An address is not dialled while its peer is banned, nor, for some minutes, while
@@ -16,19 +19,25 @@
 
 mod backoff;
 mod exchange;
+#[cfg(test)]
+mod flood_tests;
+mod group;
 mod safety;
 mod settings;
+mod tables;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use backoff::Backoff;
 pub(crate) use exchange::Exchange;
+pub(crate) use group::Group;
 pub(crate) use safety::may_dial;
 pub use settings::{AddressSettings, AddressSettingsRefused};
+use tables::{Place, Promotion, Tables};
 
 use crate::{
-    Address, AddressView, DialFailure, LinkId, Micros,
-    bounds::{MAX_ADDRESSES, REVERIFY_ADDRESS},
+    Address, AddressRange, AddressView, DialFailure, LinkId, Micros,
+    bounds::{MAX_ADDRESSES, MAX_LISTED, REVERIFY_ADDRESS},
     random::Random,
 };
 use peerwright_secure::PeerId;
@@ -61,8 +70,10 @@ struct Entry {
     host: String,
     /// Whether this node's configuration leads there: then it is kept however often it fails.
     listed: bool,
-    /// Whether somebody else has named it.
-    learnt: bool,
+    /// Where it stands among the addresses that others named.
+    place: Option<Place>,
+    /// It was a good neighbour's in this node's former life.
+    is_anchor: bool,
     own: bool,
     /// Whether a dial to it has ever ended, well or badly.
     attempted: bool,
@@ -81,7 +92,8 @@ impl Entry {
         Self {
             host: host.to_owned(),
             listed: false,
-            learnt: false,
+            place: None,
+            is_anchor: false,
             own: false,
             attempted: false,
             met_a_ban: false,
@@ -98,8 +110,12 @@ impl Entry {
         Address { host, socket }
     }
 
+    fn is_learnt(&self) -> bool {
+        self.place.is_some() || self.is_anchor
+    }
+
     fn due_at(&self, standing: impl Fn(&PeerId) -> Standing) -> Option<Micros> {
-        if !(self.listed || self.learnt) || self.own || self.state != State::Idle {
+        if !(self.listed || self.is_learnt()) || self.own || self.state != State::Idle {
             return None;
         }
         match self.peer.as_ref().map_or(Standing::Free, standing) {
@@ -119,13 +135,16 @@ pub(crate) struct AddressBook {
     backoff: Backoff,
     /// Failures in a row after which an address is forgotten that is not listed.
     attempts: u32,
+    own_ranges: Vec<AddressRange>,
+    tables: Tables,
     /// Whether discovery has ever told anything.
     told: bool,
 }
 
 impl AddressBook {
-    pub(crate) fn new(backoff: Backoff, attempts: u32) -> Self {
-        Self { entries: BTreeMap::new(), dials: BTreeMap::new(), backoff, attempts, told: false }
+    pub(crate) fn new(backoff: Backoff, attempts: u32, own_ranges: Vec<AddressRange>, random: &mut Random) -> Self {
+        let (entries, dials, tables) = (BTreeMap::new(), BTreeMap::new(), Tables::new(random));
+        Self { entries, dials, backoff, attempts, own_ranges, tables, told: false }
     }
 
     /// Takes the whole list of what discovery resolved.
@@ -137,11 +156,13 @@ impl AddressBook {
             entry.listed = listed.contains_key(socket);
         }
         self.forget_unlisted();
+        let mut listed_now = self.entries.values().filter(|entry| entry.listed).count();
         for (socket, host) in listed {
-            let has_room = self.entries.len() < MAX_ADDRESSES;
+            let has_room = listed_now < MAX_LISTED;
             match self.entries.get_mut(&socket) {
                 Some(entry) => host.clone_into(&mut entry.host),
                 None if has_room => {
+                    listed_now += 1;
                     self.entries.insert(socket, Entry { listed: true, ..Entry::new(now, host) });
                 }
                 None => break,
@@ -149,20 +170,101 @@ impl AddressBook {
         }
     }
 
-    /// Takes an address that somebody named, unless the book is full. Says whether it is new.
-    pub(crate) fn learn(&mut self, now: Micros, socket: SocketAddr) -> bool {
+    /// Takes an address that somebody in the group `source` named, unless its place is taken. Says whether it is new.
+    pub(crate) fn learn(&mut self, now: Micros, socket: SocketAddr, source: &Group) -> bool {
         let has_room = self.entries.len() < MAX_ADDRESSES;
-        match self.entries.get_mut(&socket) {
-            Some(entry) => {
-                entry.learnt = true;
-                false
-            }
-            None if has_room => {
-                self.entries.insert(socket, Entry { learnt: true, ..Entry::new(now, "") });
-                true
-            }
-            None => false,
+        if self.entries.get(&socket).map_or(!has_room, Entry::is_learnt) {
+            return false;
         }
+        let place = self.tables.new_place(&socket, &self.group(&socket), source);
+        if let Some(occupant) = self.tables.occupant(place) {
+            let gives_way =
+                self.entries.get(&occupant).is_none_or(|entry| entry.failures > 0 && entry.state == State::Idle);
+            if !gives_way {
+                return false;
+            }
+            self.forget(&occupant);
+        }
+        self.tables.put(place, socket);
+        self.entries.entry(socket).or_insert_with(|| Entry::new(now, "")).place = Some(place);
+        true
+    }
+
+    /// Takes an address that this node kept from its former life: it is dialled first.
+    pub(crate) fn add_anchor(&mut self, now: Micros, socket: SocketAddr) {
+        if self.entries.len() < MAX_ADDRESSES {
+            self.entries.entry(socket).or_insert_with(|| Entry::new(now, "")).is_anchor = true;
+        }
+    }
+
+    /// The group of an address.
+    pub(crate) fn group(&self, socket: &SocketAddr) -> Group {
+        Group::of(socket.ip(), &self.own_ranges)
+    }
+
+    /// An address that is worth a trial, because nobody has tried it or another wants its place.
+    pub(crate) fn to_test(
+        &self,
+        now: Micros,
+        random: &mut Random,
+        standing: impl Fn(&PeerId) -> Standing,
+    ) -> Option<SocketAddr> {
+        let is_due = |entry: &Entry| entry.due_at(&standing).is_some_and(|at| at <= now);
+        self.tables.to_test(random, |socket| self.entries.get(socket).is_some_and(is_due))
+    }
+
+    /// An address of somebody without a link, by lot; one that is listed as likely as one that is not.
+    pub(crate) fn draw(
+        &self,
+        now: Micros,
+        random: &mut Random,
+        standing: impl Fn(&PeerId) -> Standing,
+    ) -> Option<SocketAddr> {
+        let is_free = |entry: &Entry| entry.peer.as_ref().is_none_or(|peer| standing(peer) == Standing::Free);
+        let is_due = |entry: &Entry| is_free(entry) && entry.due_at(&standing).is_some_and(|at| at <= now);
+        let due = self.entries.iter().filter(|(_, entry)| is_due(entry));
+        let (mut listed, mut named) = (Vec::new(), Vec::new());
+        for (socket, entry) in due {
+            if entry.listed { listed.push(*socket) } else { named.push(*socket) }
+        }
+        let chosen = if named.is_empty() || (!listed.is_empty() && random.below(2) == 0) { listed } else { named };
+        chosen.get(random.index(chosen.len())).copied()
+    }
+
+    /// How many addresses were named and not tried, and how many led to a link.
+    pub(crate) fn table_counts(&self) -> (usize, usize) {
+        self.tables.counts()
+    }
+
+    /// Takes an address out of the tables; what is listed, or linked, stays in the book.
+    fn forget(&mut self, socket: &SocketAddr) {
+        if let Some(entry) = self.entries.get_mut(socket) {
+            entry.is_anchor = false;
+            if let Some(place) = entry.place.take() {
+                self.tables.remove(place, socket);
+            }
+            if !entry.listed && entry.state == State::Idle {
+                self.entries.remove(socket);
+            }
+        }
+    }
+
+    /// A dial has led to a peer: the address belongs to the tried ones.
+    fn confirm(&mut self, socket: SocketAddr) {
+        self.tables.answered(&socket);
+        let group = self.group(&socket);
+        let Some(entry) = self.entries.get_mut(&socket) else { return };
+        let Some(place) = entry.place.filter(|place| !place.is_tried()) else { return };
+        if let Promotion::Done(place) = self.tables.promote(place, socket, &group) {
+            entry.place = Some(place);
+        }
+    }
+
+    /// Nobody answers at a tried address: who waits for its place gets it.
+    fn give_way(&mut self, socket: SocketAddr) {
+        let Some(newcomer) = self.tables.waiting_for(&socket) else { return };
+        self.forget(&socket);
+        self.confirm(newcomer);
     }
 
     /// Whether an address may be dialled now, known or not.
@@ -173,19 +275,23 @@ impl AddressBook {
     /// The address is dialled now on somebody's word; it counts as being dialled from here on. `None` when the book is
     /// full.
     pub(crate) fn begin_dial(&mut self, now: Micros, socket: SocketAddr) -> Option<Address> {
-        self.learn(now, socket);
-        let entry = self.entries.get_mut(&socket)?;
+        if self.entries.len() >= MAX_ADDRESSES && !self.entries.contains_key(&socket) {
+            return None;
+        }
+        let entry = self.entries.entry(socket).or_insert_with(|| Entry::new(now, ""));
         entry.state = State::Dialling;
         self.dials.insert(socket, now);
         Some(entry.address(socket))
     }
 
-    /// The addresses to dial now, at most `limit`; they count as being dialled from here on.
+    /// The addresses to dial now, at most `limit`; they count as being dialled from here on. When there are more, those
+    /// outside the `crowded` groups come first.
     pub(crate) fn take_due(
         &mut self,
         now: Micros,
         limit: usize,
         random: &mut Random,
+        crowded: &BTreeSet<Group>,
         standing: impl Fn(&PeerId) -> Standing,
     ) -> Vec<Address> {
         if limit == 0 {
@@ -199,8 +305,7 @@ impl AddressBook {
             .collect();
         due.sort_unstable();
         if due.len() > limit {
-            // Nodes that know the same addresses would otherwise all come to the same few.
-            random.shuffle(&mut due);
+            self.put_in_order(&mut due, random, crowded);
         }
         let mut taken_peers = BTreeSet::new();
         let mut taken = Vec::new();
@@ -217,6 +322,26 @@ impl AddressBook {
             taken.push(entry.address(socket));
         }
         taken
+    }
+
+    /// Anchors first, then outside the groups that this node dials already, then by lot, each bucket as likely as any
+    /// other: who fills many places of one bucket gains nothing, and nodes that know the same addresses do not all come
+    /// to the same few.
+    fn put_in_order(&self, due: &mut Vec<(Micros, SocketAddr)>, random: &mut Random, crowded: &BTreeSet<Group>) {
+        random.shuffle(due);
+        let mut ranks: BTreeMap<(Option<(bool, u64)>, Option<Group>), usize> = BTreeMap::new();
+        let mut ordered = Vec::with_capacity(due.len());
+        for (at, socket) in due.drain(..) {
+            let group = self.group(&socket);
+            let entry = self.entries.get(&socket);
+            let bucket = entry.and_then(|entry| entry.place).map(Place::bucket);
+            let rank = ranks.entry((bucket, bucket.is_none().then_some(group))).or_default();
+            let is_anchor = entry.is_some_and(|entry| entry.is_anchor);
+            ordered.push(((!is_anchor, crowded.contains(&group), *rank), (at, socket)));
+            *rank += 1;
+        }
+        ordered.sort_by_key(|(key, _)| *key);
+        due.extend(ordered.into_iter().map(|(_, candidate)| candidate));
     }
 
     /// When `take_due` will next have something to give.
@@ -261,8 +386,11 @@ impl AddressBook {
         entry.state = State::Idle;
         entry.failures = entry.failures.saturating_add(1);
         entry.not_before = now + self.backoff.wait(entry.failures, random);
-        entry.learnt &= entry.failures < self.attempts;
         let failures = entry.failures;
+        self.give_way(socket);
+        if failures >= self.attempts {
+            self.forget(&socket);
+        }
         self.forget_unlisted();
         Some(failures)
     }
@@ -285,6 +413,7 @@ impl AddressBook {
     /// The dial to `socket` became a link that is kept.
     pub(crate) fn linked(&mut self, now: Micros, socket: SocketAddr, link: LinkId, peer: PeerId) {
         self.dials.remove(&socket);
+        self.confirm(socket);
         if let Some(entry) = self.entries.get_mut(&socket) {
             entry.attempted = true;
             entry.state = State::Linked(link);
@@ -296,6 +425,7 @@ impl AddressBook {
     /// The dial to `socket` reached `peer`, but its link is not kept, for no fault of the address.
     pub(crate) fn reached(&mut self, now: Micros, socket: SocketAddr, peer: PeerId) {
         self.dials.remove(&socket);
+        self.confirm(socket);
         if let Some(entry) = self.entries.get_mut(&socket) {
             entry.attempted = true;
             entry.state = State::Idle;
@@ -399,6 +529,6 @@ impl AddressBook {
     }
 
     fn forget_unlisted(&mut self) {
-        self.entries.retain(|_, entry| entry.listed || entry.learnt || entry.state != State::Idle);
+        self.entries.retain(|_, entry| entry.listed || entry.is_learnt() || entry.state != State::Idle);
     }
 }

@@ -1,14 +1,16 @@
 use super::{AddressBook, Backoff, Standing};
 use crate::{Address, DialFailure, LinkId, Micros, random::Random};
 use peerwright_secure::PeerId;
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(20);
 const START: Micros = Micros(1_000_000_000);
 
 fn book() -> (AddressBook, Random) {
-    (AddressBook::new(Backoff::new(SECOND, Duration::from_secs(60)), 5), Random::new(3))
+    let mut random = Random::new(3);
+    let backoff = Backoff::new(SECOND, Duration::from_secs(60));
+    (AddressBook::new(backoff, 5, Vec::new(), &mut random), random)
 }
 
 fn address(number: u8) -> Address {
@@ -31,8 +33,8 @@ fn free(_: &PeerId) -> Standing {
 fn a_new_address_is_dialled_at_once_and_only_once() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1), address(2), address(1)]);
-    assert_eq!(book.take_due(START, 10, &mut random, free), [address(1), address(2)]);
-    assert_eq!(book.take_due(START, 10, &mut random, free), []);
+    assert_eq!(book.take_due(START, 10, &mut random, &BTreeSet::new(), free), [address(1), address(2)]);
+    assert_eq!(book.take_due(START, 10, &mut random, &BTreeSet::new(), free), []);
     assert_eq!(book.dialling(), 2);
 }
 
@@ -42,7 +44,7 @@ fn waits_double_up_to_the_limit() {
     book.replace(START, &[address(1)]);
     let mut now = START;
     for expected in [1u64, 2, 4, 8, 16, 32, 60, 60] {
-        assert_eq!(book.take_due(now, 10, &mut random, free).len(), 1);
+        assert_eq!(book.take_due(now, 10, &mut random, &BTreeSet::new(), free).len(), 1);
         book.failed(now, socket(1), DialFailure::Unreachable, &mut random);
         let due = book.next_due(free).unwrap();
         let waited = due.since(now);
@@ -56,7 +58,7 @@ fn waits_double_up_to_the_limit() {
 fn a_dial_that_nobody_answers_is_found() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1)]);
-    book.take_due(START, 10, &mut random, free);
+    book.take_due(START, 10, &mut random, &BTreeSet::new(), free);
     assert_eq!(book.next_overdue(TIMEOUT), Some(START + TIMEOUT));
     assert_eq!(book.overdue(START + TIMEOUT, TIMEOUT), [socket(1)]);
     assert_eq!(book.failed(START + TIMEOUT, socket(1), DialFailure::Unreachable, &mut random), Some(1));
@@ -71,24 +73,24 @@ fn a_dial_that_nobody_answers_is_found() {
 fn an_address_whose_peer_is_linked_elsewhere_is_left_alone_for_some_minutes() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1)]);
-    book.take_due(START, 10, &mut random, free);
+    book.take_due(START, 10, &mut random, &BTreeSet::new(), free);
     book.reached(START, socket(1), peer(1));
     let linked = |_: &PeerId| Standing::Linked;
-    assert_eq!(book.take_due(START + SECOND * 299, 10, &mut random, linked), []);
-    assert_eq!(book.take_due(START + SECOND * 300, 10, &mut random, linked), [address(1)]);
+    assert_eq!(book.take_due(START + SECOND * 299, 10, &mut random, &BTreeSet::new(), linked), []);
+    assert_eq!(book.take_due(START + SECOND * 300, 10, &mut random, &BTreeSet::new(), linked), [address(1)]);
 }
 
 #[test]
 fn a_banned_peers_address_waits_for_the_end_of_the_ban() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1)]);
-    book.take_due(START, 10, &mut random, free);
+    book.take_due(START, 10, &mut random, &BTreeSet::new(), free);
     book.linked(START, socket(1), LinkId(1), peer(1));
     book.link_ended(START, LinkId(1), &peer(1), false, &mut random);
-    assert_eq!(book.take_due(START + SECOND * 900, 10, &mut random, |_| Standing::Banned), []);
+    assert_eq!(book.take_due(START + SECOND * 900, 10, &mut random, &BTreeSet::new(), |_| Standing::Banned), []);
     assert_eq!(book.next_due(|_| Standing::Banned), None);
     book.unbanned(START + SECOND * 901, Some(&peer(1)), true, &mut random);
-    assert_eq!(book.take_due(START + SECOND * 901, 10, &mut random, free), [address(1)]);
+    assert_eq!(book.take_due(START + SECOND * 901, 10, &mut random, &BTreeSet::new(), free), [address(1)]);
 }
 
 #[test]
@@ -99,13 +101,13 @@ fn an_address_that_met_a_ban_is_dialled_when_any_ban_ends() {
         let mut now = START;
         for _ in 0..6 {
             now = book.next_due(free).unwrap();
-            book.take_due(now, 10, &mut random, free);
+            book.take_due(now, 10, &mut random, &BTreeSet::new(), free);
             book.failed(now, socket(1), DialFailure::Banned, &mut random);
         }
         let now = now + SECOND;
-        assert_eq!(book.take_due(now, 10, &mut random, free), []);
+        assert_eq!(book.take_due(now, 10, &mut random, &BTreeSet::new(), free), []);
         book.unbanned(now, ended.as_ref(), false, &mut random);
-        assert_eq!(book.take_due(now, 10, &mut random, free), [address(1)]);
+        assert_eq!(book.take_due(now, 10, &mut random, &BTreeSet::new(), free), [address(1)]);
     }
 }
 
@@ -113,7 +115,7 @@ fn an_address_that_met_a_ban_is_dialled_when_any_ban_ends() {
 fn an_unlisted_address_is_forgotten_once_its_link_ends() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1), address(2)]);
-    book.take_due(START, 10, &mut random, free);
+    book.take_due(START, 10, &mut random, &BTreeSet::new(), free);
     book.linked(START, socket(1), LinkId(1), peer(1));
     book.failed(START, socket(2), DialFailure::Unreachable, &mut random);
     book.replace(START, &[]);
@@ -126,24 +128,24 @@ fn an_unlisted_address_is_forgotten_once_its_link_ends() {
 fn an_own_address_is_not_dialled_again_until_it_is_listed_anew() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1)]);
-    book.take_due(START, 10, &mut random, free);
+    book.take_due(START, 10, &mut random, &BTreeSet::new(), free);
     book.own(socket(1));
-    assert_eq!(book.take_due(START + SECOND * 900, 10, &mut random, free), []);
+    assert_eq!(book.take_due(START + SECOND * 900, 10, &mut random, &BTreeSet::new(), free), []);
     assert!(book.all_attempted(free));
     book.replace(START, &[]);
     book.replace(START, &[address(1)]);
-    assert_eq!(book.take_due(START, 10, &mut random, free), [address(1)]);
+    assert_eq!(book.take_due(START, 10, &mut random, &BTreeSet::new(), free), [address(1)]);
 }
 
 #[test]
 fn two_addresses_of_one_peer_are_not_dialled_together() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1), address(2)]);
-    book.take_due(START, 10, &mut random, free);
+    book.take_due(START, 10, &mut random, &BTreeSet::new(), free);
     book.linked(START, socket(1), LinkId(1), peer(1));
     book.reached(START, socket(2), peer(1));
     book.link_ended(START + SECOND, LinkId(1), &peer(1), true, &mut random);
-    assert_eq!(book.take_due(START + SECOND * 10, 10, &mut random, free).len(), 1);
+    assert_eq!(book.take_due(START + SECOND * 10, 10, &mut random, &BTreeSet::new(), free).len(), 1);
 }
 
 #[test]
@@ -152,13 +154,13 @@ fn a_settled_link_starts_the_waits_anew_and_a_short_one_does_not() {
     book.replace(START, &[address(1)]);
     for round in 0..5 {
         let now = book.next_due(free).unwrap();
-        book.take_due(now, 10, &mut random, free);
+        book.take_due(now, 10, &mut random, &BTreeSet::new(), free);
         book.linked(now, socket(1), LinkId(round), peer(1));
         book.link_ended(now, LinkId(round), &peer(1), false, &mut random);
     }
     assert_eq!(book.views()[0].failures, 5);
     let now = book.next_due(free).unwrap();
-    book.take_due(now, 10, &mut random, free);
+    book.take_due(now, 10, &mut random, &BTreeSet::new(), free);
     book.linked(now, socket(1), LinkId(9), peer(1));
     book.link_ended(now, LinkId(9), &peer(1), true, &mut random);
     assert!(book.next_due(free).unwrap().since(now) <= SECOND * 5 / 4);
@@ -171,5 +173,5 @@ fn the_book_is_bounded() {
         .map(|number| Address { host: String::new(), socket: SocketAddr::from(([10, 0, 0, 1], 1_000 + number)) })
         .collect();
     book.replace(START, &many);
-    assert_eq!(book.views().len(), crate::bounds::MAX_ADDRESSES);
+    assert_eq!(book.views().len(), crate::bounds::MAX_LISTED);
 }

@@ -3,6 +3,7 @@
 use crate::{Address, AutoBan, CloseReason, Event, LinkId, MessageRange, Micros, Statement, SubmitRefusal, Token};
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
+use std::net::SocketAddr;
 
 /// One thing to do. The driver does them in order.
 #[expect(clippy::large_enum_variant, reason = "a message to verify moves once, in a list that is used again")]
@@ -116,6 +117,12 @@ pub enum Output {
     KeepAutoBans {
         /// All that are remembered, in force or over.
         bans: Vec<AutoBan>,
+    },
+    /// Keep these addresses for the next life of this node, in place of those before: they are given back at its start as
+    /// [`AddressSource::Anchors`](crate::AddressSource::Anchors). No answer is needed.
+    Anchors {
+        /// The addresses.
+        addresses: Vec<SocketAddr>,
     },
     /// A submitted transaction is durable here and is being spread.
     Accepted {

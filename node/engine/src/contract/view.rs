@@ -237,12 +237,21 @@ pub struct LinkStatistics {
     pub neighbours_joined: u64,
     /// Times that a link was a neighbour's no longer.
     pub neighbours_left: u64,
-    /// Rounds and single questions for addresses that were sent.
+    /// Untried addresses that were dialled to see who is there.
+    pub feelers: u64,
+    /// Addresses that peers named and that nobody here has tried, now.
+    pub addresses_new: u64,
+    /// Addresses that peers named and that have led to a link, now.
+    pub addresses_tried: u64,
+    /// Questions for addresses that were sent.
     pub addresses_asked: u64,
     /// Addresses taken from answers and introductions.
     pub addresses_learnt: u64,
-    /// Addresses named by peers that are never dialled on a peer's word.
-    pub addresses_refused: u64,
+    /// Addresses named by peers that are never dialled on a peer's word, in the order of
+    /// [`DialRefusal::ALL`](crate::DialRefusal::ALL).
+    pub addresses_refused: [u64; crate::DialRefusal::ALL.len()],
+    /// Addresses named by peers that had named too many.
+    pub addresses_excess: u64,
     /// Frames sent.
     pub frames_sent: u64,
     /// Bytes of frames sent.
@@ -255,6 +264,20 @@ pub struct LinkStatistics {
     pub frames_unsupported: u64,
     /// Frames of a known kind that could not be read.
     pub frames_malformed: u64,
+}
+
+impl LinkStatistics {
+    /// Addresses named by peers that were not taken for one reason.
+    #[must_use]
+    pub fn addresses_refused(&self, refusal: crate::DialRefusal) -> u64 {
+        let counts = crate::DialRefusal::ALL.iter().zip(self.addresses_refused);
+        counts.filter(|(reason, _)| **reason == refusal).map(|(_, count)| count).sum()
+    }
+
+    pub(crate) fn refused_to_dial(&mut self, refusal: crate::DialRefusal) {
+        let counts = crate::DialRefusal::ALL.iter().zip(&mut self.addresses_refused);
+        counts.filter(|(reason, _)| **reason == refusal).for_each(|(_, count)| *count += 1);
+    }
 }
 
 /// Transactions handed in here.

@@ -3,7 +3,7 @@
 use super::{Engine, Turn};
 use crate::{
     Address, AddressSource, Class, Direction, LinkId, Output,
-    addresses::may_dial,
+    addresses::{Group, may_dial},
     bounds::MAX_EXCHANGED,
     frame::{Contact, Frame},
 };
@@ -15,31 +15,45 @@ impl Engine {
     pub(super) fn addresses_found(&mut self, turn: &mut Turn<'_>, source: AddressSource, addresses: &[Address]) {
         match source {
             AddressSource::Seeds => self.book.replace(turn.now, addresses),
-            AddressSource::Local | AddressSource::Anchors => {
+            AddressSource::Local => {
                 for address in addresses {
-                    self.book.learn(turn.now, address.socket);
+                    self.book.learn(turn.now, address.socket, &Group::OWN);
+                }
+            }
+            AddressSource::Anchors => {
+                for address in addresses {
+                    self.book.add_anchor(turn.now, address.socket);
                 }
             }
         }
         self.redial(turn);
     }
 
-    /// Somebody has said where a node listens. Says whether that is believed as far as to try it.
-    pub(super) fn learned(&mut self, turn: &mut Turn<'_>, contact: Contact) -> bool {
+    /// The peer of a link has said where a node listens: it may be tried, unless there is something against it.
+    fn learned(&mut self, turn: &mut Turn<'_>, link: LinkId, contact: Contact) {
         if contact.peer == self.own || Some(contact.address) == self.config.advertised {
-            return false;
+            return;
         }
-        if may_dial(&contact.address, &self.config.addresses.own_ranges).is_err() {
-            self.counters.links.addresses_refused += 1;
-            return false;
+        if !self.exchange.may_name(turn.now, link) {
+            self.counters.links.addresses_excess += 1;
+            return;
+        }
+        if let Err(refusal) = may_dial(&contact.address, &self.config.addresses.own_ranges) {
+            return self.counters.links.refused_to_dial(refusal);
         }
         self.counters.links.addresses_learnt += 1;
-        if self.links.of_peer(&contact.peer).is_none() {
-            let limit = self.overlay.settings.passive;
-            self.overlay.passive.add(contact, limit, &mut self.random);
+        if self.links.of_peer(&contact.peer).is_none() && !self.bans.is_banned(&contact.peer) {
+            let (group, limit) = (self.book.group(&contact.address), self.overlay.settings.passive);
+            self.overlay.passive.add(contact, group, limit, &mut self.random);
         }
-        self.book.learn(turn.now, contact.address);
-        true
+        let source = self.neighbourhood(link);
+        self.book.learn(turn.now, contact.address, &source);
+    }
+
+    /// Where the peer of a link is, as far as addresses tell.
+    fn neighbourhood(&self, link: LinkId) -> Group {
+        let address = self.links.get(link).and_then(|link| link.address);
+        address.map_or(Group::OWN, |address| self.book.group(&address))
     }
 
     /// Says to a peer that was dialled where this node listens, and asks it for addresses while neighbours lack.
@@ -66,13 +80,13 @@ impl Engine {
             return;
         };
         let is_its_own = state.address.is_some_and(|from| from.ip().to_canonical() == address.ip());
-        if !is_its_own && may_dial(&address, &self.config.addresses.own_ranges).is_err() {
-            self.counters.links.addresses_refused += 1;
-            return;
+        if !is_its_own && let Err(refusal) = may_dial(&address, &self.config.addresses.own_ranges) {
+            return self.counters.links.refused_to_dial(refusal);
         }
         state.listens_at = Some(address);
         let peer = state.peer;
-        self.book.learn(turn.now, address);
+        let source = self.neighbourhood(link);
+        self.book.learn(turn.now, address, &source);
         if is_its_own {
             self.book.met(turn.now, address, peer);
         }
@@ -99,7 +113,7 @@ impl Engine {
             return self.dropped(turn, "unrequested");
         }
         for contact in contacts {
-            self.learned(turn, *contact);
+            self.learned(turn, link, *contact);
         }
         self.redial(turn);
     }
@@ -123,24 +137,24 @@ impl Engine {
         }
         let own = self.shuffled();
         self.send(turn, link, &Frame::ShuffleReply { contacts: own }, Class::Control);
-        self.take_shuffled(turn, contacts);
+        self.take_shuffled(turn, link, contacts);
     }
 
     pub(super) fn shuffle_answered(&mut self, turn: &mut Turn<'_>, link: LinkId, contacts: &[Contact]) {
         if self.is_active(link) {
-            self.take_shuffled(turn, contacts);
+            self.take_shuffled(turn, link, contacts);
         }
     }
 
-    fn take_shuffled(&mut self, turn: &mut Turn<'_>, contacts: &[Contact]) {
+    fn take_shuffled(&mut self, turn: &mut Turn<'_>, link: LinkId, contacts: &[Contact]) {
         for contact in contacts {
-            self.learned(turn, *contact);
+            self.learned(turn, link, *contact);
         }
         self.redial(turn);
     }
 
     /// What this node shows in a shuffle: itself, and some of those that it knows.
-    fn shuffled(&mut self) -> Vec<Contact> {
+    pub(super) fn shuffled(&mut self) -> Vec<Contact> {
         let own = self.own;
         let mut contacts = self.contacts_for(&own);
         self.random.shuffle(&mut contacts);

@@ -15,6 +15,7 @@ mod score;
 mod storage;
 mod sync;
 mod time;
+mod upkeep;
 mod views;
 
 use crate::{
@@ -42,7 +43,7 @@ use crate::{
 };
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::{NodePublicKey, PeerId};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 /// The shortest of the configured times that are waited for again and again.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -78,6 +79,8 @@ pub struct Engine {
     /// Whether this node has dialled all that it is to dial for its first links.
     has_dialled: bool,
     is_search_due: bool,
+    /// The addresses that the driver keeps for the next life.
+    anchors: Vec<SocketAddr>,
     outbox: Outbox,
     /// Bodies of submitted transactions that are with the store.
     own_bodies: BTreeMap<Token, OwnBody>,
@@ -136,13 +139,20 @@ impl Engine {
         config.detection.keepalive = config.detection.keepalive.max(SHORTEST);
         config.answer_timeout = config.answer_timeout.max(SHORTEST);
         config.dial_timeout = config.dial_timeout.max(SHORTEST);
+        let mut random = Random::new(config.random_seed);
+        let book = AddressBook::new(
+            Backoff::new(config.backoff_first, config.backoff_limit),
+            config.overlay.reconnect_attempts,
+            config.addresses.own_ranges.clone(),
+            &mut random,
+        );
         Self {
             own: config.key.peer_id(),
             own_key: config.key.public(),
             own_certificate: None,
             now: Micros(0),
             clock: Clock::default(),
-            random: Random::new(config.random_seed),
+            random,
             timers: Timers::default(),
             armed: None,
             last_token: 0,
@@ -153,14 +163,12 @@ impl Engine {
             told: score::Told::default(),
             offenders: Offenders::new(config.misbehaviour),
             protected: BTreeMap::new(),
-            book: AddressBook::new(
-                Backoff::new(config.backoff_first, config.backoff_limit),
-                config.overlay.reconnect_attempts,
-            ),
+            book,
             overlay: Overlay::new(config.overlay),
             exchange: Exchange::default(),
             has_dialled: false,
             is_search_due: false,
+            anchors: Vec::new(),
             outbox: Outbox::new(config.key.clone(), config.incarnation),
             own_bodies: BTreeMap::new(),
             appends: Appends::default(),
@@ -193,6 +201,7 @@ impl Engine {
         if is_first {
             self.timers.set(Timer::Sweep, turn.now + SWEEP_INTERVAL);
             self.begin_membership(turn);
+            self.begin_upkeep(turn);
         }
         self.notice_pause(turn);
         match input {

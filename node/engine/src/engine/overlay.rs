@@ -56,6 +56,7 @@ impl Engine {
         self.overlay.neighbours.link_up(link, direction);
         if direction == Direction::Outbound {
             self.introduce(turn, link);
+            self.consider(turn, link);
         }
     }
 
@@ -87,13 +88,21 @@ impl Engine {
             if direction == Direction::Inbound && !lacks_any {
                 continue;
             }
-            if self.overlay.neighbours.ask(link) {
+            let priority = self.overlay.search.has_priority(self.overlay.is_urgent());
+            if self.ask_neighbour(turn, link, priority) {
                 wanted -= 1;
-                self.counters.links.neighbours_asked += 1;
-                let priority = self.overlay.search.has_priority(self.overlay.is_urgent());
-                self.send(turn, link, &Frame::Neighbour { priority }, Class::Control);
             }
         }
+    }
+
+    /// Asks the peer of a link to be a neighbour. Says whether it may be asked.
+    pub(super) fn ask_neighbour(&mut self, turn: &mut Turn<'_>, link: LinkId, priority: bool) -> bool {
+        let is_asked = self.overlay.neighbours.ask(link);
+        if is_asked {
+            self.counters.links.neighbours_asked += 1;
+            self.send(turn, link, &Frame::Neighbour { priority }, Class::Control);
+        }
+        is_asked
     }
 
     pub(super) fn neighbour_asks(&mut self, turn: &mut Turn<'_>, link: LinkId, priority: bool) {
@@ -102,7 +111,9 @@ impl Engine {
             Some(Stance::Active | Stance::Asked) => true,
             Some(Stance::Plain) if self.draining != Draining::No => false,
             Some(Stance::Plain) if self.overlay.lacking() > 0 => true,
-            Some(Stance::Plain) => priority && self.make_room(turn, DepartureReason::MadeRoom),
+            Some(Stance::Plain) if priority => self.make_room(turn, DepartureReason::MadeRoom),
+            Some(Stance::Plain) if self.is_better(link) => self.make_room(turn, DepartureReason::Replaced),
+            Some(Stance::Plain) => false,
         };
         self.send(turn, link, &Frame::NeighbourAnswer { accepted }, Class::Control);
         if accepted && self.overlay.neighbours.accept(link) == Agreed::Joined {

@@ -3,7 +3,7 @@
 use super::{Draining, Engine, Turn};
 use crate::{
     CloseReason, DialFailure, Direction, DownReason, Event, LinkId, MemberState, Micros, Mutant, Output,
-    addresses::{Standing, may_dial},
+    addresses::{Group, Standing, may_dial},
     bans::Bans,
     bounds::{MAX_DIALS, SETTLED},
     frame::Contact,
@@ -15,7 +15,7 @@ use crate::{
     timers::Timer,
 };
 use peerwright_secure::PeerId;
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 /// What the address book needs to know of a peer.
 pub(super) fn standing(bans: &Bans, links: &Links, peer: &PeerId) -> Standing {
@@ -203,12 +203,18 @@ impl Engine {
             .saturating_sub(dialling)
             .min(self.config.outbound_links.saturating_sub(self.links.count(Direction::Outbound) + dialling))
             .min(self.overlay.wanted(dialling));
+        if room == 0 {
+            return;
+        }
         self.draw_members(turn, room);
+        let crowded = self.crowded();
         let (bans, links) = (&self.bans, &self.links);
         let standing = |peer: &PeerId| standing(bans, links, peer);
         while room > 0 {
-            let suits = |contact: &Contact| {
-                standing(&contact.peer) == Standing::Free && self.book.is_due(turn.now, &contact.address, standing)
+            let suits = |group: &Group, contact: &Contact| {
+                !crowded.contains(group)
+                    && standing(&contact.peer) == Standing::Free
+                    && self.book.is_due(turn.now, &contact.address, standing)
             };
             let Some(contact) = self.overlay.passive.take(&mut self.random, suits) else { break };
             if let Some(address) = self.book.begin_dial(turn.now, contact.address) {
@@ -216,7 +222,7 @@ impl Engine {
                 room -= 1;
             }
         }
-        for address in self.book.take_due(turn.now, room, &mut self.random, standing) {
+        for address in self.book.take_due(turn.now, room, &mut self.random, &crowded, standing) {
             turn.out.push(Output::Dial { address });
         }
     }
@@ -240,9 +246,16 @@ impl Engine {
         for member in self.members.random_members(&mut self.random, lacking, suits) {
             if let Some(address) = member.address {
                 let contact = Contact { peer: member.peer, address };
-                self.overlay.passive.add(contact, self.overlay.settings.passive, &mut self.random);
+                let (group, limit) = (self.book.group(&address), self.overlay.settings.passive);
+                self.overlay.passive.add(contact, group, limit, &mut self.random);
             }
         }
+    }
+
+    /// The neighbourhoods that this node has dialled already: one owner's addresses are not to be all of its choice.
+    fn crowded(&self) -> BTreeSet<Group> {
+        let chosen = self.links.iter().filter(|(_, link)| link.direction == Direction::Outbound);
+        chosen.filter_map(|(_, link)| Some(self.book.group(&link.address?))).collect()
     }
 
     /// When there may be something to look for again.

@@ -10,6 +10,7 @@ impl Engine {
             match timer {
                 Timer::Batch => self.close_batches(turn, self.config.batch_window),
                 Timer::Dial => self.redial(turn),
+                Timer::Upkeep(chore) => self.keep_up(turn, chore),
                 Timer::BanExpiry => self.expire_bans(turn),
                 Timer::Link(link) => self.look_at_link(turn, link),
                 Timer::Heartbeat(link) => {

@@ -88,6 +88,8 @@ impl Engine {
             active: self.overlay.neighbours.active().len() as u64,
             active_outbound: self.overlay.neighbours.outbound() as u64,
             passive: self.overlay.passive.len() as u64,
+            addresses_new: self.book.table_counts().0 as u64,
+            addresses_tried: self.book.table_counts().1 as u64,
             silent: self.links.iter().filter(|(_, link)| link.is_silent(self.now, &self.config.detection)).count()
                 as u64,
             addresses: addresses as u64,

@@ -11,6 +11,7 @@
 //! it gives itself to; a passive view stands in for those who leave. It differs where attackers are expected: some of
 //! the view is always of this node's own choice, and scores decide who makes room.
 
+mod chore;
 mod neighbours;
 mod passive;
 mod search;
@@ -18,12 +19,14 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use chore::Chore;
 pub(crate) use neighbours::{Agreed, Neighbours, Stance};
 pub(crate) use passive::Passive;
 pub(crate) use search::Search;
 pub use settings::{OverlayRefused, OverlaySettings};
 
 use crate::{Direction, LinkId};
+use std::net::SocketAddr;
 
 /// The views of one node.
 #[derive(Debug)]
@@ -32,11 +35,22 @@ pub(crate) struct Overlay {
     pub neighbours: Neighbours,
     pub passive: Passive,
     pub search: Search,
+    /// Somebody unknown who is dialled to become a neighbour whatever the scores.
+    pub stranger: Option<SocketAddr>,
+    /// The last stranger that was reached: it is a neighbour for some time, not for as long as its score holds.
+    pub guest: Option<LinkId>,
 }
 
 impl Overlay {
     pub(crate) fn new(settings: OverlaySettings) -> Self {
-        Self { settings, neighbours: Neighbours::default(), passive: Passive::default(), search: Search::default() }
+        Self {
+            settings,
+            neighbours: Neighbours::default(),
+            passive: Passive::default(),
+            search: Search::default(),
+            stranger: None,
+            guest: None,
+        }
     }
 
     /// Neighbours that lack in all.
@@ -61,11 +75,13 @@ impl Overlay {
     }
 
     /// Who leaves the view for another, by `score`, the worst first and of equals the newest. Neighbours of own choice stay
-    /// while there are no more of them than there are to be.
+    /// while there are no more of them than there are to be, and so does the guest.
     pub(crate) fn worst(&self, score: impl Fn(LinkId) -> u8) -> Option<LinkId> {
         let has_spare_outbound = self.neighbours.outbound() > self.settings.active_outbound;
-        let may_leave =
-            |link: &LinkId| has_spare_outbound || self.neighbours.direction(*link) != Some(Direction::Outbound);
+        let may_leave = |link: &LinkId| {
+            self.guest != Some(*link)
+                && (has_spare_outbound || self.neighbours.direction(*link) != Some(Direction::Outbound))
+        };
         let candidates = self.neighbours.active().iter().copied().filter(may_leave);
         candidates.min_by_key(|link| (score(*link), std::cmp::Reverse(*link)))
     }

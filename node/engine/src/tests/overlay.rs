@@ -1,7 +1,11 @@
 //! The overlay: who is whose neighbour, and what holds it together.
 
-use super::net::{Net, SECOND, texts};
-use crate::{CloseReason, Event};
+use super::net::{Net, OwnedInput, SECOND, texts};
+use crate::{
+    CloseReason, Config, DepartureReason, DialRefusal, Event, Input, LinkId,
+    frame::{Contact, Frame},
+};
+use peerwright_secure::PeerId;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
@@ -136,4 +140,121 @@ fn a_broken_link_is_replaced_within_a_second() {
     net.break_link(link);
     net.run(Duration::from_millis(1_000));
     assert!(net.engine(7).statistics().links.active >= 6);
+}
+
+#[test]
+fn untried_addresses_are_tried_while_the_view_is_full() {
+    let mut net = bootstrapped(40, 2);
+    net.run(SECOND * 900);
+    let statistics = net.engine(7).statistics().links;
+    assert!(statistics.feelers > 3, "{statistics:?}");
+    assert!(statistics.addresses_tried > statistics.outbound, "{statistics:?}");
+    assert_sound(&net);
+}
+
+#[test]
+fn two_networks_that_have_never_met_become_one() {
+    let mut net = Net::new(24);
+    let (one, other): (Vec<usize>, Vec<usize>) = (0..24).partition(|node| *node < 12);
+    net.cut(&one, &other);
+    for node in 0..24 {
+        net.start_knowing(node, [0, 12]);
+    }
+    net.run(SECOND * 120);
+    assert_eq!(reached(&neighbours(&net)), 12);
+    net.heal();
+    net.run(SECOND * 900);
+    assert_eq!(reached(&neighbours(&net)), 24);
+    assert_sound(&net);
+}
+
+#[test]
+fn a_node_that_finds_no_name_begins_with_its_old_neighbours() {
+    let mut net = bootstrapped(20, 2);
+    net.run(SECOND * 60);
+    net.stop(7);
+    net.run(SECOND * 10);
+    net.start_knowing(7, []);
+    net.run(SECOND * 10);
+    assert!(net.engine(7).statistics().links.active >= 6);
+}
+
+#[test]
+fn better_peers_take_the_place_of_worse_ones() {
+    let mut net = Net::new(40);
+    for node in 0..40 {
+        net.nodes[node].configure = |config| {
+            config.overlay.swap_margin = 1;
+            config.overlay.improve_interval = SECOND * 10;
+        };
+        net.start_knowing(node, 0..2);
+    }
+    net.run(SECOND * 300);
+    let replaced = |event: &&Event| matches!(event, Event::NeighbourLeft { reason: DepartureReason::Replaced, .. });
+    assert!((0..40).any(|node| net.events(node).any(|event| replaced(&event))));
+    assert_sound(&net);
+}
+
+/// Node 0 has dialled somebody that the test plays, and asked for addresses.
+fn asking_a_stranger(own_ranges: fn(&mut Config)) -> Net {
+    let mut net = Net::new(1);
+    net.nodes[0].configure = own_ranges;
+    net.start(0);
+    let peer = PeerId::from_bytes([0xee; 32]);
+    let address = Some("8.8.8.8:5000".parse().unwrap());
+    let up = Input::LinkUp { link: STRANGER, peer, incarnation: 1, outbound: true, address };
+    net.give(0, OwnedInput::Plain(up));
+    net
+}
+
+const STRANGER: LinkId = LinkId(u64::MAX);
+
+fn name(net: &mut Net, addresses: &[&str]) {
+    let contact = |(number, address): (usize, &&str)| Contact {
+        peer: PeerId::from_bytes([u8::try_from(number).unwrap(); 32]),
+        address: address.parse().unwrap(),
+    };
+    let contacts = addresses.iter().enumerate().map(contact).collect();
+    net.give(0, OwnedInput::Frame { link: STRANGER, bytes: Frame::AddressAnswer { contacts }.encode() });
+}
+
+const NAMED: &[&str] =
+    &["8.8.4.4:5000", "10.1.2.3:5000", "127.0.0.1:5000", "169.254.169.254:5000", "169.254.1.1:5000", "9.9.9.9:25"];
+
+fn dialled(net: &Net) -> BTreeSet<String> {
+    let dialled = net.events(0).filter_map(|event| match event {
+        Event::DialFailed { address, .. } => Some(address.to_string()),
+        _ => None,
+    });
+    dialled.collect()
+}
+
+#[test]
+fn nobody_dials_a_private_address_on_a_strangers_word() {
+    let mut net = asking_a_stranger(|config| config.addresses.own_ranges.clear());
+    name(&mut net, NAMED);
+    net.run(SECOND * 120);
+    assert_eq!(dialled(&net), BTreeSet::from(["8.8.4.4:5000".to_owned()]));
+    let links = net.engine(0).statistics().links;
+    for refusal in [DialRefusal::Private, DialRefusal::Loopback, DialRefusal::Metadata, DialRefusal::LinkLocal] {
+        assert_eq!(links.addresses_refused(refusal), 1, "{refusal}");
+    }
+    assert_eq!(links.addresses_learnt, 1);
+}
+
+#[test]
+fn a_networks_own_ranges_are_dialled_on_a_peers_word() {
+    let mut net = asking_a_stranger(|_| {});
+    name(&mut net, NAMED);
+    net.run(SECOND * 120);
+    assert_eq!(dialled(&net), BTreeSet::from(["8.8.4.4:5000".to_owned(), "10.1.2.3:5000".to_owned()]));
+}
+
+#[test]
+fn addresses_that_nobody_asked_for_are_not_taken() {
+    let mut net = asking_a_stranger(|_| {});
+    name(&mut net, &["8.8.4.4:5000"]);
+    name(&mut net, &["1.1.1.1:5000"]);
+    net.run(SECOND * 30);
+    assert_eq!(dialled(&net), BTreeSet::from(["8.8.4.4:5000".to_owned()]));
 }

@@ -194,6 +194,7 @@ impl Host {
             Output::ArmTimer { at } => self.arm(context, at),
             Output::Dial { address } => self.dial(context, address.socket),
             Output::Close { link, reason } => self.close(context, link, reason),
+            Output::Anchors { addresses } => self.store.volume.anchors = addresses,
             Output::Accepted { token } => self.acknowledge(context, token),
             Output::Refused { token, .. } => {
                 context.figures.refused += 1;

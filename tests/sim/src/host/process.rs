@@ -7,7 +7,7 @@ use crate::{
     options::{Known, Options},
     random::Random,
     store::Numbers,
-    world::{address_of, network},
+    world::{address_of, host_at, network},
 };
 use peerwright_engine::{Address, AddressSource, Config, Engine, Input, Micros, Policy};
 use std::time::Duration;
@@ -42,6 +42,9 @@ impl Host {
         self.input(context, Input::Clock { wall });
         self.input(context, Input::Policy(self.policy.clone()));
         self.input(context, Input::AutoBans(self.auto_bans.clone()));
+        let anchors: Vec<_> = self.store.volume.anchors.iter().filter_map(|socket| host_at(*socket)).collect();
+        let anchors: Vec<_> = anchors.into_iter().map(address_of).collect();
+        self.input(context, Input::Addresses { source: AddressSource::Anchors, addresses: &anchors });
         let addresses = known_addresses(&context.world.options, self.id);
         self.input(context, Input::Addresses { source: AddressSource::Seeds, addresses: &addresses });
         if self.hostility.is_newer {

@@ -37,7 +37,7 @@ enum Happening {
 #[derive(Debug, Clone)]
 pub(super) enum OwnedInput {
     Plain(Input<'static>),
-    Addresses(Vec<Address>),
+    Addresses(AddressSource, Vec<Address>),
     Frame { link: LinkId, bytes: Bytes },
 }
 
@@ -117,7 +117,10 @@ impl Net {
         self.give(node, OwnedInput::Plain(Input::Policy(policy)));
         let auto_bans = self.nodes[node].auto_bans.clone();
         self.give(node, OwnedInput::Plain(Input::AutoBans(auto_bans)));
-        self.give(node, OwnedInput::Addresses(addresses));
+        let anchors = self.nodes[node].anchors.iter();
+        let anchors = anchors.map(|socket| Address { host: String::new(), socket: *socket }).collect();
+        self.give(node, OwnedInput::Addresses(AddressSource::Anchors, anchors));
+        self.give(node, OwnedInput::Addresses(AddressSource::Seeds, addresses));
     }
 
     /// Ends a node as `kill -9` does: its peers' connections break.
@@ -193,8 +196,8 @@ impl Net {
         let Some(engine) = self.nodes[node].engine.as_mut() else { return };
         match &input {
             OwnedInput::Plain(input) => engine.handle(now, input.clone(), &mut out),
-            OwnedInput::Addresses(addresses) => {
-                engine.handle(now, Input::Addresses { source: AddressSource::Seeds, addresses }, &mut out);
+            OwnedInput::Addresses(source, addresses) => {
+                engine.handle(now, Input::Addresses { source: *source, addresses }, &mut out);
             }
             OwnedInput::Frame { link, bytes } => engine.handle(now, Input::Frame { link: *link, bytes }, &mut out),
         }
@@ -225,6 +228,7 @@ impl Net {
                 self.number += 1;
                 self.heap.insert((at, self.number), Happening::Timer { node, life, at });
             }
+            Output::Anchors { addresses } => self.nodes[node].anchors = addresses,
             Output::Accepted { token } => self.nodes[node].accepted.push(token),
             Output::Refused { token, reason } => self.nodes[node].refused.push((token, reason)),
             Output::KeepAutoBans { bans } => self.nodes[node].auto_bans = bans,

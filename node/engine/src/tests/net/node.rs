@@ -19,6 +19,8 @@ pub(crate) struct Node {
     pub(crate) armed: Option<Micros>,
     pub(crate) links: BTreeSet<LinkId>,
     pub(crate) store: MemoryStore,
+    /// Addresses that the engine wants back in its next life.
+    pub(crate) anchors: Vec<SocketAddr>,
     pub(crate) accepted: Vec<Token>,
     pub(crate) refused: Vec<(Token, SubmitRefusal)>,
     pub(crate) events: Vec<(Micros, Event)>,
@@ -47,6 +49,7 @@ impl Node {
             armed: None,
             links: BTreeSet::new(),
             store: MemoryStore::default(),
+            anchors: Vec::new(),
             accepted: Vec::new(),
             refused: Vec::new(),
             events: Vec::new(),

@@ -1,0 +1,171 @@
+//! What keeps the overlay good while nothing happens: shuffles, addresses, trials, better neighbours.
+
+use super::{Draining, Engine, SHORTEST, Turn, peers::standing};
+use crate::{
+    Class, Direction, LinkId, Output,
+    addresses::Standing,
+    bounds::{ANCHORS, MAX_DIALS},
+    frame::{Contact, Frame},
+    overlay::Chore,
+    timers::Timer,
+};
+use peerwright_secure::PeerId;
+use std::{net::SocketAddr, time::Duration};
+
+/// While neighbours lack, addresses are asked for so many times as often.
+const HURRY: u32 = 4;
+
+impl Engine {
+    fn interval(&self, chore: Chore) -> Duration {
+        let (overlay, addresses) = (&self.config.overlay, &self.config.addresses);
+        match chore {
+            Chore::Shuffle => overlay.shuffle_interval,
+            Chore::Exchange if self.overlay.is_urgent() => addresses.exchange_interval / HURRY,
+            Chore::Exchange => addresses.exchange_interval,
+            Chore::Feel => addresses.feeler_interval,
+            Chore::Improve => overlay.improve_interval,
+            Chore::Mingle => overlay.mingle_interval,
+        }
+    }
+
+    /// Everything is done for the first time after its interval.
+    pub(super) fn begin_upkeep(&mut self, turn: &Turn<'_>) {
+        for chore in Chore::ALL {
+            self.timers.set(Timer::Upkeep(chore), turn.now + self.random.around(self.interval(chore)));
+        }
+    }
+
+    pub(super) fn keep_up(&mut self, turn: &mut Turn<'_>, chore: Chore) {
+        let interval = self.interval(chore).max(SHORTEST);
+        self.timers.set(Timer::Upkeep(chore), turn.now + self.random.around(interval));
+        if self.limits.is_none() || self.draining != Draining::No || self.bans.is_banned(&self.own) {
+            return;
+        }
+        match chore {
+            Chore::Shuffle => {
+                self.shuffle(turn);
+                self.keep_anchors(turn);
+            }
+            Chore::Exchange => self.ask_around(turn),
+            Chore::Feel => self.feel(turn),
+            Chore::Improve => self.improve(turn),
+            Chore::Mingle => self.mingle(turn),
+        }
+    }
+
+    fn shuffle(&mut self, turn: &mut Turn<'_>) {
+        let drawn = self.random.index(self.active_links().len());
+        let Some(link) = self.active_links().get(drawn).copied() else { return };
+        let contacts = self.shuffled();
+        self.send(turn, link, &Frame::Shuffle { contacts }, Class::Control);
+    }
+
+    fn ask_around(&mut self, turn: &mut Turn<'_>) {
+        let mut links = self.links.ids();
+        self.random.shuffle(&mut links);
+        for link in links.into_iter().take(self.config.addresses.exchange_peers) {
+            self.ask_for_addresses(turn, link);
+        }
+    }
+
+    /// Dials an untried address beyond what neighbours are wanted, so that there are tried ones when they are needed.
+    fn feel(&mut self, turn: &mut Turn<'_>) {
+        let (bans, links) = (&self.bans, &self.links);
+        let drawn = self.book.to_test(turn.now, &mut self.random, |peer| standing(bans, links, peer));
+        if let Some(address) = drawn
+            && self.dial_beyond(turn, address)
+        {
+            self.counters.links.feelers += 1;
+        }
+    }
+
+    /// Dials although no neighbour is wanted. Says whether there was room.
+    fn dial_beyond(&mut self, turn: &mut Turn<'_>, address: SocketAddr) -> bool {
+        let dialling = self.book.dialling();
+        let has_room =
+            dialling < MAX_DIALS && self.links.count(Direction::Outbound) + dialling < self.config.outbound_links;
+        if !has_room {
+            return false;
+        }
+        let Some(address) = self.book.begin_dial(turn.now, address) else { return false };
+        turn.out.push(Output::Dial { address });
+        // The dial's end is waited for.
+        self.redial(turn);
+        true
+    }
+
+    /// Asks a linked peer that is clearly better than the worst neighbour, or dials one at hand that is.
+    fn improve(&mut self, turn: &mut Turn<'_>) {
+        let Some(bar) = self.bar().filter(|_| self.overlay.lacking() == 0) else { return };
+        let linked = self.overlay.neighbours.askable().map(|(link, _)| link);
+        let best = linked.max_by_key(|link| (self.score_of_link(*link), *link));
+        if let Some(link) = best.filter(|link| self.score_of_link(*link) >= bar) {
+            self.ask_neighbour(turn, link, false);
+            return;
+        }
+        let suits = |contact: &Contact| self.score_of(&contact.peer) >= bar && self.is_dialable(turn, contact);
+        let better = self.overlay.passive.iter().find(suits);
+        if let Some(contact) = better {
+            self.dial_beyond(turn, contact.address);
+        }
+    }
+
+    /// The score from which a newcomer takes the place of the worst neighbour.
+    fn bar(&self) -> Option<u8> {
+        let worst = self.overlay.worst(|link| self.score_of_link(link))?;
+        Some(self.score_of_link(worst).saturating_add(self.overlay.settings.swap_margin))
+    }
+
+    fn is_dialable(&self, turn: &Turn<'_>, contact: &Contact) -> bool {
+        let standing = |peer: &PeerId| standing(&self.bans, &self.links, peer);
+        standing(&contact.peer) == Standing::Free && self.book.is_due(turn.now, &contact.address, standing)
+    }
+
+    /// Dials somebody by lot and takes them as a neighbour in place of another, whatever the scores: two clusters that
+    /// have lost each other are full of neighbours that praise each other.
+    fn mingle(&mut self, turn: &mut Turn<'_>) {
+        if self.overlay.lacking() > 0 {
+            return;
+        }
+        let (bans, links) = (&self.bans, &self.links);
+        let drawn = self.book.draw(turn.now, &mut self.random, |peer| standing(bans, links, peer));
+        if let Some(address) = drawn
+            && self.dial_beyond(turn, address)
+        {
+            self.overlay.stranger = Some(address);
+        }
+    }
+
+    /// A link that this node dialled is up while nobody is wanted: the stranger is to be a neighbour, and so is who is
+    /// clearly better than the worst.
+    pub(super) fn consider(&mut self, turn: &mut Turn<'_>, link: LinkId) {
+        let address = self.links.get(link).and_then(|link| link.address);
+        let is_stranger = address.is_some() && self.overlay.stranger == address;
+        if is_stranger {
+            (self.overlay.stranger, self.overlay.guest) = (None, Some(link));
+        }
+        if self.overlay.lacking() == 0 && (is_stranger || self.is_better(link)) {
+            self.ask_neighbour(turn, link, is_stranger);
+        }
+    }
+
+    /// Whether the peer of a link is clearly better than the worst neighbour.
+    pub(super) fn is_better(&self, link: LinkId) -> bool {
+        self.bar().is_some_and(|bar| self.score_of_link(link) >= bar)
+    }
+
+    /// Tells the driver of the oldest neighbours of own choice: the next life begins with them.
+    fn keep_anchors(&mut self, turn: &mut Turn<'_>) {
+        let chosen = self.active_links().iter().filter_map(|link| self.links.get(*link));
+        let mut chosen: Vec<_> = chosen
+            .filter(|link| link.direction == Direction::Outbound)
+            .filter_map(|link| Some((link.since, link.address?)))
+            .collect();
+        chosen.sort_unstable();
+        let addresses: Vec<SocketAddr> = chosen.into_iter().take(ANCHORS).map(|(_, address)| address).collect();
+        if !addresses.is_empty() && addresses != self.anchors {
+            self.anchors.clone_from(&addresses);
+            turn.out.push(Output::Anchors { addresses });
+        }
+    }
+}
