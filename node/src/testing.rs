@@ -103,6 +103,7 @@ pub(crate) fn configuration(node: &str, data_dir: &Path) -> Configuration {
         operator: Endpoint { host: "127.0.0.1".to_owned(), port: 1 },
         install_root_sha256: [0; 32],
         seeds: Vec::new(),
+        own_ranges: Vec::new(),
         data_dir: data_dir.to_owned(),
         install_root: PathBuf::new(),
         token_file: PathBuf::new(),

@@ -17,7 +17,7 @@ use crate::{
 };
 use command::Request;
 use file::FileValues;
-use peerwright_engine::session::Carrier;
+use peerwright_engine::{AddressRange, bounds::MAX_OWN_RANGES, session::Carrier};
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use thiserror::Error;
 use values::Values;
@@ -70,6 +70,8 @@ pub struct Configuration {
     pub install_root_sha256: [u8; 32],
     /// Where other nodes are found.
     pub seeds: Vec<Endpoint>,
+    /// Private addresses that may be dialled on a peer's word.
+    pub own_ranges: Vec<AddressRange>,
     /// Keys, certificate, snapshot and registers.
     pub data_dir: PathBuf,
     /// Certificate of the install root, PEM.
@@ -176,6 +178,7 @@ fn configuration(values: &Values<'_>) -> Result<Configuration, ConfigError> {
         operator: values.read("operator", endpoint, |text| text.parse().ok())?,
         install_root_sha256: values.read("install-root-sha256", "64 hex digits", digest)?,
         seeds: values.read_list("seeds", endpoint, |text| text.parse().ok())?,
+        own_ranges: own_ranges(values)?,
         data_dir: path("data-dir")?,
         install_root: path("install-root")?,
         token_file: path("token-file")?,
@@ -226,6 +229,16 @@ fn up_to_a_million(text: &str, unit: u64) -> Option<Option<u64>> {
     }
     let number = text.parse().ok().filter(|number| (1..=1_000_000u64).contains(number))?;
     Some(Some(number.saturating_mul(unit)))
+}
+
+fn own_ranges(values: &Values<'_>) -> Result<Vec<AddressRange>, ConfigError> {
+    let accepted = "ADDRESS/BITS, such as 10.244.0.0/16 or fd00::/8, at most 64 of them";
+    let ranges = values.read_list("own-ranges", accepted, |text| text.parse().ok())?;
+    if ranges.len() > MAX_OWN_RANGES {
+        let (name, place) = ("own-ranges".to_owned(), "all places together".to_owned());
+        return Err(ConfigError::Value { name, value: format!("{} ranges", ranges.len()), place, accepted });
+    }
+    Ok(ranges)
 }
 
 fn logging(values: &Values<'_>) -> Result<Logging, ConfigError> {

@@ -76,6 +76,15 @@ pub(super) const RUN: &[Setting] = &[
             "Where other nodes are found: names that resolve to nodes, separated by commas",
         )
     },
+    Setting {
+        list: true,
+        ..defaulted(
+            ("own-ranges", "PEERWRIGHT_OWN_RANGES", "ownRanges"),
+            "RANGE",
+            "",
+            "Private address ranges that are the network's own, such as a cluster's pods: dialled when a peer names them",
+        )
+    },
     defaulted(
         ("data-dir", "PEERWRIGHT_DATA_DIR", "dataDir"),
         "DIRECTORY",

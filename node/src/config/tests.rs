@@ -56,6 +56,16 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
 }
 
 #[test]
+fn own_ranges_are_blocks_of_addresses() {
+    let configuration = configured(&["--own-ranges=10.244.0.0/16,fd00::/8"]);
+    let ranges: Vec<_> = configuration.own_ranges.iter().map(ToString::to_string).collect();
+    assert_eq!(ranges, ["10.244.0.0/16", "fd00::/8"]);
+    assert_eq!(configured(&[]).own_ranges, []);
+    assert!(refused(&["--own-ranges=10.244.0.1/16"]).contains("10.244.0.0/16"));
+    assert!(refused(&[&format!("--own-ranges={}", vec!["10.244.0.0/16"; 65].join(","))]).contains("65 ranges"));
+}
+
+#[test]
 fn seeds_are_separated_by_commas_or_repeated() {
     let configuration = configured(&["--seeds=a.example:1,[::1]:2", "--seeds=10.0.0.1:3"]);
     assert_eq!(

@@ -123,6 +123,7 @@ fn node_configuration(number: u16, data_dir: PathBuf) -> Configuration {
         operator: Endpoint { host: "localhost".to_owned(), port: 9_443 },
         install_root_sha256: [0; 32],
         seeds: Vec::new(),
+        own_ranges: Vec::new(),
         data_dir,
         install_root: PathBuf::new(),
         token_file: PathBuf::new(),

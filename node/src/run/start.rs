@@ -21,7 +21,7 @@ use crate::{
     transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security, Shield, TcpListener},
 };
 use axum::Router;
-use peerwright_engine::{Config, Event};
+use peerwright_engine::{AddressSettings, Config, Event};
 use peerwright_store::{Memory, Sqlite, Store};
 use std::{
     net::SocketAddr,
@@ -140,7 +140,13 @@ impl RunningNode {
         let (engine_readiness, engine_watched) = watch::channel(None);
         let (found, addresses) = mpsc::channel(1);
         let driver = DriverParts {
-            config: engine_config(options, &membership, incarnation, peer_address)?,
+            config: Config {
+                addresses: AddressSettings {
+                    own_ranges: configuration.own_ranges.clone(),
+                    ..AddressSettings::default()
+                },
+                ..engine_config(options, &membership, incarnation, peer_address)?
+            },
             membership: membership.clone(),
             auto_bans,
             store,

@@ -10,9 +10,18 @@ pub enum Adversary {
     Liar,
     /// It sends each neighbour 300 signed frames a second again that it once heard.
     Replayer,
+    /// It names its accomplices alone to whoever asks for addresses, and wants to be everybody's neighbour.
+    Conspirator,
+    /// It names places where no node is: somebody's machine, and those that nobody may be sent to.
+    Trapper,
 }
 
 impl Adversary {
-    /// All of them.
+    /// Those that a swarm may meet.
     pub const ALL: &[Self] = &[Self::Forger, Self::Liar, Self::Replayer];
+
+    /// Whether it sends frames beside those of its engine.
+    pub(crate) fn floods(self) -> bool {
+        matches!(self, Self::Forger | Self::Replayer)
+    }
 }

@@ -37,6 +37,8 @@ pub(crate) struct Figures {
     pub accusations: u64,
     pub unsupported_frames: u64,
     pub hostile: u64,
+    /// Dials to places where no node is.
+    pub astray: u64,
     /// Verdicts of single nodes: unreachable on the absent and on others, dead.
     pub verdicts: [u64; 3],
 }
@@ -60,6 +62,7 @@ impl Default for Figures {
             accusations: 0,
             unsupported_frames: 0,
             hostile: 0,
+            astray: 0,
             verdicts: [0; 3],
         }
     }
@@ -93,6 +96,7 @@ impl Figures {
         self.accusations += other.accusations;
         self.unsupported_frames += other.unsupported_frames;
         self.hostile += other.hostile;
+        self.astray += other.astray;
         for (sum, more) in self.verdicts.iter_mut().zip(other.verdicts) {
             *sum += more;
         }

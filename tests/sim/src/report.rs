@@ -107,6 +107,11 @@ impl Measured {
         self.figures.honest_bans
     }
 
+    /// Dials to places where no node is.
+    pub(crate) fn astray(&self) -> f64 {
+        u32::try_from(self.figures.astray).map_or(f64::INFINITY, f64::from)
+    }
+
     /// The latency that so many of a thousand deliveries do not exceed.
     #[must_use]
     pub fn latency(&self, per_mille: u64) -> Duration {

@@ -26,6 +26,8 @@ pub(crate) const START: Micros = Micros(1_700_000_000_000_000);
 const PORT: u16 = 5_000;
 /// 10.0.0.0/8: hosts are numbered from its second address.
 const NETWORK: u32 = 0x0a00_0000;
+/// From this number on there are no hosts.
+const VICTIM: u32 = 0x00ff_0000;
 
 /// Read by hosts, changed between two windows only.
 #[derive(Debug)]
@@ -116,6 +118,17 @@ pub(crate) fn network() -> Option<Cidr> {
 /// Where a host listens, as discovery tells it.
 pub(crate) fn address_of(host: HostId) -> Address {
     Address { host: format!("node-{host}"), socket: socket_of(host) }
+}
+
+/// A machine inside the block that is no node.
+pub(crate) fn victim(number: usize) -> SocketAddr {
+    let port = 20_000 + u16::try_from(number).unwrap_or(0);
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(NETWORK + 1 + VICTIM)), port)
+}
+
+/// Whether no node listens there.
+pub(crate) fn is_astray(socket: SocketAddr) -> bool {
+    host_at(socket).is_none_or(|host| host >= VICTIM)
 }
 
 /// The host that listens there, if there may be one.

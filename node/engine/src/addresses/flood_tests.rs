@@ -1,6 +1,6 @@
 //! What becomes of the book when somebody floods it.
 
-use super::{AddressBook, Backoff, Group, Standing};
+use super::{AddressBook, Backoff, Group, Place, Standing};
 use crate::{
     DialFailure, LinkId, Micros,
     bounds::{NEW_BUCKETS_PER_SOURCE, TABLE_SLOTS},
@@ -96,7 +96,7 @@ fn colliding() -> (AddressBook, Random, [SocketAddr; 2]) {
 }
 
 fn is_tried(book: &AddressBook, address: &SocketAddr) -> bool {
-    book.entries[address].place.is_some_and(|place| place.is_tried())
+    book.entries[address].place.is_some_and(Place::is_tried)
 }
 
 #[test]
@@ -135,6 +135,48 @@ fn an_anchor_comes_first_and_other_neighbourhoods_before_crowded_ones() {
         .map(|address| address.socket)
         .collect();
     assert_eq!(taken, [anchor, other, crowded]);
+}
+
+/// A node that knows 60 honest nodes is flooded for a day by 1000 in four neighbourhoods, who answer every trial. Then it
+/// chooses eight anew, one after the other.
+fn honest_of_eight(seed: u64) -> usize {
+    let (mut book, mut random) = book(seed);
+    let honest: BTreeSet<_> = (0..60).map(|number| socket((number + 10) << 16 | 1)).collect();
+    let hostile: Vec<_> = (0..1_000).map(|number| socket((number % 4) << 16 | (number + 1))).collect();
+    for (number, address) in (0..).zip(&honest) {
+        book.learn(START, *address, &group(20, number));
+    }
+    let mut now = START;
+    let mut next = hostile.iter().cycle();
+    for round in 0..720u16 {
+        now = now + SECOND * 120;
+        let source = group(8, u8::try_from(round % 4).unwrap());
+        for address in next.by_ref().take(20) {
+            book.learn(now, *address, &source);
+        }
+        if let Some(address) = book.to_test(now, &mut random, free) {
+            book.begin_dial(now, address);
+            book.reached(now, address, PeerId::from_bytes([0; 32]));
+            book.entries.get_mut(&address).unwrap().peer = None;
+        }
+    }
+    let mut crowded = BTreeSet::new();
+    let mut chosen = Vec::new();
+    for _ in 0..8 {
+        for address in book.take_due(now + SECOND * 60, 1, &mut random, &crowded, free) {
+            crowded.insert(book.group(&address.socket));
+            chosen.push(address.socket);
+        }
+    }
+    chosen.iter().filter(|address| honest.contains(address)).count()
+}
+
+#[test]
+fn a_thousand_addresses_in_four_neighbourhoods_get_at_most_half_of_the_choice() {
+    for seed in 0..20 {
+        let honest = honest_of_eight(seed);
+        assert!(honest >= 4, "seed {seed}: {honest} of 8");
+    }
 }
 
 #[derive(Debug, Clone)]

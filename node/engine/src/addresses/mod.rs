@@ -126,6 +126,13 @@ impl Entry {
     }
 }
 
+/// What an address shares its chances with.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Crowd {
+    Bucket((bool, u64)),
+    Group(Group),
+}
+
 /// All known addresses, by socket.
 #[derive(Debug)]
 pub(crate) struct AddressBook {
@@ -329,13 +336,14 @@ impl AddressBook {
     /// to the same few.
     fn put_in_order(&self, due: &mut Vec<(Micros, SocketAddr)>, random: &mut Random, crowded: &BTreeSet<Group>) {
         random.shuffle(due);
-        let mut ranks: BTreeMap<(Option<(bool, u64)>, Option<Group>), usize> = BTreeMap::new();
+        let mut ranks: BTreeMap<Crowd, usize> = BTreeMap::new();
         let mut ordered = Vec::with_capacity(due.len());
         for (at, socket) in due.drain(..) {
             let group = self.group(&socket);
             let entry = self.entries.get(&socket);
-            let bucket = entry.and_then(|entry| entry.place).map(Place::bucket);
-            let rank = ranks.entry((bucket, bucket.is_none().then_some(group))).or_default();
+            let place = entry.and_then(|entry| entry.place);
+            let crowd = place.map_or(Crowd::Group(group), |place| Crowd::Bucket(place.bucket()));
+            let rank = ranks.entry(crowd).or_default();
             let is_anchor = entry.is_some_and(|entry| entry.is_anchor);
             ordered.push(((!is_anchor, crowded.contains(&group), *rank), (at, socket)));
             *rank += 1;

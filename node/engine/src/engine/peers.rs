@@ -199,7 +199,7 @@ impl Engine {
             return;
         }
         let dialling = self.book.dialling();
-        let mut room = MAX_DIALS
+        let room = MAX_DIALS
             .saturating_sub(dialling)
             .min(self.config.outbound_links.saturating_sub(self.links.count(Direction::Outbound) + dialling))
             .min(self.overlay.wanted(dialling));
@@ -208,6 +208,16 @@ impl Engine {
         }
         self.draw_members(turn, room);
         let crowded = self.crowded();
+        let room = self.dial_at_hand(turn, room, &crowded);
+        let (bans, links) = (&self.bans, &self.links);
+        let due = self.book.take_due(turn.now, room, &mut self.random, &crowded, |peer| standing(bans, links, peer));
+        let room = room.saturating_sub(due.len());
+        due.into_iter().for_each(|address| turn.out.push(Output::Dial { address }));
+        self.dial_at_hand(turn, room, &BTreeSet::new());
+    }
+
+    /// Dials nodes of the passive view that are in none of the `crowded` neighbourhoods. Gives the room that is left.
+    fn dial_at_hand(&mut self, turn: &mut Turn<'_>, mut room: usize, crowded: &BTreeSet<Group>) -> usize {
         let (bans, links) = (&self.bans, &self.links);
         let standing = |peer: &PeerId| standing(bans, links, peer);
         while room > 0 {
@@ -222,9 +232,7 @@ impl Engine {
                 room -= 1;
             }
         }
-        for address in self.book.take_due(turn.now, room, &mut self.random, &crowded, standing) {
-            turn.out.push(Output::Dial { address });
-        }
+        room
     }
 
     /// Fills the passive view with members drawn by lot, when it has too few to dial.

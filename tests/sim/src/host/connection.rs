@@ -16,7 +16,7 @@ use crate::{
     invariants,
     pool::Number,
     random::micros,
-    world::{World, host_at, socket_of},
+    world::{World, host_at, is_astray, socket_of},
 };
 use bytes::Bytes;
 use peerwright_engine::{CloseReason, DialFailure, DownReason, Input, LinkId, Micros};
@@ -64,6 +64,8 @@ pub(super) struct Dial {
 
 impl Host {
     pub(super) fn dial(&mut self, context: &mut Context<'_>, socket: SocketAddr) {
+        self.check(context, invariants::dials::allowed(socket));
+        context.figures.astray += u64::from(is_astray(socket));
         self.last_end += 1;
         let end = self.last_end;
         self.dials.push(Dial { end, socket });
@@ -151,6 +153,7 @@ impl Host {
             return self.check(context, invariants::live_links::dead_link(link));
         };
         self.check(context, invariants::bans::frame_to(&self.policy, &self.ends[place].peer));
+        let bytes = self.twisted(context, bytes);
         self.transmit(context, place, bytes);
     }
 

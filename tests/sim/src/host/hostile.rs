@@ -24,7 +24,7 @@ const REMEMBERED: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Hostility {
     /// What it does now.
-    acts_as: Option<Adversary>,
+    pub acts_as: Option<Adversary>,
     /// It runs the next version.
     pub is_newer: bool,
     /// Message frames that it has heard, the place of the next.
@@ -42,7 +42,7 @@ impl Host {
     /// From now on this host is hostile.
     pub(crate) fn begin_attack(&mut self, context: &mut Context<'_>, adversary: Adversary) {
         let was_idle = self.hostility.acts_as.replace(adversary).is_none();
-        if was_idle && adversary != Adversary::Liar {
+        if was_idle && adversary.floods() {
             self.later(context, ATTACK_EVERY, What::Attack);
         }
     }
@@ -88,7 +88,7 @@ impl Host {
                     self.forged(place.min(latest), end)
                 }
                 Adversary::Replayer => self.hostility.heard[self.random.place(latest + 1)].clone(),
-                Adversary::Liar => return,
+                Adversary::Liar | Adversary::Conspirator | Adversary::Trapper => return,
             };
             context.figures.hostile += 1;
             self.transmit(context, end, frame);

@@ -12,6 +12,7 @@ mod connection;
 mod disk;
 mod hostile;
 mod load;
+mod naming;
 mod process;
 
 use crate::{

@@ -36,6 +36,7 @@ impl Host {
         config.addresses.own_ranges.extend(network());
         config.member_index = context.world.members.clone();
         (context.world.options.configure)(&mut config);
+        self.be_greedy(&mut config);
         config.mutant = context.world.options.mutant;
         self.engine = Some(Box::new(Engine::new(config)));
         self.was_ready = false;

@@ -6,9 +6,12 @@ use peerwright_engine::{Config, Statistics, bounds};
 /// The gauges of one engine.
 pub(crate) fn respected(statistics: &Statistics, config: &Config) -> Result<(), Broken> {
     let links = statistics.links;
-    let rows: [(&str, u64, usize); 9] = [
+    let rows: [(&str, u64, usize); 12] = [
         ("links", links.inbound + links.outbound, config.outbound_links + config.inbound_links),
         ("addresses", links.addresses, bounds::MAX_ADDRESSES),
+        ("addresses that were named", links.addresses_new, table(bounds::NEW_BUCKETS)),
+        ("addresses that were tried", links.addresses_tried, table(bounds::TRIED_BUCKETS)),
+        ("nodes at hand", links.passive, config.overlay.passive),
         ("dials", links.dialling, bounds::MAX_DIALS),
         ("queued transactions", statistics.submit.queued, bounds::MAX_QUEUED_TRANSACTIONS),
         ("queued bytes", statistics.submit.queued_bytes, bounds::MAX_QUEUED_BYTES),
@@ -23,4 +26,9 @@ pub(crate) fn respected(statistics: &Statistics, config: &Config) -> Result<(), 
     ];
     let beyond = rows.into_iter().find(|(_, value, bound)| *value > *bound as u64);
     holds("bounds", beyond.is_none(), || format!("beyond its bound: {beyond:?}"))
+}
+
+/// How much a table of addresses holds.
+fn table(buckets: u64) -> usize {
+    usize::try_from(buckets * bounds::TABLE_SLOTS).unwrap_or(0)
 }

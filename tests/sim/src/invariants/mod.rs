@@ -4,6 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod bans;
 pub(crate) mod bounds;
 pub(crate) mod converges;
+pub(crate) mod dials;
 pub(crate) mod durable;
 pub(crate) mod exact;
 pub(crate) mod incarnations;

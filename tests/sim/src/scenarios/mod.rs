@@ -1,12 +1,15 @@
 //! What can be simulated by name: conditions, a script, and findings with their goals.
 
 mod attack;
+mod eclipse;
 mod large;
 mod members;
+mod overlay;
 mod partition;
 mod silence;
 mod spreading;
 mod swarm;
+mod traps;
 mod upgrade;
 mod vanish;
 mod verdicts;
@@ -43,6 +46,8 @@ pub const SCENARIOS: &[Scenario] = &[
     attack::FORGER,
     attack::REPLAYER,
     attack::SYBIL,
+    eclipse::ECLIPSE,
+    traps::TRAPS,
     large::LARGE,
 ];
 
