@@ -1,8 +1,14 @@
 //! What the operator is told: flags, each also an environment variable `PEERWRIGHT_...`.
 
-use std::{net::SocketAddr, str::FromStr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
 use clap::{Parser, ValueEnum};
+
+/// Nodes take no more.
+const MOST_RANGES: usize = 64;
 
 /// Kubernetes operator of Peerwright: turns PeerNetworks into running peer nodes.
 #[derive(Clone, Debug, Parser)]
@@ -27,6 +33,11 @@ pub struct Settings {
     /// DNS domain of the cluster, as in `<service>.<namespace>.svc.<domain>`.
     #[arg(long, env = "PEERWRIGHT_CLUSTER_DOMAIN", default_value = "cluster.local", value_parser = domain)]
     pub cluster_domain: String,
+
+    /// Address ranges of the cluster's pods, separated by commas: nodes dial inside them when a peer names an address.
+    /// Without them nodes dial what DNS tells them, and only public addresses of what peers name.
+    #[arg(long, env = "PEERWRIGHT_POD_RANGES", default_value = "", hide_default_value = true, value_parser = ranges)]
+    pub pod_ranges: String,
 
     /// Where nodes ask for certificates and listen for snapshots (gRPC over TLS).
     #[arg(long, env = "PEERWRIGHT_LISTEN_NODES", default_value = "0.0.0.0:9443")]
@@ -56,6 +67,27 @@ fn domain(text: &str) -> Result<String, String> {
     };
     let is_domain = text.len() <= 128 && text.split('.').all(is_label);
     is_domain.then(|| text.to_owned()).ok_or_else(|| "write a lower-case DNS domain such as `cluster.local`".to_owned())
+}
+
+/// Address ranges joined by commas, each as `10.244.0.0/16`.
+fn ranges(text: &str) -> Result<String, String> {
+    let items: Vec<&str> = text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
+    for item in &items {
+        let parts = item.split_once('/').and_then(|(base, bits)| Some((base.parse().ok()?, bits.parse().ok()?)));
+        let is_range = parts.is_some_and(|(base, bits): (IpAddr, u32)| match base {
+            IpAddr::V4(base) => bits <= 32 && u64::from(base.to_bits()).trailing_zeros() >= 32 - bits,
+            IpAddr::V6(base) => bits <= 128 && base.to_bits().trailing_zeros() >= 128 - bits,
+        });
+        if !is_range {
+            return Err(format!(
+                "`{item}` is not a range: write one like `10.244.0.0/16`, without bits behind the prefix"
+            ));
+        }
+    }
+    if items.len() > MOST_RANGES {
+        return Err(format!("{} ranges: at most {MOST_RANGES}", items.len()));
+    }
+    Ok(items.join(","))
 }
 
 /// How log lines are written.
@@ -140,6 +172,17 @@ mod tests {
         for wrong in ["", ".", "cluster.local.", "Cluster.Local", "a b", "-a.b"] {
             assert!(parse(&["--cluster-domain", wrong]).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn pod_ranges_are_blocks_of_addresses() {
+        assert_eq!(parse(&[]).unwrap().pod_ranges, "");
+        assert_eq!(parse(&["--pod-ranges", "10.244.0.0/16, fd00::/8,"]).unwrap().pod_ranges, "10.244.0.0/16,fd00::/8");
+        assert_eq!(parse(&["--pod-ranges", "0.0.0.0/0"]).unwrap().pod_ranges, "0.0.0.0/0");
+        for wrong in ["10.244.0.1/16", "10.244.0.0", "10.0.0.0/33", "pods/8", "fd00::1/64"] {
+            assert!(parse(&["--pod-ranges", wrong]).is_err(), "{wrong}");
+        }
+        assert!(parse(&["--pod-ranges", &["10.0.0.0/8"; 65].join(",")]).is_err());
     }
 
     #[test]

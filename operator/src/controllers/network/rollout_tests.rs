@@ -25,6 +25,7 @@ fn desired(valid: &ValidNetwork<'_>) -> Children {
         &Install {
             namespace: "system".into(),
             cluster_domain: "cluster.local".into(),
+            pod_ranges: String::new(),
             install_root_sha256: "aa".into(),
         },
         0,

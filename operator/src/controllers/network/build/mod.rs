@@ -39,6 +39,8 @@ pub struct Install {
     pub namespace: String,
     /// DNS domain of the cluster.
     pub cluster_domain: String,
+    /// Address ranges of the cluster's pods, joined by commas; empty when nobody declared them.
+    pub pod_ranges: String,
     /// Lower-case hex SHA-256 of the install root that is mounted into the nodes.
     pub install_root_sha256: String,
 }

@@ -129,7 +129,12 @@ fn environment(network: &ValidNetwork<'_>, install: &Install) -> Vec<EnvVar> {
         }),
     };
     let values = values.map(|(name, value)| EnvVar { name: name.to_owned(), value: Some(value), value_from: None });
-    std::iter::once(name).chain(values).collect()
+    let ranges = (!install.pod_ranges.is_empty()).then(|| EnvVar {
+        name: "PEERWRIGHT_OWN_RANGES".to_owned(),
+        value: Some(install.pod_ranges.clone()),
+        value_from: None,
+    });
+    std::iter::once(name).chain(values).chain(ranges).collect()
 }
 
 fn volumes(network: &ValidNetwork<'_>) -> Vec<Volume> {

@@ -7,6 +7,7 @@ fn install() -> Install {
     Install {
         namespace: "peerwright-system".to_owned(),
         cluster_domain: "cluster.local".to_owned(),
+        pod_ranges: String::new(),
         install_root_sha256: "a1".repeat(32),
     }
 }
@@ -53,4 +54,21 @@ fn a_banned_node_does_not_use_up_the_disruption_budget() {
     let children = build(&validate(&network, "node:1".to_owned()).unwrap(), &install(), 2);
     let budget = serde_json::to_value(&children.disruption_budget).unwrap();
     assert_eq!(budget["spec"]["maxUnavailable"], 3);
+}
+
+#[test]
+fn declared_pod_ranges_reach_the_nodes_and_none_change_nothing() {
+    let network = network("demo", &[("peer", 3)]);
+    let valid = validate(&network, "node:1".to_owned()).unwrap();
+    let ranges_of = |pod_ranges: &str| {
+        let install = Install { pod_ranges: pod_ranges.to_owned(), ..install() };
+        let set = serde_json::to_value(&build(&valid, &install, 0).stateful_sets[0]).unwrap();
+        let environment = set["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap().clone();
+        environment
+            .iter()
+            .find(|variable| variable["name"] == "PEERWRIGHT_OWN_RANGES")
+            .map(|found| found["value"].clone())
+    };
+    assert_eq!(ranges_of(""), None);
+    assert_eq!(ranges_of("10.244.0.0/16,fd00::/8").unwrap(), "10.244.0.0/16,fd00::/8");
 }
