@@ -1,11 +1,9 @@
 //! What the operator is told: flags, each also an environment variable `PEERWRIGHT_...`.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    str::FromStr,
-};
+use std::{net::SocketAddr, str::FromStr};
 
 use clap::{Parser, ValueEnum};
+use peerwright_secure::Cidr;
 
 /// Nodes take no more.
 const MOST_RANGES: usize = 64;
@@ -73,16 +71,7 @@ fn domain(text: &str) -> Result<String, String> {
 fn ranges(text: &str) -> Result<String, String> {
     let items: Vec<&str> = text.split(',').map(str::trim).filter(|item| !item.is_empty()).collect();
     for item in &items {
-        let parts = item.split_once('/').and_then(|(base, bits)| Some((base.parse().ok()?, bits.parse().ok()?)));
-        let is_range = parts.is_some_and(|(base, bits): (IpAddr, u32)| match base {
-            IpAddr::V4(base) => bits <= 32 && u64::from(base.to_bits()).trailing_zeros() >= 32 - bits,
-            IpAddr::V6(base) => bits <= 128 && base.to_bits().trailing_zeros() >= 128 - bits,
-        });
-        if !is_range {
-            return Err(format!(
-                "`{item}` is not a range: write one like `10.244.0.0/16`, without bits behind the prefix"
-            ));
-        }
+        item.parse::<Cidr>().map_err(|reason| format!("`{item}` is not a range: {reason}"))?;
     }
     if items.len() > MOST_RANGES {
         return Err(format!("{} ranges: at most {MOST_RANGES}", items.len()));

@@ -17,7 +17,8 @@ use crate::{
 };
 use command::Request;
 use file::FileValues;
-use peerwright_engine::{AddressRange, bounds::MAX_OWN_RANGES, session::Carrier};
+use peerwright_engine::{bounds::MAX_OWN_RANGES, session::Carrier};
+use peerwright_secure::Cidr;
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 use thiserror::Error;
 use values::Values;
@@ -71,7 +72,7 @@ pub struct Configuration {
     /// Where other nodes are found.
     pub seeds: Vec<Endpoint>,
     /// Private addresses that may be dialled on a peer's word.
-    pub own_ranges: Vec<AddressRange>,
+    pub own_ranges: Vec<Cidr>,
     /// Keys, certificate, snapshot and registers.
     pub data_dir: PathBuf,
     /// Certificate of the install root, PEM.
@@ -231,7 +232,7 @@ fn up_to_a_million(text: &str, unit: u64) -> Option<Option<u64>> {
     Some(Some(number.saturating_mul(unit)))
 }
 
-fn own_ranges(values: &Values<'_>) -> Result<Vec<AddressRange>, ConfigError> {
+fn own_ranges(values: &Values<'_>) -> Result<Vec<Cidr>, ConfigError> {
     let accepted = "ADDRESS/BITS, such as 10.244.0.0/16 or fd00::/8, at most 64 of them";
     let ranges = values.read_list("own-ranges", accepted, |text| text.parse().ok())?;
     if ranges.len() > MAX_OWN_RANGES {

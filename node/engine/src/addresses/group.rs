@@ -1,6 +1,6 @@
 //! Which addresses count as one neighbourhood.
 
-use crate::AddressRange;
+use peerwright_secure::Cidr;
 use std::net::IpAddr;
 
 /// Addresses that one owner is likely to have: an IPv4 /16, an IPv6 /32. Inside the network's own ranges every address is a
@@ -12,7 +12,7 @@ impl Group {
     /// What this node has found out itself, and what comes from nowhere in particular.
     pub(crate) const OWN: Self = Self([0; 17]);
 
-    pub(crate) fn of(ip: IpAddr, own_ranges: &[AddressRange]) -> Self {
+    pub(crate) fn of(ip: IpAddr, own_ranges: &[Cidr]) -> Self {
         let ip = ip.to_canonical();
         let is_own = own_ranges.iter().any(|range| range.contains(ip));
         let mut group = [0; 17];

@@ -36,11 +36,11 @@ pub use settings::{AddressSettings, AddressSettingsRefused};
 use tables::{Place, Promotion, Tables};
 
 use crate::{
-    Address, AddressRange, AddressView, DialFailure, LinkId, Micros,
+    Address, AddressView, DialFailure, LinkId, Micros,
     bounds::{MAX_ADDRESSES, MAX_LISTED, REVERIFY_ADDRESS},
     random::Random,
 };
-use peerwright_secure::PeerId;
+use peerwright_secure::{Cidr, PeerId};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
@@ -142,14 +142,14 @@ pub(crate) struct AddressBook {
     backoff: Backoff,
     /// Failures in a row after which an address is forgotten that is not listed.
     attempts: u32,
-    own_ranges: Vec<AddressRange>,
+    own_ranges: Vec<Cidr>,
     tables: Tables,
     /// Whether discovery has ever told anything.
     told: bool,
 }
 
 impl AddressBook {
-    pub(crate) fn new(backoff: Backoff, attempts: u32, own_ranges: Vec<AddressRange>, random: &mut Random) -> Self {
+    pub(crate) fn new(backoff: Backoff, attempts: u32, own_ranges: Vec<Cidr>, random: &mut Random) -> Self {
         let (entries, dials, tables) = (BTreeMap::new(), BTreeMap::new(), Tables::new(random));
         Self { entries, dials, backoff, attempts, own_ranges, tables, told: false }
     }

@@ -2,8 +2,8 @@
 
 use super::net::{Net, OwnedInput, REGISTER, SECOND, address_of, author, authored};
 use crate::{
-    Address, BanRecord, CloseReason, DialFailure, DownReason, Event, Input, LinkId, Misbehaviour, Policy, Protection,
-    WithheldReason,
+    Address, AddressSource, BanRecord, CloseReason, DialFailure, DownReason, Event, Input, LinkId, Misbehaviour,
+    Policy, Protection, WithheldReason,
     frame::{Frame, VERSION, kind},
 };
 use bytes::Bytes;
@@ -248,7 +248,7 @@ fn the_node_whose_own_ban_has_ended_dials_at_once() {
     let mut played = Played::among(5);
     let net = &mut played.net;
     let of_one_name = |node| Address { host: "nodes".to_owned(), ..address_of(node) };
-    net.give(0, OwnedInput::Addresses((1..5).map(of_one_name).collect()));
+    net.give(0, OwnedInput::Addresses(AddressSource::Seeds, (1..5).map(of_one_name).collect()));
     let banned = net.peer(1);
     for _ in 0..6 {
         net.run_until(SECOND * 90, "the link is back", |net| net.are_linked(0, 1));
