@@ -114,6 +114,7 @@ pub(crate) fn configuration(node: &str, data_dir: &Path) -> Configuration {
         drain: Duration::from_secs(5),
         links: LinkSettings::default(),
         limits: LimitSettings::default(),
+        otlp_endpoint: None,
     }
 }
 

@@ -93,6 +93,8 @@ pub struct Configuration {
     pub links: LinkSettings,
     /// How much one identity may ask for in a minute.
     pub limits: LimitSettings,
+    /// Where traces are sent.
+    pub otlp_endpoint: Option<Endpoint>,
 }
 
 /// What `dev` needs to know.
@@ -192,6 +194,9 @@ fn configuration(values: &Values<'_>) -> Result<Configuration, ConfigError> {
             .map(|seconds| Duration::from_secs(seconds.into()))?,
         links: links(values)?,
         limits: limits(values)?,
+        otlp_endpoint: values.read("otlp-endpoint", "HOST:PORT, such as collector.monitoring:4317", |text| {
+            if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
+        })?,
     })
 }
 

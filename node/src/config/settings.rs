@@ -182,6 +182,12 @@ pub(super) const RUN: &[Setting] = &[
         "1000",
         "How much one member may hand in and read by gRPC in a minute; frames of links are bounded otherwise",
     ),
+    defaulted(
+        ("otlp-endpoint", "PEERWRIGHT_OTLP_ENDPOINT", "otlpEndpoint"),
+        "HOST:PORT",
+        "",
+        "Where traces are sent: a collector that takes OTLP over gRPC without TLS; without it none are made",
+    ),
     LOG,
     LOG_FORMAT,
 ];

@@ -134,5 +134,6 @@ fn node_configuration(number: u16, data_dir: PathBuf) -> Configuration {
         drain: DRAIN,
         links: LinkSettings::default(),
         limits: LimitSettings::default(),
+        otlp_endpoint: None,
     }
 }

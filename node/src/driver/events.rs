@@ -57,7 +57,11 @@ pub(crate) fn log(event: &Event) {
             tracing::debug!(%peer, version, kind, "a peer sent a frame that this version does not know");
         }
         Event::Dropped { what } => tracing::debug!(what, "dropped, sync will bring it again where it matters"),
-        Event::CaughtUp { peer, messages } => tracing::debug!(%peer, messages, "caught up with a peer"),
+        Event::CaughtUp { peer, messages, took, first } => {
+            tracing::debug!(%peer, messages, millis = took.as_millis(), first, "caught up with a peer");
+        }
+        Event::HeartbeatSent { peer, sequence } => tracing::trace!(%peer, sequence, "sent a heartbeat"),
+        Event::HeartbeatRejected { peer, reason } => tracing::debug!(%peer, %reason, "did not take a heartbeat"),
         Event::StoreFailed { operation } => tracing::warn!(operation, "the engine heard of a failure of the store"),
         Event::SubscriptionChanged { register, subscribed } => {
             tracing::info!(%register, subscribed, "a subscription changed");

@@ -138,7 +138,7 @@ impl Driver {
             mut addresses,
             ..
         } = parts;
-        let (storage, mut stored) = Storage::start(store, parts.telemetry.clone(), &tasks);
+        let (storage, mut stored) = Storage::start(store, membership.key().public(), parts.telemetry.clone(), &tasks);
         let mut snapshots = membership.watch_snapshot();
         let mut own_certificates = membership.watch_certificate();
         let mut driver = Self {

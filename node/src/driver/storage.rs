@@ -5,8 +5,13 @@ use bytes::Bytes;
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use peerwright_engine::{BodyRefused, Held, Input, MessageRange, StoreFailed, Token};
 use peerwright_ledger::{Message, RegisterId, Transaction, TransactionId};
+use peerwright_secure::NodePublicKey;
 use peerwright_store::{Appended, Store, StoreError};
-use std::{collections::VecDeque, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
@@ -82,12 +87,13 @@ impl Storage {
     /// Starts the storage task; it ends when this is dropped.
     pub(super) fn start(
         store: Arc<dyn Store>,
+        own: NodePublicKey,
         telemetry: Arc<Telemetry>,
         tasks: &TaskTracker,
     ) -> (Self, mpsc::Receiver<Answer>) {
         let (jobs, received) = mpsc::channel(HANDED);
         let (answers, answered) = mpsc::channel(HANDED);
-        tasks.spawn(run(store, telemetry, received, answers));
+        tasks.spawn(run(store, own, telemetry, received, answers));
         (Self { waiting: VecDeque::new(), jobs }, answered)
     }
 
@@ -117,6 +123,7 @@ impl Storage {
 
 async fn run(
     store: Arc<dyn Store>,
+    own: NodePublicKey,
     telemetry: Arc<Telemetry>,
     mut jobs: mpsc::Receiver<Job>,
     answers: mpsc::Sender<Answer>,
@@ -134,22 +141,43 @@ async fn run(
                 }
             }
             job = jobs.recv(), if under_way.len() < UNDER_WAY => match job {
-                Some(job) => under_way.push(begin(store, telemetry, job)),
+                Some(job) => under_way.push(begin(store, own, telemetry, job)),
                 None => return,
             },
         }
     }
 }
 
+/// `sealed` says when the messages of other nodes were, in the order of `outcomes`.
+fn tell_propagation(telemetry: &Telemetry, sealed: &[Option<u64>], outcomes: &[Appended]) {
+    let now = super::Clock::wall().0;
+    for (sealed, outcome) in sealed.iter().zip(outcomes) {
+        if let (Some(sealed), Appended::Stored { .. }) = (sealed, outcome) {
+            telemetry.propagated(Duration::from_micros(now.saturating_sub(*sealed)));
+        }
+    }
+}
+
 /// Calls the store before it returns, so that the order of jobs is the order of writes.
-fn begin<'a>(store: &'a dyn Store, telemetry: &'a Telemetry, job: Job) -> BoxFuture<'a, Option<Answer>> {
+fn begin<'a>(
+    store: &'a dyn Store,
+    own: NodePublicKey,
+    telemetry: &'a Telemetry,
+    job: Job,
+) -> BoxFuture<'a, Option<Answer>> {
     match job {
         Job::Append { token, messages } => {
             let begun = Instant::now();
+            let sealed: Vec<Option<u64>> = messages
+                .iter()
+                .map(Message::body)
+                .map(|body| (body.origin != own).then_some(body.created_at_micros))
+                .collect();
             let appending = store.append(messages, super::Clock::wall().0);
             Box::pin(async move {
                 let answer = appending.await;
                 telemetry.appended(begun.elapsed(), &answer);
+                tell_propagation(telemetry, &sealed, answer.as_deref().unwrap_or_default());
                 let result = answer.map(|appended| {
                     if appended.contains(&Appended::Conflicting) {
                         tracing::warn!("an origin has signed two messages for one place; the first stays");

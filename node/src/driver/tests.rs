@@ -83,7 +83,7 @@ async fn a_message_holds_when_origin_and_authors_have_signed() {
 async fn a_body_is_stored_only_when_it_is_the_announced_transaction() {
     let author = NodeKey::from_seed([2; 32]);
     let (wanted, other) = (transaction(&author, &"x".repeat(40_000)), transaction(&author, &"y".repeat(40_000)));
-    let (store, telemetry) = (Memory::new(testing::NETWORK_UID), Telemetry::new());
+    let (store, telemetry) = (Memory::new(testing::NETWORK_UID), Telemetry::default());
     let forged = with_another_signature(wanted.encoded());
     for body in [other.encoded().clone(), forged, Bytes::from_static(b"rubbish")] {
         let stored = store_body(&store, &telemetry, REGISTER, wanted.id(), body).await;

@@ -13,7 +13,11 @@ use crate::{
 use peerwright_engine::{Address, DialFailure};
 use peerwright_secure::MemberCertificate;
 use rustls::ClientConfig;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 use tokio::time::timeout;
 
 /// A dial with all its carriers takes no longer; the engine's patience is longer.
@@ -67,8 +71,12 @@ impl LinkDialler {
     /// Dials, says Hello, and stays with the link until it ends.
     pub async fn run(self, address: Address) {
         let socket = address.socket;
+        let began = SystemTime::now();
         let dialled = timeout(DIAL_WITHIN, self.begin(socket)).await;
-        match dialled.unwrap_or(Err((DialFailure::Timeout, "timeout"))) {
+        let dialled = dialled.unwrap_or(Err((DialFailure::Timeout, "timeout")));
+        let ended = dialled.as_ref().map(|begun| begun.member.peer_id).map_err(|(_, code)| *code);
+        self.context.traces.dialled(began, socket, ended);
+        match dialled {
             // What a link needs to be opened is not kept as long as it lives.
             Ok(begun) => Box::pin(self.live(socket, begun)).await,
             Err((reason, code)) => {

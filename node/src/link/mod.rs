@@ -52,7 +52,7 @@ pub use paths::{EventObserver, Paths};
 pub use queue::{Full, Queue};
 pub use settings::{LinkSettings, LinkSettingsRefused};
 
-use crate::tls::unix_now;
+use crate::{telemetry::Traces, tls::unix_now};
 use bytes::Bytes;
 use peerwright_engine::{DialFailure, DownReason, LinkId, session::SessionBroken};
 use peerwright_secure::PeerId;
@@ -137,6 +137,8 @@ pub struct LinkContext {
     pub settings: Arc<LinkSettings>,
     /// What is known of the ways to peers.
     pub paths: Arc<Paths>,
+    /// Where dials are traced.
+    pub traces: Traces,
 }
 
 impl LinkContext {

@@ -13,7 +13,7 @@ use tower::ServiceExt;
 
 fn state() -> (ProbeState, watch::Sender<Readiness>) {
     let (sender, readiness) = watch::channel(Readiness::Waiting(Reason::Starting));
-    (ProbeState { readiness, telemetry: Arc::new(Telemetry::new()), node: Arc::new(OnceLock::new()) }, sender)
+    (ProbeState { readiness, telemetry: Arc::new(Telemetry::default()), node: Arc::new(OnceLock::new()) }, sender)
 }
 
 async fn get(state: &ProbeState, path: &str) -> (StatusCode, String) {

@@ -125,6 +125,9 @@ impl RunningNode {
         }
         self.tasks.close();
         let _late = timeout(LAST_MOMENTS, self.tasks.wait()).await.is_err();
+        let traces = self.telemetry.traces().clone();
+        // It waits for the collector, no longer than a moment.
+        let _ended = tokio::task::spawn_blocking(move || traces.finish()).await;
         tracing::info!("ended");
     }
 

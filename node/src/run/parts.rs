@@ -2,7 +2,7 @@
 
 use crate::{
     api::Access, config::Configuration, dev::Authority, identity::VolumeError, member::InstallRootRefused,
-    members::DescriptorsInvalid, transport::TcpListener,
+    members::DescriptorsInvalid, telemetry::TracesError, transport::TcpListener,
 };
 use peerwright_engine::Config;
 use peerwright_secure::SpiffeRefused;
@@ -74,6 +74,9 @@ pub enum StartError {
     /// The names in the configuration make no member.
     #[error("trust-domain, namespace and node-name make no member's name: {0}")]
     Name(#[from] SpiffeRefused),
+    /// There is nowhere to send traces to.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// TLS cannot be set up.
     #[error("TLS: {0}")]
     Tls(#[from] rustls::Error),

@@ -16,7 +16,7 @@ use crate::{
     operator::{OperatorClient, OperatorSettings},
     probes::{self, ProbeState, Readiness, Reason},
     readiness::{Phase, ReadinessKeeper},
-    telemetry::{PEER_PORT, Telemetry},
+    telemetry::{PEER_PORT, Telemetry, Traces},
     tls::{self, Direction, Profiles},
     transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security, Shield, TcpListener},
 };
@@ -73,7 +73,7 @@ impl RunningNode {
     ) -> Result<Self, StartError> {
         tls::install_provider();
         let Sockets { peer, api, probe, peer_address, api_address, probe_address } = sockets;
-        let mut begun = begin(probe);
+        let mut begun = begin(probe, Traces::of(configuration)?);
         let guard = begun.end.clone().drop_guard();
         let membership = Arc::new(membership(configuration, options)?);
         let store = open_store(configuration, options, &membership).await?;
@@ -108,7 +108,8 @@ impl RunningNode {
             telling.event(event);
         });
         let paths = Arc::new(Paths::new(settings.clone(), observer));
-        let context = LinkContext { events, incarnation, next: Arc::new(AtomicU64::new(1)), settings, paths };
+        let traces = begun.telemetry.traces().clone();
+        let context = LinkContext { events, incarnation, next: Arc::new(AtomicU64::new(1)), settings, paths, traces };
         let limits = Arc::new(RateLimits::new(configuration.limits));
         let (member_routes, health) = members::router(
             handle.clone(),
@@ -286,8 +287,8 @@ impl Beginnings {
 }
 
 /// The probes answer from here on.
-fn begin(probe: TcpListener) -> Beginnings {
-    let telemetry = Arc::new(Telemetry::new());
+fn begin(probe: TcpListener, traces: Traces) -> Beginnings {
+    let telemetry = Arc::new(Telemetry::new(traces));
     let counting = telemetry.clone();
     let observer: RefusalObserver =
         Arc::new(move |port, code| counting.handshake_refused(port, Direction::Inbound.label(), code));

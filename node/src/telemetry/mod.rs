@@ -1,4 +1,4 @@
-//! What the process tells about itself: metrics and log.
+//! What the process tells about itself: metrics, traces and log.
 //!
 //! ```text
 //!  events, refusals, durations ─▶ counted where they happen     ┐
@@ -6,16 +6,21 @@
 //!  certificate, readiness      ─▶ told when they change          ┘
 //! ```
 //!
-//! Every label has few values: routes, codes, directions; never a peer, a register or an address.
+//! Every label has few values: routes, codes, directions; never a register or an address, and a peer in one metric alone,
+//! whose series are bounded.
 
 mod figures;
 mod log;
+mod named;
 mod peers;
+mod traces;
 
 pub use log::{LogError, start_log};
+pub use traces::{SyncType, Traces, TracesError};
 
 use crate::{api::View, limits::Limited, probes::Readiness};
 use figures::{Figures, Observed};
+use named::Named;
 use peers::Peers;
 use peerwright_engine::{Event, session::Carrier};
 use peerwright_snapshot::Snapshot;
@@ -36,6 +41,10 @@ type Counted = Family<[(&'static str, &'static str); 1], Counter>;
 /// The process' metrics.
 pub struct Telemetry {
     registry: Registry,
+    /// Without the prefix.
+    known_elsewhere: Registry,
+    named: Named,
+    traces: Traces,
     figures: Arc<Figures>,
     ready: Gauge,
     handshakes_refused: Family<[(&'static str, &'static str); 3], Counter>,
@@ -55,6 +64,7 @@ pub struct Telemetry {
     transactions_stored: Counter,
     transactions_refused: Counted,
     append_seconds: Histogram,
+    propagation_seconds: Histogram,
     store_failures: Counted,
     operator_answers: Family<[(&'static str, &'static str); 2], Counter>,
     rest_requests: Family<RestLabels, Counter>,
@@ -69,13 +79,14 @@ struct RestLabels {
 }
 
 impl Telemetry {
-    /// Metrics of a process that has done nothing yet.
+    /// Metrics of a process that has done nothing yet, and where its traces go.
     #[must_use]
-    pub fn new() -> Self {
-        // From a quarter of a millisecond to four seconds.
-        let durations = || Histogram::new((0..15).map(|step| 0.000_25 * f64::from(1u32 << step)));
+    pub fn new(traces: Traces) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("peerwright"),
+            known_elsewhere: Registry::default(),
+            named: Named::default(),
+            traces,
             figures: Arc::default(),
             ready: Gauge::default(),
             handshakes_refused: Family::default(),
@@ -95,6 +106,7 @@ impl Telemetry {
             transactions_stored: Counter::default(),
             transactions_refused: Family::default(),
             append_seconds: durations(),
+            propagation_seconds: durations(),
             store_failures: Family::default(),
             operator_answers: Family::default(),
             rest_requests: Family::default(),
@@ -177,14 +189,22 @@ impl Telemetry {
         );
         registry.register("rest_requests", "REST requests answered", self.rest_requests.clone());
         registry.register("rest_seconds", "Time from a REST request's head to its answer", self.rest_seconds.clone());
+        registry.register(
+            "gossip_propagation_seconds",
+            "Time from the origin's seal on a message of another node until it is durable here, by both clocks",
+            self.propagation_seconds.clone(),
+        );
         registry.register_collector(Box::new(Arc::clone(&self.figures)));
+        self.named.register(&mut self.known_elsewhere);
     }
 
     /// The metrics as text, in the OpenMetrics format.
     #[must_use]
     pub fn encode(&self) -> String {
         let mut text = String::new();
-        if text::encode(&mut text, &self.registry).is_err() {
+        let written = text::encode_registry(&mut text, &self.known_elsewhere)
+            .and_then(|()| text::encode(&mut text, &self.registry));
+        if written.is_err() {
             tracing::error!("the metrics could not be written");
         }
         text
@@ -220,6 +240,13 @@ impl Telemetry {
             Event::AutoBanned { ban } => count(&self.bans_automatic, "kind", ban.reason.label()),
             Event::BanWithheld { reason, .. } => count(&self.bans_withheld, "reason", reason.label()),
             Event::ScoreChanged { cause, .. } => count(&self.score_changes, "cause", cause),
+            Event::HeartbeatSent { peer, sequence } => self.traces.heartbeat(*peer, *sequence),
+            Event::HeartbeatRejected { peer, reason } => self.named.heartbeat_rejected(*peer, *reason),
+            Event::CaughtUp { peer, messages, took, first } => {
+                let sync = if *first { SyncType::Full } else { SyncType::Incremental };
+                self.named.synced(*took, sync);
+                self.traces.synced(*peer, *took, sync, *messages);
+            }
             _ => {}
         }
     }
@@ -237,6 +264,11 @@ impl Telemetry {
             }
             Err(error) => self.store_failed(error),
         }
+    }
+
+    /// A message of another node is durable, this long after its origin sealed it.
+    pub fn propagated(&self, took: Duration) {
+        self.propagation_seconds.observe(took.as_secs_f64());
     }
 
     /// The store refused or failed another write.
@@ -278,9 +310,16 @@ impl Telemetry {
 
     /// The engine's figures and the store's commits, as they are now.
     pub fn observe(&self, view: &View, commits: u64) {
+        self.named.observe(&view.statistics, self.ready.get() == 1);
         let peers = Some(Peers::of(view));
         let (statistics, breakers) = (Some(view.statistics), Some(view.breakers));
         self.figures.update(|observed| Observed { statistics, peers, breakers, commits, ..observed });
+    }
+
+    /// Where traces go.
+    #[must_use]
+    pub fn traces(&self) -> &Traces {
+        &self.traces
     }
 
     /// The snapshot in force now.
@@ -291,7 +330,7 @@ impl Telemetry {
 
 impl Default for Telemetry {
     fn default() -> Self {
-        Self::new()
+        Self::new(Traces::default())
     }
 }
 
@@ -299,6 +338,11 @@ impl fmt::Debug for Telemetry {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Telemetry").finish_non_exhaustive()
     }
+}
+
+/// From a quarter of a millisecond to four seconds.
+fn durations() -> Histogram {
+    Histogram::new((0..15).map(|step| 0.000_25 * f64::from(1u32 << step)))
 }
 
 fn count(counted: &Counted, label: &'static str, value: &'static str) {

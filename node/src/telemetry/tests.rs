@@ -3,7 +3,8 @@
 use super::Telemetry;
 use crate::{api::View, probes::Readiness};
 use peerwright_engine::{
-    BanView, CloseReason, Event, LinkId, Micros, Misbehaviour, Rating, ScoreView, Statistics, WithheldReason,
+    BanView, CloseReason, Event, HeartbeatFault, LinkId, Micros, Misbehaviour, Rating, ScoreView, Statistics,
+    WithheldReason,
 };
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{Content, Snapshot};
@@ -21,7 +22,7 @@ fn assert_line(metrics: &str, line: &str) {
 
 #[test]
 fn figures_of_the_engine_appear_once_they_were_observed() {
-    let telemetry = Telemetry::new();
+    let telemetry = Telemetry::default();
     assert!(!telemetry.encode().contains("peerwright_links_established"));
     let mut statistics = Statistics::default();
     statistics.links.inbound = 2;
@@ -40,7 +41,7 @@ fn figures_of_the_engine_appear_once_they_were_observed() {
 
 #[test]
 fn what_happened_is_counted_by_its_reason() {
-    let telemetry = Telemetry::new();
+    let telemetry = Telemetry::default();
     let peer = PeerId::from_bytes([1; 32]);
     telemetry.event(&Event::LinkClosed { peer, link: LinkId(1), reason: CloseReason::Banned });
     telemetry.handshake_refused("peer", "inbound", "expired");
@@ -66,7 +67,7 @@ fn what_happened_is_counted_by_its_reason() {
 
 #[test]
 fn bans_offences_and_scores_are_counted() {
-    let telemetry = Telemetry::new();
+    let telemetry = Telemetry::default();
     let peer = PeerId::from_bytes([1; 32]);
     telemetry.event(&Event::Misbehaved { peer, kind: Misbehaviour::Spam, times: 6 });
     telemetry.event(&Event::BanWithheld { peer, kind: Misbehaviour::Spam, reason: WithheldReason::Seed });
@@ -108,7 +109,7 @@ fn bans_offences_and_scores_are_counted() {
 
 #[test]
 fn snapshot_certificate_and_readiness_follow_what_was_told() {
-    let telemetry = Telemetry::new();
+    let telemetry = Telemetry::default();
     assert!(!telemetry.encode().contains("certificate"));
     let snapshot = Snapshot { network_uid: "uid".to_owned(), epoch: 2, revision: 9, content: Content::default() };
     telemetry.observe_snapshot(Some(&snapshot));
@@ -119,4 +120,54 @@ fn snapshot_certificate_and_readiness_follow_what_was_told() {
     assert_line(&metrics, "peerwright_snapshot_revision 9");
     assert_line(&metrics, "peerwright_ready 1");
     assert!(metrics.contains("peerwright_certificate_seconds_left -"));
+}
+
+#[test]
+fn names_that_dashboards_know_stand_without_a_prefix() {
+    let telemetry = Telemetry::default();
+    let mut statistics = Statistics::default();
+    telemetry.observe(&view(statistics), 0);
+    assert_line(&telemetry.encode(), "peer_connection_status 0");
+    telemetry.observe_readiness(Readiness::Ready { alone: true });
+    telemetry.observe(&view(statistics), 0);
+    assert_line(&telemetry.encode(), "peer_connection_status 2");
+
+    statistics.links.inbound = 1;
+    statistics.links.round_trips.count = 3;
+    statistics.links.round_trips.sum_micros = 9_000_500;
+    statistics.links.round_trips.classes[1] = 1;
+    statistics.links.round_trips.classes[14] = 1;
+    telemetry.observe(&view(statistics), 0);
+    let took = Duration::from_millis(3);
+    let peer = PeerId::from_bytes([1; 32]);
+    telemetry.event(&Event::CaughtUp { peer, messages: 1, took, first: true });
+    telemetry.event(&Event::CaughtUp { peer, messages: 2, took, first: false });
+    telemetry.propagated(took);
+    let metrics = telemetry.encode();
+    assert_line(&metrics, "peer_connection_status 1");
+    assert_line(&metrics, "peer_heartbeat_latency_milliseconds_count 3");
+    assert_line(&metrics, "peer_heartbeat_latency_milliseconds_sum 9000.5");
+    assert_line(&metrics, "peer_heartbeat_latency_milliseconds_bucket{le=\"0.25\"} 0");
+    assert_line(&metrics, "peer_heartbeat_latency_milliseconds_bucket{le=\"0.5\"} 1");
+    assert_line(&metrics, "peer_heartbeat_latency_milliseconds_bucket{le=\"4096.0\"} 2");
+    assert_line(&metrics, "peer_heartbeat_latency_milliseconds_bucket{le=\"+Inf\"} 3");
+    assert_line(&metrics, "peer_sync_duration_seconds_count{sync_type=\"full\"} 1");
+    assert_line(&metrics, "peer_sync_duration_seconds_count{sync_type=\"incremental\"} 1");
+    assert_line(&metrics, "peerwright_gossip_propagation_seconds_count 1");
+    assert_eq!(metrics.matches("# EOF").count(), 1);
+}
+
+#[test]
+fn rejected_heartbeats_tell_sixty_four_peers_apart() {
+    let telemetry = Telemetry::default();
+    for number in 0..66 {
+        let peer = PeerId::from_bytes([number; 32]);
+        telemetry.event(&Event::HeartbeatRejected { peer, reason: HeartbeatFault::Unasked });
+    }
+    telemetry.event(&Event::HeartbeatRejected { peer: PeerId::from_bytes([0; 32]), reason: HeartbeatFault::Unasked });
+    let metrics = telemetry.encode();
+    let first = "00".repeat(32);
+    assert_line(&metrics, &format!("peer_heartbeat_rejections_total{{peer_id=\"{first}\",reason=\"unasked\"}} 2"));
+    assert_line(&metrics, "peer_heartbeat_rejections_total{peer_id=\"other\",reason=\"unasked\"} 2");
+    assert_eq!(metrics.matches("peer_heartbeat_rejections_total{").count(), 65);
 }

@@ -1,15 +1,15 @@
 //! What happened, for logs, metrics and people.
 
 use crate::{
-    AutoBan, BanRecord, CloseReason, DepartureReason, DialFailure, DownReason, LinkId, Misbehaviour, Rating, Readiness,
-    ServiceStatus, WithheldReason,
+    AutoBan, BanRecord, CloseReason, DepartureReason, DialFailure, DownReason, HeartbeatFault, LinkId, Misbehaviour,
+    Rating, Readiness, ServiceStatus, WithheldReason,
     breaker::BreakerChange,
     session::{Carrier, Step},
 };
 use bytes::Bytes;
 use peerwright_ledger::RegisterId;
 use peerwright_secure::{BanSubject, NodePublicKey, PeerId};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,6 +190,24 @@ pub enum Event {
         peer: PeerId,
         /// How many messages came by sync on this link so far.
         messages: u64,
+        /// Since something was lacked, or since the link came up.
+        took: Duration,
+        /// Whether it is the first time on this link: everything was compared.
+        first: bool,
+    },
+    /// A state heartbeat was sent.
+    HeartbeatSent {
+        /// To whom.
+        peer: PeerId,
+        /// Which one on this link, from 1.
+        sequence: u64,
+    },
+    /// A heartbeat, a keepalive or the answer to one was not taken.
+    HeartbeatRejected {
+        /// Who sent it.
+        peer: PeerId,
+        /// Why.
+        reason: HeartbeatFault,
     },
     /// A member became known, or came back after it was dead or had left.
     MemberJoined {

@@ -3,6 +3,7 @@
 mod ban;
 mod config;
 mod event;
+mod heartbeat;
 mod identifiers;
 mod input;
 mod micros;
@@ -15,6 +16,7 @@ mod view;
 pub use ban::{BanRecord, BanView, PeerCertificate};
 pub use config::Config;
 pub use event::Event;
+pub use heartbeat::{HeartbeatFault, ROUND_TRIP_CLASSES, RoundTrips};
 pub use identifiers::{Address, AddressSource, Held, LinkId, MessageRange, Policy, PolicyLimits, Role, Token};
 pub use input::{BodyRefused, Input, StoreFailed};
 pub use micros::Micros;

@@ -1,6 +1,6 @@
 //! What an engine shows of itself.
 
-use crate::{LinkId, MemberState, Micros, Rating, Role, ServiceStatus};
+use crate::{LinkId, MemberState, Micros, Rating, Role, RoundTrips, ServiceStatus};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
 use std::{net::SocketAddr, time::Duration};
@@ -264,6 +264,8 @@ pub struct LinkStatistics {
     pub frames_unsupported: u64,
     /// Frames of a known kind that could not be read.
     pub frames_malformed: u64,
+    /// Round trips of keepalives.
+    pub round_trips: RoundTrips,
 }
 
 impl LinkStatistics {

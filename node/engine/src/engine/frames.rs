@@ -2,8 +2,8 @@
 
 use super::{Engine, Turn};
 use crate::{
-    Class, CloseReason, Event, LinkId, Output,
-    frame::{Frame, FrameRefused},
+    Class, CloseReason, Event, HeartbeatFault, LinkId, Output,
+    frame::{Frame, FrameRefused, kind},
     links::PeerState,
     score::Outcome,
     timers::Timer,
@@ -28,7 +28,10 @@ impl Engine {
                 let (version, kind) = (crate::frame::VERSION, bytes.get(1).copied().unwrap_or_default());
                 self.unsupported(turn, link, version, kind);
             }
-            Err(FrameRefused::Malformed(_)) => self.malformed(turn, link, bytes),
+            Err(FrameRefused::Malformed(_)) => {
+                self.heartbeat_rejected(turn, link, bytes.get(1).copied(), HeartbeatFault::Malformed);
+                self.malformed(turn, link, bytes);
+            }
         }
     }
 
@@ -100,7 +103,7 @@ impl Engine {
         match Message::decode(frame.slice_ref(encoded)) {
             Ok(message) => Some(message),
             Err(MessageRefused::Malformed(DecodeError::Unknown { what: "message format", value })) => {
-                self.unsupported(turn, link, u8::try_from(value).unwrap_or(u8::MAX), crate::frame::kind::MESSAGE);
+                self.unsupported(turn, link, u8::try_from(value).unwrap_or(u8::MAX), kind::MESSAGE);
                 None
             }
             Err(_) => {
@@ -112,6 +115,7 @@ impl Engine {
 
     fn unsupported(&mut self, turn: &mut Turn<'_>, link: LinkId, version: u8, kind: u8) {
         self.counters.links.frames_unsupported += 1;
+        self.heartbeat_rejected(turn, link, Some(kind), HeartbeatFault::Unsupported);
         if let Some(peer) = self.links.get(link).map(|link| link.peer) {
             turn.out.event(Event::UnsupportedFrame { peer, version, kind });
         }
@@ -128,12 +132,22 @@ impl Engine {
 
     /// The peer has answered a keepalive. An answer to one from the future, or from before the link, is not believed.
     fn echoed(&mut self, turn: &mut Turn<'_>, link: LinkId, sent: u64) {
-        if let Some(state) = self.links.get_mut(link)
-            && (state.since.0..=turn.now.0).contains(&sent)
+        let Some(state) = self.links.get_mut(link) else { return };
+        if !(state.since.0..=turn.now.0).contains(&sent) {
+            return self.heartbeat_rejected(turn, link, Some(kind::ECHO), HeartbeatFault::Unasked);
+        }
+        let round_trip = Duration::from_micros(turn.now.0 - sent);
+        state.round_trip = Some(round_trip);
+        self.counters.links.round_trips.add(round_trip);
+        self.outcome_of(link, Outcome::RoundTrip(round_trip));
+    }
+
+    /// Tells of a frame that was not taken, if it is one of those that say that a peer is there.
+    fn heartbeat_rejected(&self, turn: &mut Turn<'_>, link: LinkId, kind: Option<u8>, reason: HeartbeatFault) {
+        if let Some(kind::KEEPALIVE | kind::ECHO | kind::STATE) = kind
+            && let Some(peer) = self.links.get(link).map(|link| link.peer)
         {
-            let round_trip = Duration::from_micros(turn.now.0 - sent);
-            state.round_trip = Some(round_trip);
-            self.outcome_of(link, Outcome::RoundTrip(round_trip));
+            turn.out.event(Event::HeartbeatRejected { peer, reason });
         }
     }
 
@@ -155,6 +169,10 @@ impl Engine {
     pub(super) fn beat(&mut self, turn: &mut Turn<'_>, link: LinkId) {
         self.send_state(turn, link);
         self.send_digest(turn, link, false);
+        if let Some(state) = self.links.get_mut(link) {
+            state.heartbeats += 1;
+            turn.out.event(Event::HeartbeatSent { peer: state.peer, sequence: state.heartbeats });
+        }
         let interval = self.limits.unwrap_or_default().heartbeat.max(self.config.detection.keepalive);
         self.timers.set(Timer::Heartbeat(link), turn.now + self.random.around(interval));
     }

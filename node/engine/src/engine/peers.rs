@@ -76,7 +76,7 @@ impl Engine {
         turn.out.event(Event::PeerConnected { peer: offer.peer, link, outbound });
         self.outcome(offer.peer, Outcome::Connected);
         self.timers.set(Timer::Link(link), turn.now + self.config.detection.keepalive);
-        self.sync.links.insert(link, LinkSync::new(turn.now + self.config.ready_timeout));
+        self.sync.links.insert(link, LinkSync::new(turn.now, turn.now + self.config.ready_timeout));
         self.members_link_up(turn, link, offer.peer, outbound);
         self.beat(turn, link);
         self.overlay_link_up(turn, link, offer.direction);

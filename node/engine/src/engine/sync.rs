@@ -192,15 +192,16 @@ impl Engine {
         self.await_answers(link);
         let Some(sync) = self.sync.links.get_mut(&link) else { return };
         let is_level = sync.is_level(turn.now, on_their_way);
-        if is_level && !sync.level {
-            sync.caught_up = true;
-            let messages = sync.stored;
-            if let Some(peer) = self.links.get(link).map(|link| link.peer) {
-                turn.out.event(Event::CaughtUp { peer, messages });
-            }
+        let was_level = std::mem::replace(&mut sync.level, is_level);
+        if was_level && !is_level {
+            sync.behind_since = turn.now;
         }
-        if let Some(sync) = self.sync.links.get_mut(&link) {
-            sync.level = is_level;
+        if is_level && !was_level {
+            let first = !std::mem::replace(&mut sync.caught_up, true);
+            let (messages, took) = (sync.stored, turn.now.since(sync.behind_since));
+            if let Some(peer) = self.links.get(link).map(|link| link.peer) {
+                turn.out.event(Event::CaughtUp { peer, messages, took, first });
+            }
         }
     }
 

@@ -36,6 +36,8 @@ pub(crate) struct Link {
     pub suspect_from: Micros,
     pub round_trip: Option<Duration>,
     pub state: Option<PeerState>,
+    /// State heartbeats sent on it.
+    pub heartbeats: u64,
     pub sent_bytes: u64,
     pub received_bytes: u64,
     /// Where the peer listens: what was dialled, or what the peer has said.
@@ -58,6 +60,7 @@ impl Link {
             suspect_from: now,
             round_trip: None,
             state: None,
+            heartbeats: 0,
             sent_bytes: 0,
             received_bytes: 0,
             listens_at: offer.address.filter(|_| offer.direction == Direction::Outbound),

@@ -65,6 +65,8 @@ pub(crate) struct LinkSync {
     pub owed_digest: Option<bool>,
     /// Whether nothing was lacked when last looked at.
     pub level: bool,
+    /// Since when something is lacked, or was last.
+    pub behind_since: Micros,
     /// Whether everything that the peer first advertised was got.
     pub caught_up: bool,
     /// Messages stored that came by sync on this link.
@@ -72,8 +74,8 @@ pub(crate) struct LinkSync {
 }
 
 impl LinkSync {
-    /// A link that came up; its peer's digest is waited for until `digest_deadline`.
-    pub(crate) fn new(digest_deadline: Micros) -> Self {
+    /// A link that came up `now`; its peer's digest is waited for until `digest_deadline`.
+    pub(crate) fn new(now: Micros, digest_deadline: Micros) -> Self {
         Self {
             digest_deadline,
             has_digest: false,
@@ -85,6 +87,7 @@ impl LinkSync {
             serving: None,
             owed_digest: None,
             level: false,
+            behind_since: now,
             caught_up: false,
             stored: 0,
         }

@@ -42,7 +42,7 @@ fn cursor(register_sequence: u64) -> Cursor {
 fn with_links(count: u64) -> Sync {
     let mut sync = Sync::default();
     for link in 1..=count {
-        sync.links.insert(LinkId(link), LinkSync::new(LATER));
+        sync.links.insert(LinkId(link), LinkSync::new(Micros::default(), LATER));
     }
     sync
 }
@@ -94,7 +94,7 @@ fn a_pull_that_gives_nothing_ends_the_wish_and_one_that_gives_something_does_not
 
 #[test]
 fn pages_are_asked_for_one_after_the_other_and_must_advance() {
-    let mut link = LinkSync::new(LATER);
+    let mut link = LinkSync::new(Micros::default(), LATER);
     link.digest_ended();
     link.differs(register(1));
     link.differs(register(2));
@@ -112,7 +112,7 @@ fn pages_are_asked_for_one_after_the_other_and_must_advance() {
 
 #[test]
 fn the_next_page_waits_while_too_much_is_wanted() {
-    let mut link = LinkSync::new(LATER);
+    let mut link = LinkSync::new(Micros::default(), LATER);
     link.differs(register(1));
     for number in 0..bounds::MAX_WANTED_STREAMS as u64 {
         link.wants.add(Stream { incarnation: number, ..stream(1) }, &Ranges::of(1, 1));
@@ -140,7 +140,7 @@ fn what_is_not_answered_is_given_up() {
 
 #[test]
 fn a_peer_that_sends_no_digest_counts_as_level_after_a_while() {
-    let link = LinkSync::new(LATER);
+    let link = LinkSync::new(Micros::default(), LATER);
     assert!(!link.is_level(NOW, 0));
     assert_eq!(link.next_deadline(), Some(LATER));
     assert!(link.is_level(LATER, 0));

@@ -1,7 +1,7 @@
 //! Peers that do not keep to the rules.
 
 use super::net::{HOSTILE, Net, OwnedInput, REGISTER, SECOND, author, authored, say, texts, with_stranger};
-use crate::{CloseReason, Event, Held, Input, MessageRange, frame::Frame};
+use crate::{CloseReason, Event, HeartbeatFault, Held, Input, MessageRange, frame::Frame};
 use bytes::Bytes;
 use peerwright_ledger::{Message, MessageBody, RegisterId};
 use peerwright_secure::PeerId;
@@ -194,4 +194,27 @@ proptest! {
         }
         net.run(SECOND * 40);
     }
+}
+
+#[test]
+fn heartbeats_that_are_not_taken_are_told_with_the_reason() {
+    let mut net = with_stranger(1);
+    let rejected = |net: &Net| {
+        let reasons = net.events(0).filter_map(|event| match event {
+            Event::HeartbeatRejected { peer, reason } if *peer == PeerId::from_bytes([0xee; 32]) => Some(*reason),
+            _ => None,
+        });
+        reasons.collect::<Vec<_>>()
+    };
+    let later = (net.now + SECOND).0;
+    say(&mut net, &Frame::Echo { sent: later });
+    assert_eq!(rejected(&net), [HeartbeatFault::Unasked]);
+    assert_eq!(net.engine(0).statistics().links.round_trips.count, 0);
+    let mut newer = Frame::Keepalive { sent: 1 }.encode().to_vec();
+    newer.push(0);
+    net.give(0, OwnedInput::Frame { link: HOSTILE, bytes: newer.into() });
+    let shorter = Frame::Keepalive { sent: 1 }.encode().slice(..5);
+    net.give(0, OwnedInput::Frame { link: HOSTILE, bytes: shorter });
+    assert_eq!(rejected(&net)[1..], [HeartbeatFault::Unsupported, HeartbeatFault::Malformed]);
+    assert!(!is_open(&net), "what cannot be read ends the link");
 }

@@ -93,6 +93,15 @@ fn round_trips_are_measured_and_states_are_told() {
     assert_eq!(view.round_trip, Some(net.latency * 4));
     assert_eq!((view.ready, view.registers), (Some(true), 1));
     assert!(view.sent_bytes > 0 && view.received_bytes > 0);
+    let trips = net.engine(0).statistics().links.round_trips;
+    assert!(trips.count > 0);
+    assert_eq!(trips.sum_micros, trips.count * u64::try_from((net.latency * 4).as_micros()).unwrap());
+    let beats = net.events(0).filter_map(|event| match event {
+        Event::HeartbeatSent { sequence, .. } => Some(*sequence),
+        _ => None,
+    });
+    let beats: Vec<u64> = beats.collect();
+    assert!(beats.ends_with(&[1, 2]), "on the link that stayed, one at once and one later: {beats:?}");
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Api {
             content.api.access = names.into_iter().zip(roles).collect();
         });
         let bans = Arc::new(LocalBans::load(node.store()).await.unwrap());
-        let telemetry = Arc::new(Telemetry::new());
+        let telemetry = Arc::new(Telemetry::default());
         let limits = Arc::new(RateLimits::new(LimitSettings::default()));
         let state = ApiState::new(Arc::clone(&node) as Arc<dyn Node>, Arc::clone(&telemetry), bans, access, limits);
         Self { node, issuer, telemetry, state }

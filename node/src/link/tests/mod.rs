@@ -8,7 +8,7 @@ mod hostile;
 mod queue;
 mod settings;
 
-use super::{LinkContext, LinkEvent, LinkSettings, Paths};
+use super::{LinkContext, LinkEvent, LinkSettings, Paths, Traces};
 use std::sync::{Arc, atomic::AtomicU64};
 use tokio::sync::mpsc;
 
@@ -16,7 +16,8 @@ fn context_with(settings: LinkSettings) -> (LinkContext, mpsc::Receiver<LinkEven
     let (events, received) = mpsc::channel(512);
     let settings = Arc::new(settings);
     let paths = Arc::new(Paths::new(settings.clone(), Arc::new(|_| {})));
-    (LinkContext { events, incarnation: 1, next: Arc::new(AtomicU64::new(1)), settings, paths }, received)
+    let traces = Traces::default();
+    (LinkContext { events, incarnation: 1, next: Arc::new(AtomicU64::new(1)), settings, paths, traces }, received)
 }
 
 fn context() -> (LinkContext, mpsc::Receiver<LinkEvent>) {

@@ -7,3 +7,4 @@ mod operator;
 mod restarts;
 mod simulated;
 mod strangers;
+mod traces;
