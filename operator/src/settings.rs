@@ -1,6 +1,10 @@
 //! What the operator is told: flags, each also an environment variable `PEERWRIGHT_...`.
 
-use std::{net::SocketAddr, str::FromStr};
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    num::NonZeroU16,
+    str::FromStr,
+};
 
 use clap::{Parser, ValueEnum};
 use peerwright_secure::Cidr;
@@ -37,6 +41,10 @@ pub struct Settings {
     #[arg(long, env = "PEERWRIGHT_POD_RANGES", default_value = "", hide_default_value = true, value_parser = ranges)]
     pub pod_ranges: String,
 
+    /// Collector to which nodes send traces, OTLP over gRPC without TLS: HOST:PORT. Without it none are made.
+    #[arg(long, env = "PEERWRIGHT_NODE_TRACES", default_value = "", hide_default_value = true, value_parser = collector)]
+    pub node_traces: String,
+
     /// Where nodes ask for certificates and listen for snapshots (gRPC over TLS).
     #[arg(long, env = "PEERWRIGHT_LISTEN_NODES", default_value = "0.0.0.0:9443")]
     pub listen_nodes: SocketAddr,
@@ -65,6 +73,19 @@ fn domain(text: &str) -> Result<String, String> {
     };
     let is_domain = text.len() <= 128 && text.split('.').all(is_label);
     is_domain.then(|| text.to_owned()).ok_or_else(|| "write a lower-case DNS domain such as `cluster.local`".to_owned())
+}
+
+/// `HOST:PORT`, or nothing.
+fn collector(text: &str) -> Result<String, String> {
+    let is_host = |host: &str| match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => domain(host).is_ok(),
+    };
+    let parts = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<NonZeroU16>().ok()?)));
+    let is_endpoint = text.is_empty() || parts.is_some_and(|(host, _)| is_host(host));
+    is_endpoint
+        .then(|| text.to_owned())
+        .ok_or_else(|| "write HOST:PORT, such as `collector.monitoring:4317`".to_owned())
 }
 
 /// Address ranges joined by commas, each as `10.244.0.0/16`.
@@ -172,6 +193,17 @@ mod tests {
             assert!(parse(&["--pod-ranges", wrong]).is_err(), "{wrong}");
         }
         assert!(parse(&["--pod-ranges", &["10.0.0.0/8"; 65].join(",")]).is_err());
+    }
+
+    #[test]
+    fn a_collector_of_traces_is_a_host_and_a_port() {
+        assert_eq!(parse(&[]).unwrap().node_traces, "");
+        for right in ["collector.monitoring:4317", "10.0.0.1:4317", "[fd00::1]:4317"] {
+            assert_eq!(parse(&["--node-traces", right]).unwrap().node_traces, right);
+        }
+        for wrong in ["collector", "collector:0", "http://collector:4317", ":4317", "[10.0.0.1]:1", "a b:1"] {
+            assert!(parse(&["--node-traces", wrong]).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -172,6 +172,7 @@ fn parts(
         namespace: settings.namespace.clone(),
         cluster_domain: settings.cluster_domain.clone(),
         pod_ranges: settings.pod_ranges.clone(),
+        node_traces: settings.node_traces.clone(),
         install_root_sha256: install_root.sha256(),
     };
     let install_root_pem = install_root.root_pem().to_owned();

@@ -74,6 +74,7 @@ fn the_operator_runs_restricted_and_knows_what_it_needs() -> Result<()> {
             { "name": "PEERWRIGHT_WATCH_NAMESPACES", "value": "" },
             { "name": "PEERWRIGHT_CLUSTER_DOMAIN", "value": "cluster.local" },
             { "name": "PEERWRIGHT_POD_RANGES", "value": "" },
+            { "name": "PEERWRIGHT_NODE_TRACES", "value": "" },
             { "name": "PEERWRIGHT_LOG", "value": "info,kube_runtime=warn" },
             { "name": "PEERWRIGHT_LOG_FORMAT", "value": "text" },
         ])

@@ -26,6 +26,7 @@ fn desired(valid: &ValidNetwork<'_>) -> Children {
             namespace: "system".into(),
             cluster_domain: "cluster.local".into(),
             pod_ranges: String::new(),
+            node_traces: String::new(),
             install_root_sha256: "aa".into(),
         },
         0,

@@ -41,6 +41,8 @@ pub struct Install {
     pub cluster_domain: String,
     /// Address ranges of the cluster's pods, joined by commas; empty when nobody declared them.
     pub pod_ranges: String,
+    /// Collector of the nodes' traces, HOST:PORT; empty when there is none.
+    pub node_traces: String,
     /// Lower-case hex SHA-256 of the install root that is mounted into the nodes.
     pub install_root_sha256: String,
 }

@@ -129,12 +129,14 @@ fn environment(network: &ValidNetwork<'_>, install: &Install) -> Vec<EnvVar> {
         }),
     };
     let values = values.map(|(name, value)| EnvVar { name: name.to_owned(), value: Some(value), value_from: None });
-    let ranges = (!install.pod_ranges.is_empty()).then(|| EnvVar {
-        name: "PEERWRIGHT_OWN_RANGES".to_owned(),
-        value: Some(install.pod_ranges.clone()),
+    // What nobody asked for changes no template.
+    let asked = [("PEERWRIGHT_OWN_RANGES", &install.pod_ranges), ("PEERWRIGHT_OTLP_ENDPOINT", &install.node_traces)];
+    let asked = asked.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| EnvVar {
+        name: name.to_owned(),
+        value: Some(value.clone()),
         value_from: None,
     });
-    std::iter::once(name).chain(values).chain(ranges).collect()
+    std::iter::once(name).chain(values).chain(asked).collect()
 }
 
 fn volumes(network: &ValidNetwork<'_>) -> Vec<Volume> {

@@ -8,6 +8,7 @@ fn install() -> Install {
         namespace: "peerwright-system".to_owned(),
         cluster_domain: "cluster.local".to_owned(),
         pod_ranges: String::new(),
+        node_traces: String::new(),
         install_root_sha256: "a1".repeat(32),
     }
 }
@@ -57,18 +58,18 @@ fn a_banned_node_does_not_use_up_the_disruption_budget() {
 }
 
 #[test]
-fn declared_pod_ranges_reach_the_nodes_and_none_change_nothing() {
+fn what_the_install_declares_reaches_the_nodes_and_nothing_changes_nothing() {
     let network = network("demo", &[("peer", 3)]);
     let valid = validate(&network, "node:1".to_owned()).unwrap();
-    let ranges_of = |pod_ranges: &str| {
-        let install = Install { pod_ranges: pod_ranges.to_owned(), ..install() };
-        let set = serde_json::to_value(&build(&valid, &install, 0).stateful_sets[0]).unwrap();
+    let told = |install: &Install, name: &str| {
+        let set = serde_json::to_value(&build(&valid, install, 0).stateful_sets[0]).unwrap();
         let environment = set["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap().clone();
-        environment
-            .iter()
-            .find(|variable| variable["name"] == "PEERWRIGHT_OWN_RANGES")
-            .map(|found| found["value"].clone())
+        environment.iter().find(|variable| variable["name"] == name).map(|found| found["value"].clone())
     };
-    assert_eq!(ranges_of(""), None);
-    assert_eq!(ranges_of("10.244.0.0/16,fd00::/8").unwrap(), "10.244.0.0/16,fd00::/8");
+    let (ranges, collector) = ("10.244.0.0/16,fd00::/8", "collector.monitoring:4317");
+    let declared = Install { pod_ranges: ranges.to_owned(), node_traces: collector.to_owned(), ..install() };
+    for (name, value) in [("PEERWRIGHT_OWN_RANGES", ranges), ("PEERWRIGHT_OTLP_ENDPOINT", collector)] {
+        assert_eq!(told(&install(), name), None);
+        assert_eq!(told(&declared, name).unwrap(), value);
+    }
 }
