@@ -13,8 +13,11 @@ pub(crate) struct Incoming {
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// How many bodies claim this place; more than one only while all but one are forged.
+    /// How many bodies claim this place; more than one only while all but one are forged, or their origin has signed
+    /// several.
     claims: u32,
+    /// One of them has verified, and goes to the store.
+    is_taken: bool,
     pulled_from: Vec<LinkId>,
 }
 
@@ -32,6 +35,12 @@ impl Incoming {
             entry.pulled_from.push(link);
             *self.pulled.entry(link).or_default() += 1;
         }
+    }
+
+    /// A body has verified. Says whether it is the first for its place: no other one is stored beside it.
+    pub(crate) fn take_place(&mut self, stream: Stream, register_sequence: u64) -> bool {
+        let entry = self.messages.get_mut(&(stream, register_sequence));
+        entry.is_none_or(|entry| !std::mem::replace(&mut entry.is_taken, true))
     }
 
     /// The message is held, or given up.

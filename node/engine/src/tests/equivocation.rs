@@ -47,6 +47,18 @@ fn two_bodies_with_one_name_are_a_proof_that_reaches_everybody_and_ends_the_spre
 }
 
 #[test]
+fn of_two_bodies_with_one_name_that_come_together_one_is_stored() {
+    let mut net = with_stranger(2);
+    let rivals = ["text-0", "text-1"].map(|text| signed(&net, 1, [0; 32], text));
+    for rival in &rivals {
+        say(&mut net, &Frame::Message { hops: 5, message: rival.encoded() });
+    }
+    net.run(SECOND);
+    net.assert_stored_once();
+    assert!((0..2).all(|node| is_convicted(&net, node) && net.nodes[node].store.messages.len() == 1));
+}
+
+#[test]
 fn a_message_that_does_not_name_the_one_before_it_is_a_proof_too() {
     let mut net = with_stranger(3);
     let first = signed(&net, 1, [0; 32], "text-0");

@@ -171,8 +171,9 @@ impl Engine {
         let message = candidate.message.clone();
         let body = message.body();
         let stream = Stream::of(body);
-        let is_stored =
-            self.holdings.is_subscribed(&body.register) && !self.holdings.contains(&stream, body.register_sequence);
+        let is_stored = self.holdings.is_subscribed(&body.register)
+            && !self.holdings.contains(&stream, body.register_sequence)
+            && self.sync.incoming.take_place(stream, body.register_sequence);
         let is_new = self.remember(turn, &candidate, is_stored);
         self.counters.gossip.delivered += u64::from(is_new);
         if !is_new || body.expires_at_micros <= turn.wall.0 {
