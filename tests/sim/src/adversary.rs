@@ -14,14 +14,16 @@ pub enum Adversary {
     Conspirator,
     /// It names places where no node is: somebody's machine, and those that nobody may be sent to.
     Trapper,
+    /// It signs two messages under each of its names, and tells every second neighbour the other one.
+    Equivocator,
 }
 
 impl Adversary {
     /// Those that a swarm may meet.
-    pub const ALL: &[Self] = &[Self::Forger, Self::Liar, Self::Replayer];
+    pub const ALL: &[Self] = &[Self::Forger, Self::Liar, Self::Replayer, Self::Equivocator];
 
-    /// Whether it sends frames beside those of its engine.
-    pub(crate) fn floods(self) -> bool {
-        matches!(self, Self::Forger | Self::Replayer)
+    /// Whether it does something again and again beside what its engine does.
+    pub(crate) fn is_busy(self) -> bool {
+        matches!(self, Self::Forger | Self::Replayer | Self::Equivocator)
     }
 }

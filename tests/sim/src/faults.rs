@@ -33,6 +33,12 @@ pub enum Fault {
     StoreFails,
     /// A node is banned by everybody's policy for a while.
     Ban,
+    /// A second process with a node's key runs for a while, and perhaps with a copy of its volume.
+    Clone,
+    /// What a node sends to every second host takes much longer for a while: it comes behind what others say later.
+    Detour,
+    /// A connection is reset, and the next one between the two begins with what was last said on it.
+    Echo,
 }
 
 impl Fault {
@@ -49,6 +55,9 @@ impl Fault {
         Self::Reset,
         Self::StoreFails,
         Self::Ban,
+        Self::Clone,
+        Self::Detour,
+        Self::Echo,
     ];
 }
 
@@ -107,5 +116,14 @@ fn draw(fault: Fault, options: &Options, random: &mut Random) -> Vec<(Duration, 
         Fault::Reset => vec![(now, Change::BreakConnection(host, random.place(1_000)))],
         Fault::StoreFails => vec![(now, Change::StoreFails(host, true)), (while_, Change::StoreFails(host, false))],
         Fault::Ban => vec![(now, Change::Ban(host)), (while_, Change::Unban(host))],
+        Fault::Clone => {
+            let with_volume = random.chance(500_000);
+            vec![(now, Change::Clone { host, with_volume }), (while_, Change::EndClone)]
+        }
+        Fault::Detour => {
+            let longer = random.between(Duration::from_millis(100), seconds(3));
+            vec![(now, Change::Detour(host, longer)), (while_, Change::HealCuts)]
+        }
+        Fault::Echo => vec![(now, Change::Echo(host, random.place(1_000)))],
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Figures {
     pub hostile: u64,
     /// Dials to places where no node is.
     pub astray: u64,
+    /// Times that a node noticed two processes with one key.
+    pub doubles_noticed: u64,
     /// Verdicts of single nodes: unreachable on the absent and on others, dead.
     pub verdicts: [u64; 3],
 }
@@ -63,6 +65,7 @@ impl Default for Figures {
             unsupported_frames: 0,
             hostile: 0,
             astray: 0,
+            doubles_noticed: 0,
             verdicts: [0; 3],
         }
     }
@@ -97,6 +100,7 @@ impl Figures {
         self.unsupported_frames += other.unsupported_frames;
         self.hostile += other.hostile;
         self.astray += other.astray;
+        self.doubles_noticed += other.doubles_noticed;
         for (sum, more) in self.verdicts.iter_mut().zip(other.verdicts) {
             *sum += more;
         }

@@ -4,6 +4,7 @@
 //! table of verdicts: a message holds exactly when an origin has handed it to its own store, or when the simulation has
 //! entered it itself. Numbers depend on the order of threads and never reach an output.
 
+use crate::store::Numbers;
 use bytes::Bytes;
 use peerwright_engine::{Held, MessageRange, Micros};
 use peerwright_ledger::{Message, MessageHeader, MessageId, RegisterId, TransactionId};
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 /// A message's number in the pool.
 pub(crate) type Number = u32;
 
+type Name = (NodePublicKey, u64, u64);
 type Place = (RegisterId, NodePublicKey, u64, u64, Number);
 
 /// One message.
@@ -31,7 +33,9 @@ pub(crate) struct Pool {
     /// By register, origin, incarnation, register sequence.
     places: BTreeMap<Place, ()>,
     /// By origin, incarnation, sequence: the first that had that name.
-    names: BTreeMap<(NodePublicKey, u64, u64), Number>,
+    names: BTreeMap<Name, Number>,
+    /// All messages of a name that was given to several.
+    rivals: BTreeMap<Name, Vec<Number>>,
     bodies: BTreeMap<TransactionId, Bytes>,
 }
 
@@ -47,6 +51,9 @@ impl Pool {
         self.places.insert((body.register, body.origin, body.incarnation, body.register_sequence, number), ());
         let name = (body.origin, body.incarnation, body.sequence);
         let first = *self.names.entry(name).or_insert(number);
+        if first != number {
+            self.rivals.entry(name).or_insert_with(|| vec![first]).push(number);
+        }
         self.entries.push(Entry { message: message.clone(), published: now });
         (number, (first != number).then_some(first))
     }
@@ -59,6 +66,25 @@ impl Pool {
     /// The message of that name.
     pub(crate) fn named(&self, header: &MessageHeader) -> Option<Number> {
         self.names.get(&(header.origin, header.incarnation, header.sequence)).copied()
+    }
+
+    /// The other messages of its name; none but where an origin has signed several.
+    pub(crate) fn rivals(&self, number: Number) -> impl Iterator<Item = Number> {
+        let body = self.entry(number).message.body();
+        let rivals = match self.rivals.is_empty() {
+            true => None,
+            false => self.rivals.get(&(body.origin, body.incarnation, body.sequence)),
+        };
+        rivals.into_iter().flatten().copied().filter(move |rival| *rival != number)
+    }
+
+    /// What a store that has these numbers holds, and what it cannot hold beside them.
+    pub(crate) fn with_rivals(&self, held: &Numbers) -> Numbers {
+        let mut all = held.clone();
+        for rivals in self.rivals.values().filter(|rivals| rivals.iter().any(|rival| held.contains(*rival))) {
+            all.insert_all(rivals.iter().copied());
+        }
+        all
     }
 
     /// Whether the origin has said since that it no longer stands for the message.

@@ -101,6 +101,12 @@ impl Measured {
         self.figures.hostile
     }
 
+    /// Times that a node noticed two processes with one key.
+    #[must_use]
+    pub fn doubles_noticed(&self) -> u64 {
+        self.figures.doubles_noticed
+    }
+
     /// Bans of honest nodes that nobody had ordered.
     #[must_use]
     pub fn honest_bans(&self) -> u64 {

@@ -7,7 +7,7 @@
 
 use crate::{
     event::{HostId, What},
-    faults::{self, Change},
+    faults::{self, Change, Fault},
     figures::Figures,
     host::Host,
     invariants::{self, Broken},
@@ -84,15 +84,17 @@ impl Simulation {
         let (nodes, seed) = (options.nodes, options.seed);
         let limits = PolicyLimits { heartbeat: options.heartbeat, ..PolicyLimits::default() };
         let policy = Policy { registers: vec![REGISTER], limits, ..Policy::default() };
-        let hosts = (0..nodes).map(|host| Host::new(host, key_of(seed, host), policy.clone(), seed)).collect();
+        let count = nodes + u32::from(options.faults.contains(&Fault::Clone));
+        let hosts = (0..count).map(|host| Host::new(host, key_of(seed, host), policy.clone(), seed)).collect();
         let world = World {
             options,
             pool: RwLock::new(Pool::default()),
             members: MemberIndex::new(),
             statements: RwLock::default(),
-            hosts: nodes,
+            hosts: count,
             cuts: Cuts::default(),
             hostile: Vec::new(),
+            doubled: Vec::new(),
             absent: BTreeMap::new(),
             publishing: true,
         };
@@ -242,18 +244,20 @@ impl Simulation {
     /// Whether all running nodes hold the same, and are ready.
     fn differences(&self) -> Result<(), Broken> {
         let all = invariants::converges::union(self.honest());
+        let guilty = invariants::proofs::union(self.honest().map(|host| &host.convicted));
+        let pool = self.network.world.pool.read().unwrap_or_else(PoisonError::into_inner);
         for host in self.honest() {
             let place = |broken| self.place(broken, host);
             let Some(engine) = host.engine.as_deref() else { continue };
-            invariants::converges::holds_all(host, &all, |number| self.whose(number)).map_err(place)?;
+            invariants::converges::holds_all(host, &all, &pool, |number| self.whose(&pool, number)).map_err(place)?;
+            invariants::proofs::known(host.key.public(), &host.convicted, &guilty).map_err(place)?;
             invariants::readiness::at_the_end(engine.readiness()).map_err(place)?;
         }
         Ok(())
     }
 
     /// What a message is, and who holds it.
-    fn whose(&self, number: Number) -> String {
-        let pool = self.network.world.pool.read().unwrap_or_else(PoisonError::into_inner);
+    fn whose(&self, pool: &Pool, number: Number) -> String {
         let body = pool.entry(number).message.body();
         let origin = self.network.hosts().find(|host| host.key.public() == body.origin).map(|host| host.id);
         let holders: Vec<(HostId, Vec<HostId>)> = self
@@ -269,8 +273,9 @@ impl Simulation {
     }
 
     /// What becomes of the others is their own affair.
-    fn honest(&self) -> impl Iterator<Item = &Host> {
-        self.network.hosts().filter(|host| self.network.world.is_honest(host.id))
+    pub(crate) fn honest(&self) -> impl Iterator<Item = &Host> {
+        let world = &self.network.world;
+        self.network.hosts().filter(|host| world.is_honest(host.id) && world.spare() != Some(host.id))
     }
 
     fn final_checks(&self) -> Result<(), Broken> {

@@ -92,14 +92,21 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    /// A store that begins with what a volume holds.
+    pub(crate) fn on(volume: Volume) -> Self {
+        Self { volume, ..Self::default() }
+    }
+
     /// Writes messages, without a sync. Gives one that was written before, if any.
     pub(crate) fn append(&mut self, token: Token, messages: Vec<Number>) -> Option<Number> {
-        let is_there = |number: &Number| {
-            self.volume.messages.contains(*number) || self.unsynced.iter().any(|write| write.messages.contains(number))
-        };
-        let again = messages.iter().copied().find(is_there);
+        let again = messages.iter().copied().find(|number| self.has(*number));
         self.unsynced.push(Unsynced { token, messages, body: None });
         again
+    }
+
+    /// Whether a message was written, synced or not.
+    pub(crate) fn has(&self, number: Number) -> bool {
+        self.volume.messages.contains(number) || self.unsynced.iter().any(|write| write.messages.contains(&number))
     }
 
     pub(crate) fn put_body(&mut self, token: Token, id: TransactionId) {

@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub cuts: Cuts,
     /// Hosts that do not follow the protocol.
     pub hostile: Vec<Hostile>,
+    /// Keys that two processes had at once, if only for a while.
+    pub doubled: Vec<NodePublicKey>,
     /// Peers that stand still or are cut off, and until when nobody is wrong to say so.
     pub absent: BTreeMap<PeerId, Micros>,
     /// Transactions are being submitted.
@@ -66,6 +68,8 @@ pub(crate) struct Cuts {
     pub mute: Vec<HostId>,
     /// Nothing that is sent to these arrives.
     pub deaf: Vec<HostId>,
+    /// What these send to hosts with odd numbers takes so much longer.
+    pub detours: Vec<(HostId, Duration)>,
 }
 
 impl Cuts {
@@ -74,11 +78,27 @@ impl Cuts {
         let side = |host: HostId| self.sides.get(host as usize).copied().unwrap_or(0);
         side(from) != side(to) || self.mute.contains(&from) || self.deaf.contains(&to)
     }
+
+    /// How much longer the way is than it was.
+    pub(crate) fn detour(&self, from: HostId, to: HostId) -> Duration {
+        let detours = self.detours.iter().filter(|(host, _)| *host == from && to % 2 == 1);
+        detours.map(|(_, longer)| *longer).max().unwrap_or_default()
+    }
 }
 
 impl World {
     pub(crate) fn is_honest(&self, host: HostId) -> bool {
         !self.hostile.iter().any(|hostile| hostile.host == host)
+    }
+
+    /// The host that is nobody until it becomes somebody's clone.
+    pub(crate) fn spare(&self) -> Option<HostId> {
+        self.hosts.checked_sub(1).filter(|last| *last >= self.options.nodes)
+    }
+
+    /// Whether one process alone has this key, and follows the protocol.
+    pub(crate) fn is_sound(&self, key: &NodePublicKey) -> bool {
+        !self.doubled.contains(key) && !self.hostile.iter().any(|hostile| hostile.key == *key)
     }
 
     pub(crate) fn is_honest_peer(&self, peer: &PeerId) -> bool {

@@ -5,10 +5,15 @@ use crate::{
     event::{HostId, What},
     host::Host,
     network::Network,
+    store::Volume,
     world::Hostile,
 };
 use peerwright_engine::{BanRecord, Micros};
 use std::time::Duration;
+
+/// When a clone publishes something.
+const CLONE_PUBLISHES: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(8), Duration::from_secs(20)];
 
 /// One change of the world.
 #[derive(Debug, Clone)]
@@ -26,11 +31,15 @@ pub(crate) enum Change {
     TakeImage(HostId),
     RollBack(HostId),
     BreakConnection(HostId, usize),
+    Echo(HostId, usize),
+    Detour(HostId, Duration),
     StoreFails(HostId, bool),
     Ban(HostId),
     Unban(HostId),
     Upgrade(HostId),
     Attack(HostId, Adversary),
+    Clone { host: HostId, with_volume: bool },
+    EndClone,
 }
 
 /// Makes a change.
@@ -51,8 +60,12 @@ pub(crate) fn apply(network: &mut Network, change: Change) {
         Change::TakeImage(host) => take_image(network, host),
         Change::RollBack(host) => roll_back(network, host),
         Change::BreakConnection(host, choice) => {
-            network.with(host, |host, context| host.break_connection(context, choice));
+            network.with(host, |host, context| host.break_connection(context, choice, false));
         }
+        Change::Echo(host, choice) => {
+            network.with(host, |host, context| host.break_connection(context, choice, true));
+        }
+        Change::Detour(host, longer) => network.world.cuts.detours.push((host, longer)),
         Change::StoreFails(host, fails) => network.host_mut(host).store.fails = fails,
         Change::Ban(host) => set_ban(network, host, true),
         Change::Upgrade(host) => network.host_mut(host).upgrade(),
@@ -62,13 +75,20 @@ pub(crate) fn apply(network: &mut Network, change: Change) {
             network.with(host, |host, context| host.begin_attack(context, adversary));
         }
         Change::Unban(host) => set_ban(network, host, false),
+        Change::Clone { host, with_volume } => clone(network, host, with_volume),
+        Change::EndClone => {
+            if let Some(spare) = network.world.spare() {
+                network.with(spare, |host, context| host.crash(context, false));
+            }
+        }
     }
 }
 
 /// Ends every fault.
 pub(crate) fn heal(network: &mut Network) {
     heal_cuts(network);
-    for host in 0..network.world.hosts {
+    apply(network, Change::EndClone);
+    for host in 0..network.world.options.nodes {
         network.host_mut(host).store.fails = false;
         network.host_mut(host).end_attack();
         apply(network, Change::Start(host));
@@ -100,6 +120,19 @@ fn roll_back(network: &mut Network, host: HostId) {
     let Some((taken, image)) = host.store.image.take() else { return };
     host.store.volume = *image;
     host.acknowledged.retain(|(_, at): &(u32, Micros)| *at < taken);
+}
+
+/// The spare host becomes a second one with this host's identity, unless it is another's already.
+fn clone(network: &mut Network, original: HostId, with_volume: bool) {
+    let Some(spare) = network.world.spare().filter(|spare| network.host(*spare).engine.is_none()) else { return };
+    let (key, policy) = (network.host(original).key.clone(), network.host(original).policy.clone());
+    let volume = if with_volume { network.host(original).store.volume.clone() } else { Volume::default() };
+    network.world.doubled.push(key.public());
+    network.host_mut(spare).become_clone(key, policy, volume);
+    network.schedule(Duration::ZERO, spare, What::Start);
+    for later in CLONE_PUBLISHES {
+        network.schedule(later, spare, What::PublishOnce);
+    }
 }
 
 fn set_ban(network: &mut Network, banned: HostId, is_banned: bool) {

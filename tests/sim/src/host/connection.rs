@@ -13,6 +13,7 @@
 use super::{Context, Host, hostile::spread_message};
 use crate::{
     event::{EndId, HostId, What, heard},
+    faults::Fault,
     invariants,
     pool::Number,
     random::micros,
@@ -21,7 +22,7 @@ use crate::{
 use bytes::Bytes;
 use peerwright_engine::{CloseReason, DialFailure, DownReason, Input, LinkId, Micros};
 use peerwright_secure::PeerId;
-use std::{net::SocketAddr, sync::PoisonError, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, sync::PoisonError, time::Duration};
 
 /// The shell gives a dial up after so long.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,6 +36,10 @@ const MOST_REPEATS: u32 = 6;
 const PACKET: usize = 1_400;
 /// Bytes that wait for a cut to heal on one link before the shell ends it as overloaded.
 const MOST_WAITING: usize = 8 * 1024 * 1024;
+/// Kinds of frames that mean the same on any link: messages, records, accusations, proofs.
+const ECHOED_KINDS: [u8; 4] = [7, 24, 25, 18];
+/// Frames of them that a connection remembers.
+const ECHOED: usize = 16;
 /// After a cut, the kernels notice within so long.
 const NOTICED_WITHIN: Duration = Duration::from_secs(2);
 
@@ -53,6 +58,8 @@ pub(super) struct End {
     waiting_bytes: usize,
     /// More was sent into a cut than waits there: the link ends, as the engine hears next, and nothing goes out any more.
     is_full: bool,
+    /// The last frames of the kinds that an echo repeats, if there are echoes.
+    recent: VecDeque<Bytes>,
 }
 
 /// A dial that is not answered.
@@ -118,6 +125,7 @@ impl Host {
         let end = self.last_end;
         let arrival = context.now + latency;
         self.ends.push(new_end(end, from, far, peer, latency, arrival));
+        self.echo(context, from);
         let what = What::Connected { end: far, far: end, peer: self.peer, incarnation: self.incarnation };
         self.cause(context, arrival, from, what);
         let mut address = socket_of(from);
@@ -140,6 +148,7 @@ impl Host {
         let latency = context.world.latency(self.id, from);
         let place = self.ends.partition_point(|other| other.id < end);
         self.ends.insert(place, new_end(end, from, far, peer, latency, context.now));
+        self.echo(context, from);
         let link = LinkId(end.into());
         self.input(context, Input::LinkUp { link, peer, incarnation, outbound: true, address: Some(dial.socket) });
     }
@@ -154,7 +163,24 @@ impl Host {
         };
         self.check(context, invariants::bans::frame_to(&self.policy, &self.ends[place].peer));
         let bytes = self.twisted(context, bytes);
+        let bytes = self.as_told_to(context, place, bytes);
+        if context.world.options.faults.contains(&Fault::Echo) && ECHOED_KINDS.iter().any(|kind| bytes[1] == *kind) {
+            let recent = &mut self.ends[place].recent;
+            recent.truncate(ECHOED - 1);
+            recent.push_front(bytes.clone());
+        }
         self.transmit(context, place, bytes);
+    }
+
+    /// Says again to a host what was last said to it on a connection that broke, whether it had come or not.
+    fn echo(&mut self, context: &mut Context<'_>, host: HostId) {
+        let Some(place) = self.echoes.iter().position(|(to, _)| *to == host) else { return };
+        let (_, frames) = self.echoes.swap_remove(place);
+        for bytes in frames.into_iter().rev() {
+            if let Some(place) = self.ends.iter().rposition(|end| end.host == host) {
+                self.transmit(context, place, bytes);
+            }
+        }
     }
 
     pub(super) fn transmit(&mut self, context: &mut Context<'_>, place: usize, bytes: Bytes) {
@@ -175,6 +201,7 @@ impl Host {
             return;
         }
         let mut travel = end.latency + self.random.between(Duration::ZERO, world.options.jitter);
+        travel += world.cuts.detour(self.id, end.host);
         if world.options.loss > 0 {
             // Each round sends again what the last one lost.
             let (mut packets, mut repeats) = (bytes.len().div_ceil(PACKET), 0);
@@ -223,7 +250,10 @@ impl Host {
     /// A frame came that led to no verification. If a message that holds is in it, the engine takes it for known.
     fn is_known(&mut self, context: &mut Context<'_>, frame: &[u8]) {
         let Some((header, encoded)) = spread_message(frame) else { return };
-        if header.origin == self.key.public() || header.expires_at_micros <= self.wall(context.now).0 {
+        if header.origin == self.key.public()
+            || !context.world.is_sound(&header.origin)
+            || header.expires_at_micros <= self.wall(context.now).0
+        {
             return;
         }
         let pool = context.world.pool.read().unwrap_or_else(PoisonError::into_inner);
@@ -261,10 +291,14 @@ impl Host {
         }
     }
 
-    /// Breaks one connection, as a middlebox does: both ends hear of it.
-    pub(crate) fn break_connection(&mut self, context: &mut Context<'_>, choice: usize) {
+    /// Breaks one connection, as a middlebox does: both ends hear of it. With `echo` the next one between the two begins
+    /// with what was said on this one.
+    pub(crate) fn break_connection(&mut self, context: &mut Context<'_>, choice: usize, echo: bool) {
         let Some(place) = choice.checked_rem(self.ends.len()) else { return };
         let (end, host, far) = (self.ends[place].id, self.ends[place].host, self.ends[place].far);
+        if echo {
+            self.echoes.push((host, std::mem::take(&mut self.ends[place].recent)));
+        }
         self.reset(context, host, far);
         self.closed(context, end, DownReason::Broken);
     }
@@ -301,5 +335,6 @@ impl Host {
 }
 
 fn new_end(id: EndId, host: HostId, far: EndId, peer: PeerId, latency: Duration, last_arrival: Micros) -> End {
-    End { id, host, far, peer, latency, last_arrival, waiting: Vec::new(), waiting_bytes: 0, is_full: false }
+    let (waiting, recent) = (Vec::new(), VecDeque::new());
+    End { id, host, far, peer, latency, last_arrival, waiting, waiting_bytes: 0, is_full: false, recent }
 }

@@ -3,8 +3,8 @@
 use super::{Context, Host};
 use crate::{adversary::Adversary, event::What, random::mix};
 use bytes::{Bytes, BytesMut};
-use peerwright_ledger::MessageHeader;
-use std::{ops::Range, time::Duration};
+use peerwright_ledger::{Entry, Message, MessageBody, MessageHeader};
+use std::{ops::Range, sync::PoisonError, time::Duration};
 
 /// 300 a second.
 const ATTACK_EVERY: Duration = Duration::from_micros(3_333);
@@ -17,6 +17,10 @@ const MESSAGE: &[u8] = &[1, 7];
 const MESSAGE_AT: usize = 7;
 /// Where a message's encoding has its sequence, behind format, origin and incarnation, and its register sequence.
 const SEQUENCES: [Range<usize>; 2] = [41..49, 105..113];
+/// How often an equivocator has something to say.
+const EQUIVOCATE_EVERY: Duration = Duration::from_secs(2);
+/// What its other messages say.
+const RIVAL: &[u8] = b"to you alone";
 /// Frames that a replayer remembers.
 const REMEMBERED: usize = 256;
 
@@ -42,7 +46,7 @@ impl Host {
     /// From now on this host is hostile.
     pub(crate) fn begin_attack(&mut self, context: &mut Context<'_>, adversary: Adversary) {
         let was_idle = self.hostility.acts_as.replace(adversary).is_none();
-        if was_idle && adversary.floods() {
+        if was_idle && adversary.is_busy() {
             self.later(context, ATTACK_EVERY, What::Attack);
         }
     }
@@ -59,6 +63,25 @@ impl Host {
     /// Whether the host keeps a frame to itself that its engine wants sent.
     pub(super) fn withholds(&self, frame: &[u8]) -> bool {
         self.hostility.acts_as == Some(Adversary::Liar) && frame.starts_with(MESSAGE)
+    }
+
+    /// What a frame becomes that the engine wants sent: an equivocator's own messages say something else to every second
+    /// neighbour.
+    pub(super) fn as_told_to(&mut self, context: &mut Context<'_>, end: usize, frame: Bytes) -> Bytes {
+        let is_told_another = self.hostility.acts_as == Some(Adversary::Equivocator) && self.ends[end].host % 2 == 1;
+        let Some((header, encoded)) = spread_message(&frame).filter(|_| is_told_another) else { return frame };
+        if header.origin != self.key.public() {
+            return frame;
+        }
+        let Ok(message) = Message::decode(frame.slice_ref(encoded)) else { return frame };
+        let entries = vec![Entry::Inline(Bytes::from_static(RIVAL))];
+        let Ok(rival) = (MessageBody { entries, ..message.body().clone() }).sign(&self.key) else { return frame };
+        context.world.pool.write().unwrap_or_else(PoisonError::into_inner).publish(&rival, context.now);
+        let mut told = BytesMut::from(&frame[..MESSAGE_AT]);
+        let length = u32::try_from(rival.encoded().len()).unwrap_or(0);
+        told[MESSAGE_AT - 4..].copy_from_slice(&length.to_be_bytes());
+        told.extend_from_slice(rival.encoded());
+        told.freeze()
     }
 
     /// Remembers what it can use.
@@ -78,6 +101,10 @@ impl Host {
     /// Sends every neighbour something.
     pub(super) fn attack(&mut self, context: &mut Context<'_>) {
         let Some(adversary) = self.hostility.acts_as else { return };
+        if adversary == Adversary::Equivocator {
+            self.later(context, EQUIVOCATE_EVERY, What::Attack);
+            return self.submit(context);
+        }
         self.later(context, ATTACK_EVERY, What::Attack);
         let Some(latest) = self.hostility.heard.len().checked_sub(1) else { return };
         // From the last: one whose queue is full is taken out.
@@ -88,7 +115,7 @@ impl Host {
                     self.forged(place.min(latest), end)
                 }
                 Adversary::Replayer => self.hostility.heard[self.random.place(latest + 1)].clone(),
-                Adversary::Liar | Adversary::Conspirator | Adversary::Trapper => return,
+                Adversary::Liar | Adversary::Conspirator | Adversary::Trapper | Adversary::Equivocator => return,
             };
             context.figures.hostile += 1;
             self.transmit(context, end, frame);

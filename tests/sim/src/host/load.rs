@@ -84,6 +84,14 @@ impl Host {
             }
             Event::MemberDead { .. } => context.figures.verdicts[2] += 1,
             Event::UnsupportedFrame { .. } => context.figures.unsupported_frames += 1,
+            Event::Equivocation { origin, .. } => {
+                let is_honest = context.world.is_sound(origin);
+                self.check(context, invariants::verified::convicted(is_honest));
+                self.convicted.insert(*origin);
+            }
+            Event::DuplicateIdentity { origin, .. } if context.world.doubled.contains(origin) => {
+                context.figures.doubles_noticed += 1;
+            }
             Event::BadSignature { peer, .. } => {
                 let is_honest = context.world.is_honest_peer(peer);
                 self.check(context, invariants::verified::convicted(is_honest));

@@ -25,13 +25,14 @@ use crate::{
     trace::Trace,
     world::World,
 };
+use bytes::Bytes;
 use connection::{Dial, End};
 use hostile::Hostility;
 use peerwright_engine::{AutoBan, Engine, Input, LinkId, Micros, Output, Outputs, Policy, Token};
 use peerwright_ledger::TransactionId;
-use peerwright_secure::{NodeKey, PeerId};
+use peerwright_secure::{NodeKey, NodePublicKey, PeerId};
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -59,6 +60,8 @@ pub(crate) struct Host {
     ends: Vec<End>,
     dials: Vec<Dial>,
     last_end: EndId,
+    /// What the next connection to a host begins with.
+    echoes: Vec<(HostId, VecDeque<Bytes>)>,
     pub store: Store,
     /// The bans that the node made by itself, on its volume.
     auto_bans: Vec<AutoBan>,
@@ -68,6 +71,8 @@ pub(crate) struct Host {
     sender: Option<HostId>,
     /// Messages that hold and that this process has had verified.
     judged: Numbers,
+    /// Origins that this process holds to have signed two histories.
+    pub convicted: BTreeSet<NodePublicKey>,
     /// The engine has had what came verified, or has said why not.
     is_taken_in: bool,
     random: Random,
@@ -118,11 +123,13 @@ impl Host {
             ends: Vec::new(),
             dials: Vec::new(),
             last_end: 0,
+            echoes: Vec::new(),
             store: Store::default(),
             auto_bans: Vec::new(),
             clock_ahead: 0,
             sender: None,
             judged: Numbers::default(),
+            convicted: BTreeSet::new(),
             is_taken_in: false,
             random: Random::new(seed, 0x686f_7374 << 32 | u64::from(id)),
             number: 0,

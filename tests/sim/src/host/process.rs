@@ -6,10 +6,11 @@ use crate::{
     invariants,
     options::{Known, Options},
     random::Random,
-    store::Numbers,
+    store::{Numbers, Store, Volume},
     world::{address_of, host_at, network},
 };
 use peerwright_engine::{Address, AddressSource, Config, Engine, Input, Micros, Policy};
+use peerwright_secure::NodeKey;
 use std::time::Duration;
 
 impl Host {
@@ -31,6 +32,7 @@ impl Host {
         }
         self.life += 1;
         self.judged = Numbers::default();
+        self.convicted.clear();
         let mut config = Config::new(self.key.clone(), self.incarnation, self.random.next());
         config.advertised = Some(address_of(self.id).socket);
         config.addresses.own_ranges.extend(network());
@@ -54,12 +56,25 @@ impl Host {
         self.answer_at_once(context);
     }
 
+    /// The host has somebody else's key from its next start on, and this volume.
+    pub(crate) fn become_clone(&mut self, key: NodeKey, policy: Policy, volume: Volume) {
+        self.peer = key.peer_id();
+        self.key = key;
+        self.policy = policy;
+        self.highest_incarnation = volume.incarnation;
+        self.store = Store::on(volume);
+        self.auto_bans = Vec::new();
+        self.acknowledged = Vec::new();
+        self.clock_ahead = 0;
+    }
+
     /// Ends the process as `kill -9` does, or with the power; what was not synced is lost but for a prefix.
     pub(crate) fn crash(&mut self, context: &mut Context<'_>, loses_power: bool) {
         if let Some(engine) = self.engine.take() {
             context.figures.ended.push(engine.statistics());
         }
         self.lose_connections(context, !loses_power);
+        self.echoes.clear();
         self.is_powered = !loses_power;
         self.is_paused = false;
         self.backlog.clear();

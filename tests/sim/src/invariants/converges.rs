@@ -1,7 +1,11 @@
 //! In the end every node holds the same messages, and among them every one that was acknowledged.
 
 use super::Broken;
-use crate::{host::Host, pool::Number, store::Numbers};
+use crate::{
+    host::Host,
+    pool::{Number, Pool},
+    store::Numbers,
+};
 
 /// What running nodes hold together.
 pub(crate) fn union<'h>(hosts: impl Iterator<Item = &'h Host>) -> Numbers {
@@ -12,9 +16,14 @@ pub(crate) fn union<'h>(hosts: impl Iterator<Item = &'h Host>) -> Numbers {
     all
 }
 
-/// One node holds all of it; `whose` says what a message is.
-pub(crate) fn holds_all(host: &Host, all: &Numbers, whose: impl Fn(Number) -> String) -> Result<(), Broken> {
-    match all.missing_in(&host.store.volume.messages) {
+/// One node holds all of it, of several messages with one name any; `whose` says what a message is.
+pub(crate) fn holds_all(
+    host: &Host,
+    all: &Numbers,
+    pool: &Pool,
+    whose: impl Fn(Number) -> String,
+) -> Result<(), Broken> {
+    match all.missing_in(&pool.with_rivals(&host.store.volume.messages)) {
         None => Ok(()),
         Some((first, count)) => Err(of(host, format!("lacks {count} messages, the first is {}", whose(first)))),
     }

@@ -6,7 +6,7 @@ use crate::{adversary::Adversary, faults::Change, invariants::Broken, options::O
 use std::time::Duration;
 
 /// How much longer an honest message may take than without the attack.
-const GOAL: f64 = 1.2;
+pub(super) const GOAL: f64 = 1.2;
 /// Of the nodes, one in so many is a liar.
 const LIARS: u32 = 4;
 /// With that many liars, the last honest node has a message after so long, milliseconds.

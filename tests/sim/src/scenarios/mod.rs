@@ -2,6 +2,7 @@
 
 mod attack;
 mod eclipse;
+mod identity;
 mod large;
 mod members;
 mod overlay;
@@ -48,6 +49,8 @@ pub const SCENARIOS: &[Scenario] = &[
     attack::SYBIL,
     eclipse::ECLIPSE,
     traps::TRAPS,
+    identity::CLONE,
+    identity::EQUIVOCATOR,
     large::LARGE,
 ];
 
