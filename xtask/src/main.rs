@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask` prints them.
 
+mod bench;
 mod demo;
 mod generate;
 mod images;
@@ -40,6 +41,13 @@ enum Command {
     /// A simulated network of real engines: one run, or `--seeds` of them; `--help` says what it takes
     #[command(disable_help_flag = true)]
     Sim {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+        options: Vec<String>,
+    },
+    /// Ours beside others of the kind; `cargo xtask bench gossip --help` says what a bench takes
+    #[command(disable_help_flag = true)]
+    Bench {
+        bench: bench::Bench,
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
         options: Vec<String>,
     },
@@ -96,6 +104,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(Command::Down) => up::down(),
         Some(Command::Test { only }) => proof::run(&only),
         Some(Command::Sim { options }) => simulate::run(&options),
+        Some(Command::Bench { bench, options }) => bench::run(bench, &options),
         Some(Command::Generate { check }) => generate::run(check),
     }
 }

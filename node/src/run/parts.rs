@@ -6,17 +6,19 @@ use crate::{
 };
 use peerwright_engine::Config;
 use peerwright_secure::SpiffeRefused;
-use peerwright_store::StoreError;
+use peerwright_store::{Store, StoreError};
 use std::{io, net::SocketAddr, sync::Arc};
 use thiserror::Error;
 
 /// Where the node keeps things.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Backing {
     /// In `data-dir`.
     Volume,
     /// Nowhere: everything is gone with the process.
     Memory,
+    /// In a store of whoever starts the node; the rest is gone with the process.
+    Store(Arc<dyn Store>),
 }
 
 /// From whom the node gets certificate and snapshot.

@@ -325,7 +325,7 @@ fn membership(configuration: &Configuration, options: &StartOptions) -> Result<M
     };
     let volume = match options.backing {
         Backing::Volume => Volume::open(&configuration.data_dir, &configuration.network_uid)?,
-        Backing::Memory => Volume::forgetful(),
+        Backing::Memory | Backing::Store(_) => Volume::forgetful(),
     };
     let key = volume.node_key()?;
     let membership = Membership::new(&claim, install_root, volume, key, Arc::new(Connections::default()))?;
@@ -343,12 +343,13 @@ async fn open_store(
     options: &StartOptions,
     membership: &Membership,
 ) -> Result<Arc<dyn Store>, StartError> {
-    match options.backing {
+    match &options.backing {
         Backing::Volume => {
             let path = configuration.data_dir.join("store.sqlite");
             Ok(Arc::new(Sqlite::open(&path, membership.network_uid()).await?))
         }
         Backing::Memory => Ok(Arc::new(Memory::new(membership.network_uid()))),
+        Backing::Store(store) => Ok(store.clone()),
     }
 }
 

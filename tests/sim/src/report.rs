@@ -143,6 +143,12 @@ impl Measured {
         ratio(self.figures.bytes[KEEPALIVE_KIND], u64::from(self.nodes)) / self.time.as_secs_f64()
     }
 
+    /// Bytes of all frames for each node and second.
+    #[must_use]
+    pub fn frame_rate(&self) -> f64 {
+        ratio(self.figures.bytes.iter().sum(), u64::from(self.nodes)) / self.time.as_secs_f64()
+    }
+
     /// Bytes of control frames for each delivery.
     #[must_use]
     pub fn control_bytes(&self) -> f64 {
