@@ -19,6 +19,7 @@ mod manifests;
 mod names;
 mod peer_ban;
 mod peer_network;
+mod reference;
 mod register_subscription;
 mod schema;
 #[cfg(test)]
@@ -31,10 +32,13 @@ pub use names::{
 };
 pub use peer_ban::{PeerBan, PeerBanSpec, PeerBanStatus};
 pub use peer_network::{
-    AccessEntry, AccessRole, AnonymousRole, ApiAccess, AutoBans, BoundBan, Gossip, Heartbeat, IdentityStatus,
-    ImagePullPolicy, Limits, NetworkBan, NetworkPolicyMode, NodeGroup, PeerNetwork, PeerNetworkSpec, PeerNetworkStatus,
-    PolicyStatus, PromotedBan, Promotion, ReclaimPolicy, Storage,
+    AccessEntry, AccessRole, AnonymousRole, ApiAccess, AutoBans, BoundBan, Connections, Detection, Discovery,
+    EdgeLimits, ExternalLimits, Gossip, Heartbeat, IdentityStatus, ImagePullPolicy, InvalidMessageRule, Limits, Links,
+    MaliciousContentRule, MemberLimits, Membership, NetworkBan, NetworkPolicyMode, NodeGroup, NodeRole, Overlay,
+    PeerNetwork, PeerNetworkSpec, PeerNetworkStatus, PolicyStatus, PromotedBan, Promotion, ProtocolViolationRule,
+    ReclaimPolicy, Scoring, SpamRule, Storage,
 };
+pub use reference::pages;
 pub use register_subscription::{
     NetworkRef, RegisterSubscription, RegisterSubscriptionSpec, RegisterSubscriptionStatus,
 };

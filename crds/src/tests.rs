@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     BUNDLE_VERSION, BUNDLE_VERSION_ANNOTATION, BundleOutdated, GROUP, NodeGroup, PeerBan, PeerNetwork,
-    RegisterSubscription, Storage, VERSION, chart_templates, check_bundle, definitions, manifests,
+    RegisterSubscription, Storage, VERSION, chart_templates, check_bundle, definitions, manifests, pages,
 };
 
 /// Calls `visit` with the path of every schema in a definition, and the schema.
@@ -119,6 +119,7 @@ fn kinds_are_found_by_their_short_names_and_category() {
 fn the_manifests_in_the_tree_are_current() {
     assert_current("crds/yaml", manifests());
     assert_current("charts/peerwright-crds/templates", chart_templates());
+    assert_current("docs/reference", pages());
 }
 
 fn assert_current(folder: &str, files: Vec<(&str, String)>) {
@@ -128,6 +129,23 @@ fn assert_current(folder: &str, files: Vec<(&str, String)>) {
         assert!(found == *expected, "{folder}/{name} is not current: run `cargo xtask generate`");
     }
     assert_eq!(std::fs::read_dir(&path).unwrap().count(), files.len(), "{folder} holds a file of no kind");
+}
+
+#[test]
+fn the_page_of_settings_names_every_number_with_its_range_and_default() {
+    let (_, page) = pages().remove(0);
+    let mut found = 0;
+    each_schema(&definitions()[0], &mut |path, schema| {
+        if schema["type"] == "integer" && path.starts_with(".spec.") && !path.contains("[]") {
+            found += 1;
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{}` | ", &path[1..])));
+            let row = row.unwrap_or_else(|| panic!("{path} has no row"));
+            let cells: Vec<&str> = row.split(" | ").collect();
+            assert_eq!(cells.len(), 4, "{row}");
+            assert!(cells[2].parse::<u64>().is_ok(), "{row}");
+        }
+    });
+    assert!(found > 20, "{found}");
 }
 
 #[test]
@@ -165,7 +183,7 @@ fn the_smallest_network_reads_as_the_api_server_defaults_it() {
 #[test]
 fn a_node_is_found_by_its_name() {
     let mut network = PeerNetwork::new("demo", crate::PeerNetworkSpec::default());
-    let group = |name: &str| NodeGroup { name: name.to_owned(), replicas: 2, resources: None };
+    let group = |name: &str| NodeGroup { name: name.to_owned(), replicas: 2, ..NodeGroup::default() };
     network.spec.node_groups = vec![group("peer"), group("peer-1")];
     let found = |node: &str| network.locate_node(node).map(|(group, number)| (group.name.as_str(), number));
 

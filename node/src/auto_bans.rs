@@ -65,6 +65,8 @@ fn read(document: &[u8]) -> Result<Vec<AutoBan>, String> {
 #[derive(Serialize, Deserialize)]
 struct BanRow {
     peer: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
     reason: String,
     evidence: String,
     since: u64,
@@ -92,6 +94,7 @@ impl From<&AutoBan> for BanRow {
         };
         Self {
             peer: ban.peer.to_string(),
+            group: ban.group.clone(),
             reason: ban.reason.label().to_owned(),
             evidence: ban.evidence.to_string(),
             since: ban.since,
@@ -110,6 +113,7 @@ impl TryFrom<BanRow> for AutoBan {
         let offence =
             |row: OffenceRow| Ok(Offence { at: row.at, kind: kind(&row.kind)?, evidence: digest(&row.evidence)? });
         Ok(Self {
+            group: row.group,
             peer: row.peer.parse().map_err(|error| format!("{error}"))?,
             reason: kind(&row.reason)?,
             evidence: digest(&row.evidence)?,
@@ -141,6 +145,7 @@ mod tests {
     fn ban(number: u8, expires: Option<u64>) -> AutoBan {
         AutoBan {
             peer: PeerId::from_bytes([number; 32]),
+            group: Some("demo-peer".to_owned()),
             reason: Misbehaviour::Spam,
             evidence: EvidenceDigest::from_bytes([9; 32]),
             since: 100,

@@ -14,7 +14,7 @@ use peerwright_engine::{BanRecord, MemberView, ServiceStatus};
 use peerwright_ledger::{Limits, Refusal, RegisterId, Transaction, TransactionBody};
 use peerwright_proto::v1::{HeartbeatDigest, RegisterDigest};
 use peerwright_secure::PeerId;
-use peerwright_snapshot::{Ban, Snapshot};
+use peerwright_snapshot::{Ban, SettingId, Snapshot};
 use peerwright_store::Store;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -36,14 +36,10 @@ pub struct NodeHandle {
 impl NodeHandle {
     fn limits(&self) -> Limits {
         let defaults = Limits::default();
-        let configured =
-            self.membership.snapshot().map(|current| current.snapshot.content.settings.max_transaction_bytes);
-        match configured {
-            Some(bytes) if bytes > 0 => {
-                Limits { max_transaction_bytes: bytes.min(defaults.max_transaction_bytes), ..defaults }
-            }
-            _ => defaults,
-        }
+        let current = self.membership.snapshot();
+        let configured = current.map(|current| current.snapshot.content.settings.value(SettingId::MaxTransactionBytes));
+        let bytes = configured.and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(defaults.max_transaction_bytes);
+        Limits { max_transaction_bytes: bytes.min(defaults.max_transaction_bytes), ..defaults }
     }
 
     async fn count(&self, register: RegisterId) -> u64 {

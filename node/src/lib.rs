@@ -30,6 +30,7 @@ pub mod operator;
 pub mod probes;
 mod readiness;
 pub mod run;
+mod settings;
 pub mod telemetry;
 #[cfg(test)]
 mod testing;

@@ -20,6 +20,7 @@ use peerwright_proto::{
         submit_result::Outcome,
     },
 };
+use peerwright_snapshot::NodeRole;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio_util::task::TaskTracker;
@@ -92,7 +93,12 @@ impl RegistersService {
     fn take<T>(&self, request: &Request<T>, ask: Ask) -> Result<Asker, Status> {
         let member = request.extensions().get::<ConnectionInfo>().and_then(|info| info.member.as_ref());
         let member = member.ok_or_else(|| Status::unauthenticated("a call needs a member's certificate"))?;
-        let asker = Asker::Member(member.peer_id);
+        let snapshot = self.node.membership.snapshot();
+        let group = snapshot.as_ref().and_then(|current| current.snapshot.content.group_of(member.spiffe.node()));
+        let asker = match group {
+            Some((_, group)) if group.role == NodeRole::Edge => Asker::Edge(member.peer_id),
+            _ => Asker::Member(member.peer_id),
+        };
         match self.limits.take(&asker, ask) {
             Ok(()) => Ok(asker),
             Err(limited) => {

@@ -127,9 +127,9 @@ pub(crate) fn spoil_snapshots(directory: &Path) -> PathBuf {
 
 /// Everything in a node happens sooner than in production.
 pub(crate) fn impatient(config: &mut Config) {
-    config.backoff_first = Duration::from_millis(100);
-    config.backoff_limit = Duration::from_millis(500);
-    config.ready_timeout = Duration::from_secs(3);
+    config.connections.retry_first = Duration::from_millis(100);
+    config.connections.retry_limit = Duration::from_millis(500);
+    config.connections.ready_timeout = Duration::from_secs(3);
 }
 
 pub(crate) fn options(authority: &Arc<Authority>, backing: Backing) -> StartOptions {

@@ -21,7 +21,7 @@ pub use kubectl::Kubectl;
 pub use light::{Light, OPERATOR_NAMESPACE, light};
 pub use operator::{Operator, OperatorOptions};
 pub use program::Answer;
-pub use schema::{SchemaRule, rules};
+pub use schema::{SchemaRule, SpecNumber, rules, spec_numbers};
 pub use wait::{Seen, eventually};
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,9 @@
 //! Manifests to send, as JSON: small ones, the largest that the definitions allow, and variations of either.
 
+use anyhow::Result;
 use serde_json::{Map, Value, json};
+
+use crate::spec_numbers;
 
 /// The smallest network.
 pub fn network(name: &str) -> Value {
@@ -32,8 +35,19 @@ pub fn ban(name: &str) -> Value {
     })
 }
 
-/// A network in which every list is full and every text as long as it may be.
-pub fn largest_network() -> Value {
+/// A network in which every list is full, every text as long as it may be and every number as large, but for weights,
+/// which sum to 100.
+///
+/// # Errors
+/// Never for a definition that is JSON.
+pub fn largest_network() -> Result<Value> {
+    let weights = [("reliability", 100), ("performance", 0), ("behaviour", 0)];
+    let weights = weights.map(|(weight, percent)| (format!("scoring.{weight}Percent"), percent));
+    let numbers = spec_numbers()?.into_iter().map(|number| (number.path, number.highest)).chain(weights);
+    Ok(numbers.fold(full_network(), |network, (path, value)| with(&network, &format!("spec.{path}"), json!(value))))
+}
+
+fn full_network() -> Value {
     let name = "n".repeat(24);
     let quantities: Map<String, Value> = (0..8)
         .map(|index| (format!("example.com/resource-{index}-{}", "r".repeat(40)), json!("1".repeat(18))))
@@ -43,6 +57,7 @@ pub fn largest_network() -> Value {
             json!({
                 "name": format!("{}{index}", "g".repeat(15)),
                 "replicas": 100,
+                "role": "Router",
                 "resources": { "limits": quantities, "requests": quantities }
             })
         })
@@ -84,9 +99,6 @@ pub fn largest_network() -> Value {
             "bans": bans,
             "autoBans": { "promote": "Always" },
             "api": { "access": access, "anonymousRole": "Reader" },
-            "heartbeat": { "intervalSeconds": 120 },
-            "limits": { "maxTransactionBytes": 10_485_760 },
-            "gossip": { "ttlSeconds": 86_400 },
             "networkPolicy": "Disabled"
         }
     })

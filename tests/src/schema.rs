@@ -31,6 +31,43 @@ pub fn rules() -> Result<Vec<SchemaRule>> {
     Ok(found)
 }
 
+/// A number of a network's spec, outside of lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecNumber {
+    /// Where it stands, as in `gossip.fanout`.
+    pub path: String,
+    /// The least that the definition accepts.
+    pub lowest: i64,
+    /// The most.
+    pub highest: i64,
+}
+
+/// Every number of a network's spec, outside of lists.
+///
+/// # Errors
+/// Never for a definition that is JSON.
+pub fn spec_numbers() -> Result<Vec<SpecNumber>> {
+    let definition = serde_json::to_value(definitions().into_iter().next())?;
+    let mut found = Vec::new();
+    collect_numbers(
+        "",
+        &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"],
+        &mut found,
+    );
+    Ok(found)
+}
+
+fn collect_numbers(path: &str, schema: &Value, found: &mut Vec<SpecNumber>) {
+    if schema["type"] == "integer" {
+        let bound = |name: &str| schema[name].to_string().trim_end_matches(".0").parse().unwrap_or_default();
+        found.push(SpecNumber { path: path.to_owned(), lowest: bound("minimum"), highest: bound("maximum") });
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        collect_numbers(&below, property, found);
+    }
+}
+
 fn collect(kind: &str, at: &str, schema: &Value, found: &mut Vec<SchemaRule>) {
     for rule in elements(&schema["x-kubernetes-validations"]) {
         found.push(SchemaRule { kind: kind.to_owned(), at: at.to_owned(), message: text(&rule["message"]) });

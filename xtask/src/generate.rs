@@ -7,8 +7,8 @@ use peerwright_cluster::progress;
 
 use crate::repository::{self, cargo, read, target_folder};
 
-/// Folders whose YAML files are all generated.
-const FOLDERS: [&str; 2] = ["crds/yaml", "charts/peerwright-crds/templates"];
+/// Folders whose YAML files and pages are all generated.
+const FOLDERS: [&str; 3] = ["crds/yaml", "charts/peerwright-crds/templates", "docs/reference"];
 
 /// Writes the files; with `check`, only says which are not current.
 pub(crate) fn run(check: bool) -> Result<()> {
@@ -57,7 +57,9 @@ fn files(folder: &Path) -> Result<Vec<String>> {
     }
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        names.extend(entry?.file_name().into_string().ok().filter(|name| name.ends_with(".yaml")));
+        names.extend(
+            entry?.file_name().into_string().ok().filter(|name| name.ends_with(".yaml") || name.ends_with(".md")),
+        );
     }
     names.sort();
     Ok(names)

@@ -161,7 +161,7 @@ async fn submit(node: &NodeHandle, payload: Vec<u8>) -> bool {
 
 /// Each transaction in a message of its own.
 fn alone(config: &mut Config) {
-    config.batch_window = Duration::ZERO;
+    config.gossip.batch_window = Duration::ZERO;
 }
 
 fn endpoint(address: SocketAddr) -> Endpoint {

@@ -1,16 +1,36 @@
 //! `PeerNetwork`: a network of peer nodes, as its owner wants it and as the operator found it.
 
 mod access;
+mod auto_bans;
+mod connections;
+mod detection;
+mod discovery;
+mod gossip;
+mod limits;
+mod links;
+mod membership;
 mod nodes;
+mod overlay;
 mod policy;
+mod scoring;
 mod status;
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 pub use access::{AccessEntry, AccessRole, AnonymousRole, ApiAccess};
-pub use nodes::{ImagePullPolicy, NodeGroup, ReclaimPolicy, Storage};
-pub use policy::{AutoBans, Gossip, Heartbeat, Limits, NetworkBan, NetworkPolicyMode, Promotion};
+pub use auto_bans::{AutoBans, InvalidMessageRule, MaliciousContentRule, Promotion, ProtocolViolationRule, SpamRule};
+pub use connections::Connections;
+pub use detection::{Detection, Heartbeat};
+pub use discovery::Discovery;
+pub use gossip::Gossip;
+pub use limits::{EdgeLimits, ExternalLimits, Limits, MemberLimits};
+pub use links::Links;
+pub use membership::Membership;
+pub use nodes::{ImagePullPolicy, NodeGroup, NodeRole, ReclaimPolicy, Storage};
+pub use overlay::Overlay;
+pub use policy::{NetworkBan, NetworkPolicyMode};
+pub use scoring::Scoring;
 pub use status::{BoundBan, IdentityStatus, PeerNetworkStatus, PolicyStatus, PromotedBan};
 
 /// `ban.node.startsWith(self.metadata.name + '-')`, in words whose cost does not rise with a name that the API server
@@ -139,6 +159,34 @@ pub struct PeerNetworkSpec {
     /// Heartbeats between nodes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub heartbeat: Heartbeat,
+
+    /// How quickly a node believes that another is gone.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub detection: Detection,
+
+    /// Which links of a node gossip and membership spread on.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub overlay: Overlay,
+
+    /// How many links a node has, and how long it waits for others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub connections: Connections,
+
+    /// How links behave.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub links: Links,
+
+    /// How nodes learn addresses.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub discovery: Discovery,
+
+    /// How nodes know of each other.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub membership: Membership,
+
+    /// How peers are scored.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scoring: Scoring,
 
     /// Bounds on what clients and peers may send.
     #[serde(default, skip_serializing_if = "is_default")]

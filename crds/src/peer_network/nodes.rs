@@ -16,6 +16,11 @@ pub struct NodeGroup {
         .message("write a group's name as a lower-case letter, then lower-case letters, digits and dashes, not ending in a dash"))]
     pub name: String,
 
+    /// What the nodes are to the network. Peer: one among equals. Hub: takes many links, and no node bans it by itself.
+    /// Router: takes many links. Edge: what it asks of other nodes is held to limits.edge. Absent: Peer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<NodeRole>,
+
     /// Number of nodes.
     #[schemars(range(min = 1, max = 100))]
     pub replicas: i32,
@@ -25,6 +30,21 @@ pub struct NodeGroup {
     #[schemars(schema_with = "resource_requirements")]
     pub resources: Option<ResourceRequirements>,
 }
+
+/// What a node is to its network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NodeRole {
+    /// One among equals.
+    #[default]
+    Peer,
+    /// Takes many links, and is not banned by nodes by themselves.
+    Hub,
+    /// Takes many links.
+    Router,
+    /// Is held to limits of its own.
+    Edge,
+}
+words!(NodeRole: Peer, Hub, Router, Edge);
 
 /// The volume that each node keeps.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]

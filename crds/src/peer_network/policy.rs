@@ -1,8 +1,7 @@
-//! What every node of a network obeys: bans, bounds and intervals.
+//! Whom the network shuts out, and whether the operator keeps a NetworkPolicy.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::schema::words;
@@ -60,57 +59,6 @@ pub struct NetworkBan {
     #[x_kube(validation = Rule::new(crate::schema::RFC3339_RULE).message(crate::schema::RFC3339_MESSAGE))]
     pub expires_at: Option<Time>,
 }
-
-/// Heartbeats between nodes.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Heartbeat {
-    /// Seconds between two heartbeats of a link, 10 to 120. Absent: the node's default, 30.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 10, max = 120))]
-    pub interval_seconds: Option<i32>,
-}
-
-/// Bounds on what a node takes in.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Limits {
-    /// Largest transaction in bytes, 1024 to 10485760. Absent: the node's default, 10485760 (10 MiB).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1024, max = 10_485_760))]
-    pub max_transaction_bytes: Option<i32>,
-}
-
-/// How transactions spread.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Gossip {
-    /// Seconds that a transaction without an end of validity of its own stays valid, 300 to 86400. Absent: the node's
-    /// default, 3600.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 300, max = 86_400))]
-    pub ttl_seconds: Option<i32>,
-}
-
-/// What becomes of bans that nodes make by themselves.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AutoBans {
-    /// Always: a ban that enough nodes have made by themselves becomes a PeerBan, and all nodes enforce it; never for more
-    /// than a quarter of a node group. Never: such bans stay with the nodes that made them. Absent: Never.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub promote: Option<Promotion>,
-}
-
-/// Whether bans that nodes make by themselves become bans of the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Promotion {
-    /// They do not.
-    Never,
-    /// They do, once enough nodes have made them.
-    Always,
-}
-words!(Promotion: Never, Always);
 
 /// Whether the operator keeps a NetworkPolicy for the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -61,7 +61,8 @@ pub use detector::{DetectionSettings, ServiceStatus};
 pub use engine::Engine;
 pub use frame::MAX_FRAME_BYTES;
 pub use gossip::{
-    ANNOUNCE_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE, TIME_TO_LIVE_RANGE,
+    ANNOUNCE_RANGE, BATCH_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE,
+    TIME_TO_LIVE_RANGE,
 };
 pub use membership::{MemberIndex, MemberState, MembershipSettings, Statement};
 pub use misbehaviour::{

@@ -1,5 +1,6 @@
 //! What a snapshot says.
 
+use crate::Settings;
 use peerwright_secure::{BanSubject, PeerId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,14 +15,53 @@ pub struct Content {
     /// Ids that stand for nobody any more: their nodes came back with another key. At most
     /// [`MAX_RETIRED`](crate::MAX_RETIRED).
     pub retired: BTreeSet<PeerId>,
+    /// The network's node groups by the beginning of their nodes' names, as `demo-peer` of `demo-peer-2`. At most
+    /// [`MAX_GROUPS`](crate::MAX_GROUPS).
+    pub groups: BTreeMap<String, Group>,
+    /// Members that are hubs: no node bans them by itself. At most [`MAX_HUBS`](crate::MAX_HUBS).
+    pub hubs: BTreeSet<PeerId>,
     /// Registers that the nodes replicate. At most [`MAX_SUBSCRIPTIONS`](crate::MAX_SUBSCRIPTIONS).
     pub subscriptions: BTreeSet<Subscription>,
-    /// Tuning.
+    /// What the network sets of its nodes. At most [`MAX_SETTINGS`](crate::MAX_SETTINGS).
     pub settings: Settings,
     /// Certificates (DER) that a member's leaf may chain to, newest first. At most [`MAX_TRUST`](crate::MAX_TRUST).
     pub trust: Vec<Vec<u8>>,
     /// Who may call the REST interface.
     pub api: Api,
+}
+
+impl Content {
+    /// The group of the node called `node`, and the beginning of its nodes' names.
+    #[must_use]
+    pub fn group_of(&self, node: &str) -> Option<(&str, Group)> {
+        let (name, number) = node.rsplit_once('-')?;
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let (name, group) = self.groups.get_key_value(name).filter(|_| is_number)?;
+        Some((name, *group))
+    }
+}
+
+/// Nodes that are alike.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Group {
+    /// What they are to the network.
+    pub role: NodeRole,
+    /// How many the network should have.
+    pub nodes: u32,
+}
+
+/// What a node is to its network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NodeRole {
+    /// One among equals.
+    #[default]
+    Peer,
+    /// Takes many links.
+    Hub,
+    /// Takes many links, and leads strangers together.
+    Router,
+    /// Dials and is not dialled.
+    Edge,
 }
 
 /// A ban of whomever its subject names.
@@ -44,17 +84,6 @@ impl Ban {
 pub struct Subscription {
     /// The register's id.
     pub register: [u8; 16],
-}
-
-/// Tuning that the operator hands to the nodes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// Time between two state heartbeats.
-    pub heartbeat_interval_seconds: u32,
-    /// The longest transaction that a node accepts.
-    pub max_transaction_bytes: u32,
-    /// How long a transaction that a node signs for a client stays valid, unless the client says.
-    pub transaction_ttl_seconds: u32,
 }
 
 /// Who may call the REST interface.

@@ -1,6 +1,6 @@
 //! The payload's version-1 encoding, and its limits.
 
-use crate::{Api, Ban, Content, Role, Settings, Snapshot, Subscription};
+use crate::{Api, Ban, Content, Group, MAX_SETTINGS, NodeRole, Role, Settings, Snapshot, Subscription};
 use peerwright_encoding::{DecodeError, Reader, Writer};
 use peerwright_secure::{BanSubject, PeerId, sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,10 @@ pub const MAX_BANS: usize = 8192;
 pub const MAX_BANS_BYTES: usize = MAX_BANS * (1 + 32 + 1 + 8);
 /// Most retired ids in a snapshot.
 pub const MAX_RETIRED: usize = 256;
+/// Most node groups in a snapshot.
+pub const MAX_GROUPS: usize = 64;
+/// Most hubs in a snapshot.
+pub const MAX_HUBS: usize = 1024;
 /// Most subscriptions in a snapshot.
 pub const MAX_SUBSCRIPTIONS: usize = 4096;
 /// Most trust anchors in a snapshot.
@@ -70,7 +74,10 @@ impl Content {
 fn write_content(writer: &mut Writer, content: &Content) {
     let bans: Vec<_> = content.bans.iter().collect();
     let retired: Vec<_> = content.retired.iter().collect();
+    let groups: Vec<_> = content.groups.iter().collect();
+    let hubs: Vec<_> = content.hubs.iter().collect();
     let subscriptions: Vec<_> = content.subscriptions.iter().collect();
+    let settings: Vec<_> = content.settings.numbers().iter().collect();
     let access: Vec<_> = content.api.access.iter().collect();
     writer
         .text(&content.trust_domain)
@@ -78,12 +85,18 @@ fn write_content(writer: &mut Writer, content: &Content) {
         .list(&retired, |writer, peer| {
             writer.raw(peer.as_bytes());
         })
+        .list(&groups, |writer, (name, group)| {
+            writer.text(name).u8(node_role_byte(group.role)).u32(group.nodes);
+        })
+        .list(&hubs, |writer, peer| {
+            writer.raw(peer.as_bytes());
+        })
         .list(&subscriptions, |writer, subscription| {
             writer.raw(&subscription.register);
         })
-        .u32(content.settings.heartbeat_interval_seconds)
-        .u32(content.settings.max_transaction_bytes)
-        .u32(content.settings.transaction_ttl_seconds)
+        .list(&settings, |writer, (number, value)| {
+            writer.u16(**number).u64(**value);
+        })
         .list(&content.trust, |writer, certificate| {
             writer.bytes(certificate);
         })
@@ -128,13 +141,13 @@ fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
     Ok(Content {
         trust_domain: reader.text(MAX_TEXT_BYTES, "trust domain")?.to_owned(),
         bans: read_bans(reader)?,
-        retired: read_retired(reader)?,
+        retired: read_peers(reader, MAX_RETIRED, "retired ids")?,
+        groups: read_groups(reader)?,
+        hubs: read_peers(reader, MAX_HUBS, "hubs")?,
         subscriptions: read_subscriptions(reader)?,
-        settings: Settings {
-            heartbeat_interval_seconds: reader.u32("heartbeat interval")?,
-            max_transaction_bytes: reader.u32("transaction size")?,
-            transaction_ttl_seconds: reader.u32("transaction ttl")?,
-        },
+        settings: Settings::from_numbers(read_map(reader, MAX_SETTINGS, "settings", |reader| {
+            Ok((reader.u16("setting")?, reader.u64("setting's value")?))
+        })?),
         trust: reader.list(MAX_TRUST, "trust anchors", |reader| {
             reader.bytes(MAX_TRUST_CERTIFICATE_BYTES, "trust anchor").map(<[u8]>::to_vec)
         })?,
@@ -149,11 +162,16 @@ fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
     })
 }
 
-fn read_retired(reader: &mut Reader<'_>) -> Result<BTreeSet<PeerId>, DecodeError> {
-    let retired = read_map(reader, MAX_RETIRED, "retired ids", |reader| {
-        Ok((PeerId::from_bytes(reader.array("retired id")?), ()))
-    })?;
-    Ok(retired.into_keys().collect())
+fn read_peers(reader: &mut Reader<'_>, limit: usize, what: &'static str) -> Result<BTreeSet<PeerId>, DecodeError> {
+    let peers = read_map(reader, limit, what, |reader| Ok((PeerId::from_bytes(reader.array(what)?), ())))?;
+    Ok(peers.into_keys().collect())
+}
+
+fn read_groups(reader: &mut Reader<'_>) -> Result<BTreeMap<String, Group>, DecodeError> {
+    read_map(reader, MAX_GROUPS, "node groups", |reader| {
+        let name = reader.text(MAX_TEXT_BYTES, "node group")?.to_owned();
+        Ok((name, Group { role: read_node_role(reader)?, nodes: reader.u32("nodes of a group")? }))
+    })
 }
 
 fn read_subscriptions(reader: &mut Reader<'_>) -> Result<BTreeSet<Subscription>, DecodeError> {
@@ -175,6 +193,25 @@ fn read_map<K: Ord, V>(
         return Err(DecodeError::Invalid("a list in a snapshot is not in ascending order"));
     }
     Ok(items.into_iter().collect())
+}
+
+const fn node_role_byte(role: NodeRole) -> u8 {
+    match role {
+        NodeRole::Peer => 0,
+        NodeRole::Hub => 1,
+        NodeRole::Router => 2,
+        NodeRole::Edge => 3,
+    }
+}
+
+fn read_node_role(reader: &mut Reader<'_>) -> Result<NodeRole, DecodeError> {
+    match reader.u8("role of a group")? {
+        0 => Ok(NodeRole::Peer),
+        1 => Ok(NodeRole::Hub),
+        2 => Ok(NodeRole::Router),
+        3 => Ok(NodeRole::Edge),
+        value => Err(DecodeError::Unknown { what: "role of a group", value: value.into() }),
+    }
 }
 
 const fn role_byte(role: Role) -> u8 {

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use peerwright_ledger::MAX_TRANSACTION_BYTES;
-use peerwright_snapshot::Snapshot;
+use peerwright_snapshot::{SettingId, Snapshot};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -32,9 +32,10 @@ impl BodyLimit {
         match self {
             Self::Small => SMALL_BODY_BYTES,
             Self::Transactions => {
-                let configured = snapshot.map_or(0, |snapshot| snapshot.content.settings.max_transaction_bytes);
-                let longest = if configured == 0 { MAX_TRANSACTION_BYTES } else { configured };
-                let longest = usize::try_from(longest.min(MAX_TRANSACTION_BYTES)).unwrap_or_default();
+                let configured =
+                    snapshot.map(|snapshot| snapshot.content.settings.value(SettingId::MaxTransactionBytes));
+                let longest = configured.unwrap_or(u64::MAX).min(MAX_TRANSACTION_BYTES.into());
+                let longest = usize::try_from(longest).unwrap_or_default();
                 (longest / 3).saturating_add(1).saturating_mul(4).saturating_add(AROUND_DATA_BYTES)
             }
         }

@@ -223,6 +223,7 @@ fn limits(values: &Values<'_>) -> Result<LimitSettings, ConfigError> {
             bytes: megabytes("external-megabytes-per-minute")?,
             transactions: count("external-transactions-per-minute")?,
         },
+        ..LimitSettings::default()
     };
     settings.check().map_err(|refused| ConfigError::CommandLine(refused.to_string()))?;
     Ok(settings)

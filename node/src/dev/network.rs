@@ -9,7 +9,7 @@ use crate::{
     run::{Backing, Enrolment, PartEnded, RunningNode, Sockets, StartError, StartOptions},
 };
 use futures::future::{join_all, select_all};
-use peerwright_snapshot::{Content, Settings, Subscription};
+use peerwright_snapshot::{Content, Subscription};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -38,11 +38,6 @@ impl DevNetwork {
         let content = Content {
             trust_domain: TRUST_DOMAIN.to_owned(),
             subscriptions: [Subscription { register: DEMO_REGISTER }].into(),
-            settings: Settings {
-                heartbeat_interval_seconds: 30,
-                max_transaction_bytes: 10 * 1024 * 1024,
-                transaction_ttl_seconds: 3_600,
-            },
             ..Content::default()
         };
         let authority = Authority::new(NETWORK_UID, content).map_err(|error| start_error(&error))?;

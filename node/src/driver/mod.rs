@@ -24,18 +24,21 @@ pub use command::{Command, Commands};
 pub(crate) use events::log as log_event;
 
 use crate::{
+    limits::RateLimits,
     link::{LinkDialler, LinkEvent, Queue},
     member::{InForce, Membership, Standing},
+    settings::{NodeSettings, SettingNotTaken},
     telemetry::{PEER_PORT, Telemetry},
     tls::Direction,
     transport::Connections,
 };
 use peerwright_engine::{
     Address, AddressSource, AutoBan, BanRecord, Config, DialFailure, Engine, Input, LinkId, Micros, Outputs,
-    PeerCertificate, Policy, PolicyLimits, Readiness, ServiceStatus, SubmitRefusal, Token,
+    PeerCertificate, Policy, PolicyLimits, Protection, Readiness, Role, ServiceStatus, SubmitRefusal, Token, Tuning,
 };
 use peerwright_ledger::RegisterId;
 use peerwright_secure::MemberCertificate;
+use peerwright_snapshot::NodeRole;
 use peerwright_store::Store;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -63,6 +66,8 @@ pub struct DriverParts {
     pub membership: Arc<Membership>,
     /// The bans that this node made by itself in its former life.
     pub auto_bans: Vec<AutoBan>,
+    /// How much one identity may ask for.
+    pub rates: Arc<RateLimits>,
     /// Where messages are kept.
     pub store: Arc<dyn Store>,
     /// Opens links.
@@ -98,6 +103,11 @@ pub struct Driver {
     readiness: watch::Sender<Option<Readiness>>,
     telemetry: Arc<Telemetry>,
     membership: Arc<Membership>,
+    /// What holds where the snapshot says nothing.
+    own_settings: NodeSettings,
+    rates: Arc<RateLimits>,
+    /// What is not taken of the snapshot in force.
+    not_taken: Vec<SettingNotTaken>,
     storage: Storage,
     verifier: Verifier,
     replies: BTreeMap<Token, oneshot::Sender<Result<(), SubmitRefusal>>>,
@@ -130,6 +140,7 @@ impl Driver {
             config,
             membership,
             auto_bans,
+            rates,
             store,
             dialler,
             tasks,
@@ -141,6 +152,12 @@ impl Driver {
         let (storage, mut stored) = Storage::start(store, membership.key().public(), parts.telemetry.clone(), &tasks);
         let mut snapshots = membership.watch_snapshot();
         let mut own_certificates = membership.watch_certificate();
+        let own_settings = NodeSettings {
+            limits: PolicyLimits::default(),
+            engine: Tuning::from(&config),
+            rates: rates.settings(),
+            links: dialler.paths().settings(),
+        };
         let mut driver = Self {
             engine: Engine::new(config),
             outputs: Outputs::new(),
@@ -153,6 +170,9 @@ impl Driver {
             readiness: parts.readiness,
             telemetry: parts.telemetry,
             membership,
+            own_settings,
+            rates,
+            not_taken: Vec::new(),
             storage,
             verifier: Verifier::new(),
             replies: BTreeMap::new(),
@@ -235,10 +255,27 @@ impl Driver {
 
     fn take_policy(&mut self, current: Option<Arc<InForce>>) {
         if let Some(current) = current {
-            self.take(Input::Policy(policy(&current)));
+            let content = &current.snapshot.content;
+            let (mut settings, not_taken) = self.own_settings.with(&content.settings);
+            if let Some((_, group)) = content.group_of(self.membership.spiffe().node()) {
+                settings.engine.role = role(group.role);
+            }
+            self.tell_not_taken(not_taken);
+            self.rates.tune(settings.rates);
+            self.dialler.paths().tune(settings.links.clone());
+            self.take(Input::Policy(policy(&current, settings)));
             let readiness = self.engine.readiness();
             self.readiness.send_if_modified(|known| known.replace(readiness) != Some(readiness));
         }
+    }
+
+    /// Says what is not taken of the network's settings, once.
+    fn tell_not_taken(&mut self, not_taken: Vec<SettingNotTaken>) {
+        self.telemetry.settings_not_taken(not_taken.len());
+        for refused in not_taken.iter().filter(|refused| !self.not_taken.contains(refused)) {
+            tracing::warn!("a setting of the network is not taken: {refused}");
+        }
+        self.not_taken = not_taken;
     }
 
     fn take_link_event(&mut self, event: LinkEvent) {
@@ -410,15 +447,19 @@ async fn wait_for_membership(parts: &mut DriverParts) -> Option<Before> {
     }
 }
 
+/// What a node of a group is to its network.
+const fn role(role: NodeRole) -> Role {
+    match role {
+        NodeRole::Peer => Role::Peer,
+        NodeRole::Hub => Role::Hub,
+        NodeRole::Router => Role::Router,
+        NodeRole::Edge => Role::Edge,
+    }
+}
+
 /// What the snapshot means to the engine.
-fn policy(current: &InForce) -> Policy {
+fn policy(current: &InForce, settings: NodeSettings) -> Policy {
     let content = &current.snapshot.content;
-    let settings = content.settings;
-    let defaults = PolicyLimits::default();
-    let seconds = |value: u32, default: Duration| match value {
-        0 => default,
-        value => Duration::from_secs(value.into()),
-    };
     Policy {
         bans: content
             .bans
@@ -426,16 +467,11 @@ fn policy(current: &InForce) -> Policy {
             .map(|(subject, ban)| BanRecord { subject: subject.clone(), expires_at: ban.expires_at })
             .collect(),
         retired: content.retired.iter().copied().collect(),
-        protected: BTreeMap::new(),
+        groups: content.groups.iter().map(|(name, group)| (name.clone(), group.nodes as usize)).collect(),
+        protected: content.hubs.iter().map(|hub| (*hub, Protection::Hub)).collect(),
         registers: content.subscriptions.iter().map(|row| RegisterId::from_bytes(row.register)).collect(),
-        limits: PolicyLimits {
-            transaction_bytes: match settings.max_transaction_bytes {
-                0 => defaults.transaction_bytes,
-                bytes => bytes,
-            },
-            time_to_live: seconds(settings.transaction_ttl_seconds, defaults.time_to_live),
-            heartbeat: seconds(settings.heartbeat_interval_seconds, defaults.heartbeat),
-        },
+        limits: settings.limits,
+        tuning: Some(Box::new(settings.engine)),
     }
 }
 

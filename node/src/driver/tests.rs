@@ -3,6 +3,8 @@
 
 use super::{storage::store_body, verifier::Question, *};
 use crate::{
+    limits::LimitSettings,
+    link::LinkSettings,
     telemetry::Telemetry,
     testing::{self, REGISTER},
 };
@@ -10,7 +12,7 @@ use bytes::Bytes;
 use peerwright_engine::BodyRefused;
 use peerwright_ledger::{Entry, Kind, Message, MessageBody, Metadata, Payload, Transaction, TransactionBody};
 use peerwright_secure::NodeKey;
-use peerwright_snapshot::{Settings, Snapshot};
+use peerwright_snapshot::{SettingId, Settings, Snapshot};
 use peerwright_store::Memory;
 
 fn transaction(key: &NodeKey, text: &str) -> Transaction {
@@ -104,11 +106,25 @@ fn what_a_snapshot_leaves_open_has_the_engine_s_defaults() {
         let snapshot = Snapshot { network_uid: testing::NETWORK_UID.to_owned(), epoch: 1, revision: 1, content };
         InForce { snapshot: Arc::new(snapshot), digest: [0; 32] }
     };
-    let open = policy(&in_force(Settings::default()));
+    let own = Tuning::from(&Config::new(NodeKey::from_seed([1; 32]), 1, 1));
+    let own = NodeSettings {
+        limits: PolicyLimits::default(),
+        engine: own,
+        rates: LimitSettings::default(),
+        links: LinkSettings::default(),
+    };
+    let meant = |said: Settings| policy(&in_force(said.clone()), own.with(&said).0);
+    let open = meant(Settings::default());
     assert_eq!((open.limits, open.registers), (PolicyLimits::default(), vec![REGISTER]));
-    let said = Settings { heartbeat_interval_seconds: 11, max_transaction_bytes: 5_000, transaction_ttl_seconds: 600 };
-    let limits = policy(&in_force(said)).limits;
+    assert_eq!(open.tuning, Some(Box::new(own.engine.clone())));
+    let mut said = Settings::default();
+    said.set(SettingId::HeartbeatInterval, 11);
+    said.set(SettingId::MaxTransactionBytes, 5_000);
+    said.set(SettingId::TransactionTtl, 600);
+    said.set(SettingId::GossipFanout, 7);
+    let Policy { limits, tuning, .. } = meant(said);
     assert_eq!((limits.heartbeat.as_secs(), limits.transaction_bytes, limits.time_to_live.as_secs()), (11, 5_000, 600));
+    assert_eq!(tuning.unwrap().gossip.fanout, 7);
 }
 
 #[tokio::test(start_paused = true)]

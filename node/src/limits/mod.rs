@@ -19,13 +19,14 @@ mod tests;
 pub use settings::{Allowance, LimitSettings, LimitSettingsRefused};
 
 use crate::driver::Clock;
+use arc_swap::ArcSwap;
 use meter::Meter;
 use peerwright_engine::Micros;
 use peerwright_secure::PeerId;
 use std::{
     collections::BTreeMap,
     net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -40,6 +41,8 @@ const NO_ROOM_WAIT: Duration = Duration::from_secs(1);
 pub enum Profile {
     /// A member of the network.
     Member,
+    /// A member that dials and is not dialled.
+    Edge,
     /// An application or a person.
     External,
 }
@@ -50,6 +53,7 @@ impl Profile {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Member => "member",
+            Self::Edge => "edge",
             Self::External => "external",
         }
     }
@@ -60,6 +64,8 @@ impl Profile {
 pub enum Asker {
     /// A member, by its certificate.
     Member(PeerId),
+    /// A member of a group with the role edge, by its certificate.
+    Edge(PeerId),
     /// The subject of a token.
     Subject(String),
     /// Somebody without one. Of IPv6 the first 64 bits count: a network gives a host as many addresses as it likes.
@@ -81,6 +87,7 @@ impl Asker {
     pub const fn profile(&self) -> Profile {
         match self {
             Self::Member(_) => Profile::Member,
+            Self::Edge(_) => Profile::Edge,
             Self::Subject(_) | Self::Address(_) => Profile::External,
         }
     }
@@ -88,8 +95,9 @@ impl Asker {
     const fn kind(&self) -> usize {
         match self {
             Self::Member(_) => 0,
-            Self::Subject(_) => 1,
-            Self::Address(_) => 2,
+            Self::Edge(_) => 1,
+            Self::Subject(_) => 2,
+            Self::Address(_) => 3,
         }
     }
 }
@@ -149,17 +157,28 @@ pub struct Limited {
 /// What every identity has asked for lately.
 #[derive(Debug)]
 pub struct RateLimits {
-    settings: LimitSettings,
+    settings: ArcSwap<LimitSettings>,
     clock: Clock,
     /// Each kind of identity has a table of its own, so that addresses cannot crowd out members.
-    accounts: Mutex<[BTreeMap<Asker, [Meter; 3]>; 3]>,
+    accounts: Mutex<[BTreeMap<Asker, [Meter; 3]>; 4]>,
 }
 
 impl RateLimits {
     /// Nobody has asked for anything yet.
     #[must_use]
     pub fn new(settings: LimitSettings) -> Self {
-        Self { settings, clock: Clock::start(), accounts: Mutex::default() }
+        Self { settings: ArcSwap::from_pointee(settings), clock: Clock::start(), accounts: Mutex::default() }
+    }
+
+    /// How much is allowed now.
+    #[must_use]
+    pub fn settings(&self) -> LimitSettings {
+        **self.settings.load()
+    }
+
+    /// Allows as much from now on; what is used stays used.
+    pub fn tune(&self, settings: LimitSettings) {
+        self.settings.store(Arc::new(settings));
     }
 
     /// Takes everything that is asked for from the asker's allowance, or nothing.
@@ -169,7 +188,7 @@ impl RateLimits {
 
     /// Takes what was given without having been asked for, such as the bytes of an answer, even when there is not as much.
     pub fn charge(&self, asker: &Asker, ask: Ask) {
-        let (now, allowance) = (self.clock.now(), self.settings.of(asker.profile()));
+        let (now, allowance) = (self.clock.now(), self.settings.load().of(asker.profile()));
         let mut accounts = self.accounts();
         let meters = accounts.get_mut(asker.kind()).and_then(|table| table.get_mut(asker));
         if let Some(meters) = meters {
@@ -179,7 +198,7 @@ impl RateLimits {
 
     fn take_at(&self, now: Micros, asker: &Asker, ask: Ask) -> Result<(), Limited> {
         let profile = asker.profile();
-        let allowance = self.settings.of(profile);
+        let allowance = self.settings.load().of(profile);
         let mut accounts = self.accounts();
         let Some(table) = accounts.get_mut(asker.kind()) else { return Ok(()) };
         let mut meters = match table.get(asker).copied() {
@@ -198,7 +217,7 @@ impl RateLimits {
         Ok(())
     }
 
-    fn accounts(&self) -> MutexGuard<'_, [BTreeMap<Asker, [Meter; 3]>; 3]> {
+    fn accounts(&self) -> MutexGuard<'_, [BTreeMap<Asker, [Meter; 3]>; 4]> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -35,15 +35,19 @@ impl Allowance {
 pub struct LimitSettings {
     /// Of members: bytes.
     pub member: Allowance,
+    /// Of members of a group with the role edge.
+    pub edge: Allowance,
     /// Of applications and people.
     pub external: Allowance,
 }
 
 impl Default for LimitSettings {
     fn default() -> Self {
+        let outside = Allowance { requests: Some(1_000), bytes: Some(100_000_000), transactions: Some(100) };
         Self {
             member: Allowance { bytes: Some(1_000_000_000), ..Allowance::default() },
-            external: Allowance { requests: Some(1_000), bytes: Some(100_000_000), transactions: Some(100) },
+            edge: outside,
+            external: outside,
         }
     }
 }
@@ -62,7 +66,7 @@ pub enum LimitSettingsRefused {
 impl LimitSettings {
     /// Checks every range.
     pub fn check(&self) -> Result<(), LimitSettingsRefused> {
-        for allowance in [self.member, self.external] {
+        for allowance in [self.member, self.edge, self.external] {
             for measure in [Measure::Requests, Measure::Transactions] {
                 if let Some(count) = allowance.per_minute(measure).filter(|count| !COUNT.contains(count)) {
                     return Err(LimitSettingsRefused::Count(count, measure));
@@ -78,6 +82,7 @@ impl LimitSettings {
     pub(super) const fn of(&self, profile: Profile) -> Allowance {
         match profile {
             Profile::Member => self.member,
+            Profile::Edge => self.edge,
             Profile::External => self.external,
         }
     }

@@ -48,6 +48,29 @@ fn each_of_requests_bytes_and_transactions_is_limited_and_what_is_refused_is_not
 }
 
 #[test]
+fn an_edge_node_has_an_allowance_of_its_own() {
+    let limits = limits();
+    let peer = peerwright_secure::NodeKey::from_seed([1; 32]).peer_id();
+    limits.take_at(START, &Asker::Edge(peer), requests(1_000)).unwrap();
+    let refused = limits.take_at(START, &Asker::Edge(peer), requests(1)).unwrap_err();
+    assert_eq!((refused.profile, refused.measure), (Profile::Edge, Measure::Requests));
+    limits.take_at(START, &Asker::Member(peer), requests(1)).unwrap();
+}
+
+#[test]
+fn new_settings_hold_for_whoever_asks_next() {
+    let (limits, asker) = (limits(), subject("one"));
+    limits.take_at(START, &asker, requests(10)).unwrap();
+    let mut settings = limits.settings();
+    settings.external.requests = Some(10);
+    limits.tune(settings);
+    assert!(limits.take_at(START, &asker, requests(1)).is_err(), "what is used stays used");
+    settings.external.requests = None;
+    limits.tune(settings);
+    limits.take_at(START, &asker, requests(1_000_000)).unwrap();
+}
+
+#[test]
 fn members_are_limited_in_bytes_only_and_nobody_pays_for_another() {
     let limits = limits();
     let member = Asker::Member(peerwright_secure::NodeKey::from_seed([1; 32]).peer_id());

@@ -119,7 +119,7 @@ impl LinkService {
         greeting: &Greeting,
         attaching: Attaching,
     ) -> Result<(Accepted, CancellationToken), HelloRefused> {
-        let queue = Arc::new(Queue::new(self.context.settings.window));
+        let queue = Arc::new(Queue::new(self.context.settings().window));
         let replaced = queue.attach(attaching)?;
         let place = self.context.events.reserve().await.map_err(|_| HelloRefused::Draining)?;
         let link = self.context.new_link();
@@ -164,7 +164,7 @@ impl LinkService {
         if waiting.is_none() {
             return Ok(queue.acknowledgement());
         }
-        match timeout(self.context.settings.poll_for, queue.next(number, CALL_BATCH_BYTES)).await {
+        match timeout(self.context.settings().poll_for, queue.next(number, CALL_BATCH_BYTES)).await {
             Ok(Taken::Message(message)) => Ok(message),
             Ok(Taken::Last(message)) => {
                 queue.left(number);
@@ -177,7 +177,7 @@ impl LinkService {
 
     /// Answers `POST /link`.
     async fn post(self, request: HttpRequest) -> HttpResponse {
-        if !self.context.settings.offers(Carrier::Https) {
+        if !self.context.settings().offers(Carrier::Https) {
             return StatusCode::NOT_FOUND.into_response();
         }
         let Some(caller) = request.extensions().get::<ConnectionInfo>().and_then(Caller::of) else {
@@ -198,7 +198,7 @@ impl LinkService {
         if !matches!(request.uri().path(), CALL_PATH | EXCHANGE_PATH) {
             return next.run(request).await;
         }
-        let limit = service.context.settings.call_within();
+        let limit = service.context.settings().call_within();
         timeout(limit, next.run(request)).await.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
     }
 
@@ -242,12 +242,12 @@ impl Link for LinkService {
     type OpenStream = Pin<Box<dyn Stream<Item = Result<LinkMessage, Status>> + Send>>;
 
     async fn open(&self, request: Request<Streaming<LinkMessage>>) -> Result<Response<Self::OpenStream>, Status> {
-        if !self.context.settings.offers(Carrier::Stream) {
+        if !self.context.settings().offers(Carrier::Stream) {
             return Err(Status::unimplemented("this node does not offer the stream carrier"));
         }
         let caller = Caller::of_call(&request)?;
         let mut incoming = request.into_inner();
-        let first = timeout(self.context.settings.hello_within, incoming.message())
+        let first = timeout(self.context.settings().hello_within, incoming.message())
             .await
             .map_err(|_| Status::deadline_exceeded("no Hello in time"))??;
         let greeted = self.greet(&caller, Carrier::Stream, first).await.map_err(status)?;
@@ -260,7 +260,7 @@ impl Link for LinkService {
     }
 
     async fn exchange(&self, request: Request<LinkCall>) -> Result<Response<LinkMessage>, Status> {
-        if !self.context.settings.offers(Carrier::Unary) {
+        if !self.context.settings().offers(Carrier::Unary) {
             return Err(Status::unimplemented("this node does not offer the unary carrier"));
         }
         let caller = Caller::of_call(&request)?;

@@ -75,7 +75,7 @@ impl Calls {
         replaced: &CancellationToken,
     ) -> CarrierEnd {
         let Self { push, poll, session, number } = self;
-        let (number, limit) = (*number, context.settings.call_within());
+        let (number, limit) = (*number, context.settings().call_within());
         let call = |wait, message| LinkCall { session: session.clone(), carrier: number, wait, message: Some(message) };
         let pushing = async {
             loop {

@@ -13,15 +13,8 @@ use crate::{
 use peerwright_engine::{Address, DialFailure};
 use peerwright_secure::MemberCertificate;
 use rustls::ClientConfig;
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 use tokio::time::timeout;
-
-/// A dial with all its carriers takes no longer; the engine's patience is longer.
-const DIAL_WITHIN: Duration = Duration::from_secs(15);
 
 /// Dials peers.
 #[derive(Clone)]
@@ -72,7 +65,7 @@ impl LinkDialler {
     pub async fn run(self, address: Address) {
         let socket = address.socket;
         let began = SystemTime::now();
-        let dialled = timeout(DIAL_WITHIN, self.begin(socket)).await;
+        let dialled = timeout(self.context.settings().dial_within, self.begin(socket)).await;
         let dialled = dialled.unwrap_or(Err((DialFailure::Timeout, "timeout")));
         let ended = dialled.as_ref().map(|begun| begun.member.peer_id).map_err(|(_, code)| *code);
         self.context.traces.dialled(began, socket, ended);
@@ -125,7 +118,7 @@ impl LinkDialler {
     async fn begin_by(&self, address: SocketAddr, attempt: &mut super::paths::Attempt) -> Result<Begun, Failure> {
         let mut session: SessionId = [0; 16];
         fill_random(&mut session).map_err(|_| Failure::new(Fault::Session, "no_randomness"))?;
-        let queue = Arc::new(Queue::new(self.context.settings.window));
+        let queue = Arc::new(Queue::new(self.context.settings().window));
         let greeting = Greeting { session, incarnation: self.context.incarnation, carrier: 1, received: 0 };
         let opening = Opening { address, expected: None, greeting, queue: queue.clone() };
         let (carrier, member, incarnation) = Box::pin(self.open(attempt, &opening)).await?;

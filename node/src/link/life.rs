@@ -122,7 +122,7 @@ impl Life {
                     // The other side ends the old carrier as soon as it has answered on the new one.
                     return match (end, trial) {
                         (CarrierEnd::Broken | CarrierEnd::Replaced, Some(trial)) => {
-                            let limit = Instant::now() + self.dialler.context.settings.resume_within;
+                            let limit = Instant::now() + self.dialler.context.settings().resume_within;
                             match timeout_at(limit, trial).await {
                                 Ok(Some(next)) => Ridden::Changed(next),
                                 _ => Ridden::Ended(CarrierEnd::Broken),
@@ -173,7 +173,7 @@ impl Life {
     /// Gives the session another carrier after `broken` broke; an error ends the link, `None` of it without a word.
     async fn resume(&self, broken: Carrier) -> Result<OpenCarrier, Option<DownReason>> {
         let context = &self.dialler.context;
-        let deadline = Instant::now() + context.settings.resume_within;
+        let deadline = Instant::now() + context.settings().resume_within;
         context.paths.died(self.address, broken);
         let trying = async {
             for tries in 0.. {

@@ -53,6 +53,7 @@ pub use queue::{Full, Queue};
 pub use settings::{LinkSettings, LinkSettingsRefused};
 
 use crate::{telemetry::Traces, tls::unix_now};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use peerwright_engine::{DialFailure, DownReason, LinkId, session::SessionBroken};
 use peerwright_secure::PeerId;
@@ -134,7 +135,7 @@ pub struct LinkContext {
     /// Numbers links.
     pub next: Arc<AtomicU64>,
     /// How links behave.
-    pub settings: Arc<LinkSettings>,
+    pub settings: Arc<ArcSwap<LinkSettings>>,
     /// What is known of the ways to peers.
     pub paths: Arc<Paths>,
     /// Where dials are traced.
@@ -142,6 +143,10 @@ pub struct LinkContext {
 }
 
 impl LinkContext {
+    fn settings(&self) -> Arc<LinkSettings> {
+        self.settings.load_full()
+    }
+
     fn new_link(&self) -> LinkId {
         LinkId(self.next.fetch_add(1, Ordering::Relaxed))
     }

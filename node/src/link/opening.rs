@@ -172,7 +172,7 @@ impl LinkDialler {
         opening: &Opening,
     ) -> Result<(OpenCarrier, MemberCertificate, u64), Failure> {
         let kind = attempt.carrier;
-        let settings = &self.context.settings;
+        let hello_within = self.context.settings().hello_within;
         let hello = hello::message(&opening.greeting);
         let answered = CancellationToken::new();
         let (ways, held, member, answer) = match kind {
@@ -184,7 +184,7 @@ impl LinkDialler {
                 let Connected { connection, member, cut, registered } = connected;
                 let held = Held { cut, _keep: vec![Box::new(connection), Box::new(registered)] };
                 let outgoing = Outgoing::new(hello, opening.queue.clone(), opening.greeting.carrier, answered.clone());
-                let greeted = timeout(settings.hello_within, async {
+                let greeted = timeout(hello_within, async {
                     let mut incoming = client.open(outgoing).await?.into_inner();
                     let first = incoming.message().await?;
                     Ok::<_, tonic::Status>((incoming, first))
@@ -203,7 +203,7 @@ impl LinkDialler {
                 let Connected { connection, member, cut, registered } = connected;
                 let held = Held { cut, _keep: vec![Box::new(connection), Box::new(registered)] };
                 let mut push = Caller::Unary(client.clone());
-                let answer = greet(&mut push, hello, settings.hello_within).await?;
+                let answer = greet(&mut push, hello, hello_within).await?;
                 (calls(opening, push, Caller::Unary(client)), held, member, Some(answer))
             }
             Carrier::Https => {
@@ -219,7 +219,7 @@ impl LinkDialler {
                     return Err(Failure::new(Fault::Session, "session"));
                 }
                 let mut push = Caller::Post { connection: first.connection, host: host.clone() };
-                let answer = greet(&mut push, hello, settings.hello_within).await?;
+                let answer = greet(&mut push, hello, hello_within).await?;
                 let poll = Caller::Post { connection: second.connection, host };
                 let held = Held { cut: both.cut.clone(), _keep: vec![Box::new(both), Box::new(other)] };
                 (calls(opening, push, poll), held, first.member, Some(answer))

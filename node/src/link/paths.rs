@@ -16,6 +16,7 @@ use super::{
     opening::{Failure, Fault},
 };
 use crate::{driver::Clock, tls::fill_random};
+use arc_swap::ArcSwap;
 use peerwright_engine::{
     Event, Micros,
     breaker::{Breaker, BreakerChange, BreakerState, BreakerStatistics, Permit, Rejected},
@@ -37,7 +38,7 @@ pub type EventObserver = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// The ways to peers, by address.
 pub struct Paths {
-    settings: Arc<LinkSettings>,
+    settings: Arc<ArcSwap<LinkSettings>>,
     clock: Clock,
     observer: EventObserver,
     known: Mutex<BTreeMap<SocketAddr, Path>>,
@@ -68,8 +69,25 @@ pub(super) struct Attempt {
 impl Paths {
     /// Knows of nothing yet.
     #[must_use]
-    pub fn new(settings: Arc<LinkSettings>, observer: EventObserver) -> Self {
+    pub fn new(settings: Arc<ArcSwap<LinkSettings>>, observer: EventObserver) -> Self {
         Self { settings, clock: Clock::start(), observer, known: Mutex::default() }
+    }
+
+    /// How links behave now.
+    #[must_use]
+    pub fn settings(&self) -> LinkSettings {
+        LinkSettings::clone(&self.settings.load())
+    }
+
+    /// Links behave differently from now on.
+    pub fn tune(&self, settings: LinkSettings) {
+        for path in self.known().values_mut() {
+            path.ladder.tune(settings.ladder);
+            for breaker in path.carriers.iter_mut().chain([&mut path.whole]) {
+                breaker.tune(settings.breaker);
+            }
+        }
+        self.settings.store(Arc::new(settings));
     }
 
     /// Breakers by state: one for each known address and one for each carrier to it.
@@ -151,7 +169,7 @@ impl Paths {
         let mut known = self.known();
         let path = self.path(&mut known, address, now);
         if path.peer.is_some_and(|before| before != peer) {
-            path.ladder = Ladder::new(self.settings.ladder, &self.settings.carriers);
+            path.ladder = self.ladder();
         } else if path.incarnation.is_some_and(|before| before != incarnation) {
             path.ladder.forgive();
         }
@@ -215,7 +233,7 @@ impl Paths {
     #[cfg(test)]
     pub(super) fn forget(&self, address: SocketAddr) {
         if let Some(path) = self.known().get_mut(&address) {
-            path.ladder = Ladder::new(self.settings.ladder, &self.settings.carriers);
+            path.ladder = self.ladder();
         }
     }
 
@@ -239,7 +257,7 @@ impl Paths {
         {
             known.remove(&oldest);
         }
-        let settings = &self.settings;
+        let settings = self.settings.load();
         let path = known.entry(address).or_insert_with(|| Path {
             peer: None,
             incarnation: None,
@@ -250,6 +268,11 @@ impl Paths {
         });
         path.used = now;
         path
+    }
+
+    fn ladder(&self) -> Ladder {
+        let settings = self.settings.load();
+        Ladder::new(settings.ladder, &settings.carriers)
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Path>> {

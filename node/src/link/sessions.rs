@@ -64,7 +64,7 @@ impl Sessions {
                 queue.close(DownReason::Expired.label(), false);
                 Some(DownReason::Expired)
             }
-            () = absent(queue.watch_presence(), context.settings.resume_within) => Some(DownReason::Broken),
+            () = absent(queue.watch_presence(), context.settings().resume_within) => Some(DownReason::Broken),
         };
         if let Some(reason) = ended {
             // The driver is gone when nobody listens: then nobody wants to know.

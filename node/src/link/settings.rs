@@ -11,6 +11,8 @@ use thiserror::Error;
 const HELLO_WITHIN: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(30);
 /// How long a session may be without a carrier. At its longest it is as long as the silence that makes a peer suspect.
 const RESUME_WITHIN: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_millis(1_500);
+/// How long a dial may take by all its carriers.
+const DIAL_WITHIN: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(120);
 /// How long a call may wait for frames.
 const POLL_FOR: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(20);
 
@@ -25,6 +27,8 @@ pub struct LinkSettings {
     pub ladder: LadderSettings,
     /// When a peer, or a carrier to it, is left alone.
     pub breaker: BreakerSettings,
+    /// A dial must have come to something in this time: 5 s to 2 min.
+    pub dial_within: Duration,
     /// A Hello must be answered in this time: 500 ms to 30 s.
     pub hello_within: Duration,
     /// A session without a carrier is lost after this time: 50 ms to 1.5 s.
@@ -40,6 +44,7 @@ impl Default for LinkSettings {
             window: Window::default(),
             ladder: LadderSettings::default(),
             breaker: BreakerSettings::default(),
+            dial_within: Duration::from_secs(15),
             hello_within: Duration::from_secs(3),
             resume_within: Duration::from_millis(500),
             poll_for: Duration::from_secs(5),
@@ -59,6 +64,9 @@ pub enum LinkSettingsRefused {
     /// Of the breaker.
     #[error(transparent)]
     Breaker(#[from] BreakerSettingsRefused),
+    /// `dial_within`.
+    #[error("a dial may take 5 s to 2 min, not {0:?}")]
+    Dial(Duration),
     /// `hello_within`.
     #[error("a Hello may take 500 ms to 30 s, not {0:?}")]
     Hello(Duration),
@@ -78,6 +86,9 @@ impl LinkSettings {
         self.breaker.check()?;
         if self.carriers.is_empty() {
             return Err(LinkSettingsRefused::NoCarrier);
+        }
+        if !DIAL_WITHIN.contains(&self.dial_within) {
+            return Err(LinkSettingsRefused::Dial(self.dial_within));
         }
         if !HELLO_WITHIN.contains(&self.hello_within) {
             return Err(LinkSettingsRefused::Hello(self.hello_within));

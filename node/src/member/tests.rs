@@ -8,7 +8,7 @@ use crate::{
 };
 
 use peerwright_secure::PeerId;
-use peerwright_snapshot::Content;
+use peerwright_snapshot::{Content, SettingId};
 use tokio_util::sync::CancellationToken;
 
 const STRANGER: PeerId = PeerId::from_bytes([9; 32]);
@@ -42,7 +42,7 @@ fn two_documents_of_one_version_are_not_the_same() {
     let signed = |content: Content| authority.sign(version, content).unwrap();
     member.adopt_snapshot(&signed(Content { trust: trust.clone(), ..content() })).unwrap();
     let mut other = Content { trust, ..content() };
-    other.settings.heartbeat_interval_seconds = 99;
+    other.settings.set(SettingId::HeartbeatInterval, 99);
     assert!(
         matches!(member.adopt_snapshot(&signed(other)), Err(AdoptionRefused::Conflicting(found)) if found == version)
     );

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use peerwright_proto::v1::{
     Acknowledgement, HeartbeatDigest, WatchHello, WatchRequest, WatchResponse, watch_request, watch_response,
 };
+use peerwright_snapshot::SettingId;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc,
@@ -152,8 +153,9 @@ impl OperatorClient {
     }
 
     fn heartbeat(&self) -> Duration {
-        let seconds = self.membership.snapshot().map(|s| s.snapshot.content.settings.heartbeat_interval_seconds);
-        seconds.filter(|seconds| *seconds > 0).map_or(HEARTBEAT, |seconds| Duration::from_secs(seconds.into()))
+        let current = self.membership.snapshot();
+        let seconds = current.map(|current| current.snapshot.content.settings.value(SettingId::HeartbeatInterval));
+        seconds.map_or(HEARTBEAT, Duration::from_secs)
     }
 }
 

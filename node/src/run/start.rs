@@ -20,6 +20,7 @@ use crate::{
     tls::{self, Direction, Profiles},
     transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security, Shield, TcpListener},
 };
+use arc_swap::ArcSwap;
 use axum::Router;
 use peerwright_engine::{AddressSettings, Config, Event};
 use peerwright_store::{Memory, Sqlite, Store};
@@ -35,7 +36,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 const PEER_LIMITS: Limits = Limits {
-    connections: 512,
+    // A hub's links, and callers beside them.
+    connections: 2_560,
     handshakes: 128,
     streams: 64,
     silence: Duration::from_secs(30),
@@ -101,7 +103,7 @@ impl RunningNode {
             membership.leaf().clone(),
         )?;
         let (events, link_events) = mpsc::channel(LINK_EVENTS);
-        let settings = Arc::new(configuration.links.clone());
+        let settings = Arc::new(ArcSwap::from_pointee(configuration.links.clone()));
         let telling = begun.telemetry.clone();
         let observer = Arc::new(move |event: &Event| {
             log_event(event);
@@ -122,8 +124,13 @@ impl RunningNode {
         let shield = Shield { bans: membership.bans().clone(), connections: connections.clone() };
         let security = Security::Members(profiles.members_inbound, shield.clone());
         begun.listen("port 5000", PEER_PORT, peer, security, member_routes, PEER_LIMITS);
-        let api_routes =
-            api::router(ApiState::new(node, begun.telemetry.clone(), local_bans.clone(), options.access, limits));
+        let api_routes = api::router(ApiState::new(
+            node,
+            begun.telemetry.clone(),
+            local_bans.clone(),
+            options.access,
+            limits.clone(),
+        ));
         begun.listen(
             "port 8443",
             "api",
@@ -150,6 +157,7 @@ impl RunningNode {
             },
             membership: membership.clone(),
             auto_bans,
+            rates: limits,
             store,
             dialler: LinkDialler::new(
                 dialler.clone(),

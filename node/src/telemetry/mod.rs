@@ -47,6 +47,7 @@ pub struct Telemetry {
     traces: Traces,
     figures: Arc<Figures>,
     ready: Gauge,
+    settings_not_taken: Gauge,
     handshakes_refused: Family<[(&'static str, &'static str); 3], Counter>,
     links_closed: Counted,
     links_lost: Counted,
@@ -89,6 +90,7 @@ impl Telemetry {
             traces,
             figures: Arc::default(),
             ready: Gauge::default(),
+            settings_not_taken: Gauge::default(),
             handshakes_refused: Family::default(),
             links_closed: Family::default(),
             links_lost: Family::default(),
@@ -120,6 +122,11 @@ impl Telemetry {
         let registry = &mut self.registry;
         registry.register("build", "The program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
         registry.register("ready", "Whether this node may serve", self.ready.clone());
+        registry.register(
+            "settings_not_taken",
+            "Settings of the snapshot in force that this node does not go by",
+            self.settings_not_taken.clone(),
+        );
         registry.register(
             "handshakes_refused",
             "Connections refused before they were used, by port, by who dialled and why",
@@ -306,6 +313,11 @@ impl Telemetry {
     /// Readiness, as it is now.
     pub fn observe_readiness(&self, readiness: Readiness) {
         self.ready.set(readiness.is_ready().into());
+    }
+
+    /// How many settings of the snapshot in force this node does not go by.
+    pub fn settings_not_taken(&self, number: usize) {
+        self.settings_not_taken.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
     /// The engine's figures and the store's commits, as they are now.

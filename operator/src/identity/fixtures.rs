@@ -11,7 +11,7 @@ use super::{Authority, NetworkFacts};
 
 /// The network `name` in `default`, with one group `peer` of `replicas` nodes; its UID is `<name>-uid`.
 pub(crate) fn network(name: &str, replicas: i32) -> PeerNetwork {
-    let groups = vec![NodeGroup { name: "peer".into(), replicas, resources: None }];
+    let groups = vec![NodeGroup { name: "peer".into(), replicas, ..NodeGroup::default() }];
     let mut network = PeerNetwork::new(name, PeerNetworkSpec { node_groups: groups, ..PeerNetworkSpec::default() });
     network.metadata.namespace = Some("default".into());
     network.metadata.uid = Some(format!("{name}-uid"));

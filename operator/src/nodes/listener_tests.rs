@@ -1,7 +1,7 @@
 use std::time::SystemTime;
 
 use peerwright_proto::v1::{Acknowledgement, HeartbeatDigest, watch_request::Kind};
-use peerwright_snapshot::{Content, Version};
+use peerwright_snapshot::{Content, SettingId, Version};
 use rustls::{
     HandshakeKind,
     version::{TLS12, TLS13},
@@ -150,7 +150,7 @@ async fn second_stream_of_a_pod_ends_the_first() {
 async fn silent_node_is_sent_away_after_three_heartbeats() {
     let (harness, keys) = (Harness::leader().await, Keys::of(1));
     let mut content = Content::default();
-    content.settings.heartbeat_interval_seconds = 1;
+    content.settings.set(SettingId::HeartbeatInterval, 1);
     harness.publish_content(2, content);
     let mut stream = harness.watch(harness.leaf(&keys, POD), &keys, 2).await.expect("opened");
 

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use peerwright_proto::v1::{WatchHello, WatchRequest, WatchResponse, watch_request, watch_response};
-use peerwright_snapshot::Version;
+use peerwright_snapshot::{SettingId, Version};
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep_until, timeout},
@@ -158,9 +158,9 @@ impl Session {
 
     fn heartbeat(&self) -> Duration {
         let published = self.feed.borrow();
-        let seconds =
-            published.as_ref().map(|published| published.snapshot.content.settings.heartbeat_interval_seconds);
-        seconds.filter(|seconds| *seconds > 0).map_or(DEFAULT_HEARTBEAT, |seconds| Duration::from_secs(seconds.into()))
+        let settings = published.as_ref().map(|published| &published.snapshot.content.settings);
+        let seconds = settings.and_then(|said| said.get(SettingId::HeartbeatInterval)).filter(|seconds| *seconds > 0);
+        seconds.map_or(DEFAULT_HEARTBEAT, Duration::from_secs)
     }
 }
 

@@ -7,24 +7,18 @@ use std::{
 };
 
 use kube::ResourceExt;
-use peerwright_crds::{AccessRole, AnonymousRole, PeerBan, PeerNetwork, RegisterSubscription};
-use peerwright_secure::BanSubject;
+use peerwright_crds::{AccessRole, AnonymousRole, NodeGroup, NodeRole, PeerBan, PeerNetwork, RegisterSubscription};
+use peerwright_secure::{BanSubject, PeerId};
 use peerwright_snapshot::{
-    Api, Ban, Content, MAX_ACCESS, MAX_SUBSCRIPTIONS, MAX_TEXT_BYTES, MAX_TRUST, Role, Settings, Subscription,
+    Api, Ban, Content, Group, MAX_ACCESS, MAX_HUBS, MAX_SUBSCRIPTIONS, MAX_TEXT_BYTES, MAX_TRUST, Role, Subscription,
 };
 
 use super::{
     BanSource, BanVerdict, Leaves, TokenIssuer,
     bans::{Judged, judge},
+    settings::settings,
 };
 use crate::identity::MemberTable;
-
-/// Seconds between heartbeats unless the network says.
-const HEARTBEAT_INTERVAL_SECONDS: u32 = 30;
-/// Largest transaction unless the network says.
-const MAX_TRANSACTION_BYTES: u32 = 10 * 1024 * 1024;
-/// Validity of a transaction that does not say, unless the network says.
-const TRANSACTION_TTL_SECONDS: u32 = 3600;
 
 /// Everything that a snapshot is made of.
 pub struct Inputs<'a> {
@@ -99,8 +93,10 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
         trust_domain: network.trust_domain(),
         bans,
         retired: inputs.members.retired().collect(),
+        groups: groups(network),
+        hubs: hubs(network, inputs.members),
         subscriptions: registers,
-        settings: settings(network),
+        settings: settings(&network.spec),
         trust: inputs.trust.iter().take(MAX_TRUST).cloned().collect(),
         api: api(network, inputs.tokens),
     };
@@ -141,13 +137,25 @@ fn register_id(text: &str) -> Option<[u8; 16]> {
     hex::decode(text).ok()?.try_into().ok()
 }
 
-fn settings(network: &PeerNetwork) -> Settings {
-    let spec = &network.spec;
-    let or = |value: Option<i32>, default| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(default);
-    Settings {
-        heartbeat_interval_seconds: or(spec.heartbeat.interval_seconds, HEARTBEAT_INTERVAL_SECONDS),
-        max_transaction_bytes: or(spec.limits.max_transaction_bytes, MAX_TRANSACTION_BYTES),
-        transaction_ttl_seconds: or(spec.gossip.ttl_seconds, TRANSACTION_TTL_SECONDS),
+fn groups(network: &PeerNetwork) -> BTreeMap<String, Group> {
+    let group = |group: &NodeGroup| Group {
+        role: node_role(group.role.unwrap_or_default()),
+        nodes: u32::try_from(group.replicas).unwrap_or_default(),
+    };
+    network.spec.node_groups.iter().map(|of| (network.stateful_set_name(&of.name), group(of))).collect()
+}
+
+fn hubs(network: &PeerNetwork, members: &MemberTable) -> BTreeSet<PeerId> {
+    let is_hub = |pod: &str| network.locate_node(pod).is_some_and(|(group, _)| group.role == Some(NodeRole::Hub));
+    members.members().filter(|member| is_hub(&member.pod)).map(|member| member.peer_id).take(MAX_HUBS).collect()
+}
+
+const fn node_role(role: NodeRole) -> peerwright_snapshot::NodeRole {
+    match role {
+        NodeRole::Peer => peerwright_snapshot::NodeRole::Peer,
+        NodeRole::Hub => peerwright_snapshot::NodeRole::Hub,
+        NodeRole::Router => peerwright_snapshot::NodeRole::Router,
+        NodeRole::Edge => peerwright_snapshot::NodeRole::Edge,
     }
 }
 

@@ -5,7 +5,7 @@ use peerwright_crds::{
     RegisterSubscriptionSpec,
 };
 use peerwright_secure::{Fingerprint, PeerId};
-use peerwright_snapshot::{MAX_BANS, Snapshot};
+use peerwright_snapshot::{MAX_BANS, SettingId, Snapshot};
 use proptest::prelude::*;
 
 use super::{super::bans::bans_node, *};
@@ -338,8 +338,8 @@ fn subscriptions_settings_and_access_go_into_the_content() {
     assert_eq!(compiled.content.subscriptions, BTreeSet::from([Subscription { register: [0xab; 16] }]));
     assert_eq!(compiled.subscriptions["orders"], SubscriptionVerdict::Accepted { register: [0xab; 16] });
     assert_eq!(compiled.subscriptions["odd"], SubscriptionVerdict::Malformed);
-    let settings = compiled.content.settings;
-    assert_eq!((settings.heartbeat_interval_seconds, settings.max_transaction_bytes), (12, MAX_TRANSACTION_BYTES));
+    let settings: Vec<_> = compiled.content.settings.known().collect();
+    assert_eq!(settings, [(SettingId::HeartbeatInterval, 12)]);
     assert_eq!(
         compiled.content.api.access,
         BTreeMap::from([("system:serviceaccount:default:demo-client".into(), Role::Writer)])
@@ -444,4 +444,22 @@ fn id_of_a_node_that_came_back_with_a_new_volume_is_retired() {
     story.members.admit("claim-1-anew", "demo-peer-1", peer(9)).expect("admitted");
 
     assert_eq!(story.compile().content.retired, BTreeSet::from([peer(2)]));
+}
+
+#[test]
+fn groups_have_their_roles_and_members_of_hubs_are_named() {
+    let mut story = Story::of(2);
+    let hub =
+        peerwright_crds::NodeGroup { name: "hub".into(), replicas: 1, role: Some(NodeRole::Hub), ..Default::default() };
+    story.network.spec.node_groups.push(hub);
+    story.members.admit("claim-hub", "demo-hub-0", peer(0xaa)).expect("admitted");
+
+    let content = story.compile().content;
+
+    let expected = [
+        ("demo-hub".to_owned(), Group { role: peerwright_snapshot::NodeRole::Hub, nodes: 1 }),
+        ("demo-peer".to_owned(), Group { role: peerwright_snapshot::NodeRole::Peer, nodes: 2 }),
+    ];
+    assert_eq!(content.groups, BTreeMap::from(expected));
+    assert_eq!(content.hubs, BTreeSet::from([peer(0xaa)]));
 }

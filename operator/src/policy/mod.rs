@@ -14,6 +14,7 @@ mod issuer;
 mod jwks;
 pub mod promotion;
 mod publish;
+mod settings;
 mod stored;
 
 pub use bans::{BanSource, BanVerdict, Leaves, bans_node};

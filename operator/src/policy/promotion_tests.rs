@@ -36,7 +36,7 @@ struct World {
 impl World {
     fn of(groups: &[(&str, i32)]) -> Self {
         let mut network = network("demo", groups);
-        network.spec.auto_bans = AutoBans { promote: Some(Promotion::Always) };
+        network.spec.auto_bans = AutoBans { promote: Some(Promotion::Always), ..AutoBans::default() };
         let pods = network.node_names();
         let numbered = || pods.iter().zip(0_u8..);
         let report = |(pod, number): (&String, u8)| NodeReport {
@@ -113,7 +113,7 @@ fn nothing_is_promoted_unless_the_network_says_so() {
     let mut world = World::of(&[("peer", 12)]);
     world.accuse(3, 4..12, None);
     for promote in [None, Some(Promotion::Never)] {
-        world.network.spec.auto_bans = AutoBans { promote };
+        world.network.spec.auto_bans = AutoBans { promote, ..AutoBans::default() };
         assert!(world.promoted().is_empty());
     }
 }

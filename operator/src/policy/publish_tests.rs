@@ -1,6 +1,7 @@
 use std::time::SystemTime;
 
 use peerwright_crds::{PeerNetworkStatus, PolicyStatus};
+use peerwright_snapshot::SettingId;
 
 use super::*;
 use crate::identity::{fake_api::FakeApi, fixtures::network};
@@ -39,7 +40,7 @@ impl Replica {
         network: &PeerNetwork,
     ) -> Result<Publication, PublishError> {
         let mut content = Content::default();
-        content.settings.heartbeat_interval_seconds = heartbeat;
+        content.settings.set(SettingId::HeartbeatInterval, heartbeat.into());
         let observed = self.observed();
         self.publisher.publish(Request { network, content, observed: observed.as_deref(), acknowledged }).await
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use peerwright_tests::{Light, SchemaRule, light, manifests, rules};
+use peerwright_tests::{Light, SchemaRule, SpecNumber, light, manifests, rules, spec_numbers};
 use serde_json::{Value, json};
 
 use crate::rule_table::{Attempt, Case, table};
@@ -39,6 +39,36 @@ fn every_rule_accepts_what_is_right_and_says_what_to_write_instead_of_the_rest()
     Ok(())
 }
 
+/// A network with a value in the place of every number of its spec.
+fn with_numbers(value: impl Fn(&SpecNumber) -> i64) -> Result<Value> {
+    let numbers = spec_numbers()?;
+    Ok(numbers.iter().fold(manifests::network("demo"), |network, number| {
+        manifests::with(&network, &format!("spec.{}", number.path), json!(value(number)))
+    }))
+}
+
+#[test]
+fn every_number_ends_where_the_definition_says() -> Result<()> {
+    let light = light()?;
+    let namespace = "numbers";
+    light.namespace(namespace)?;
+    let numbers = spec_numbers()?;
+    assert!(numbers.len() > 20, "{numbers:?}");
+    let too_low = with_numbers(|number| number.lowest - 1)?;
+    let too_high = with_numbers(|number| number.highest + 1)?;
+    for (manifest, message) in
+        [(too_low, "should be greater than or equal to"), (too_high, "should be less than or equal to")]
+    {
+        let answer = light.kubectl.send(&["create", "-n", namespace, "--dry-run=server", "-f", "-"], &manifest)?;
+        let complaint = answer.refused()?;
+        for number in &numbers {
+            assert!(complaint.contains(&format!("spec.{}", number.path)), "{} is not in: {complaint}", number.path);
+        }
+        assert!(complaint.matches(message).count() >= numbers.len(), "{complaint}");
+    }
+    Ok(())
+}
+
 /// Asks the API server for a verdict and leaves nothing behind.
 fn try_out(light: &Light, attempt: &Attempt) -> Result<peerwright_tests::Answer> {
     match attempt {
@@ -59,7 +89,7 @@ fn rules_run_at_the_largest_sizes() -> Result<()> {
     let light = light()?;
     let namespace = "largest";
     light.namespace(namespace)?;
-    let network = manifests::largest_network();
+    let network = manifests::largest_network()?;
     for largest in [&network, &manifests::largest_subscription(), &manifests::largest_ban()] {
         light.kubectl.send(&["create", "-n", namespace, "-f", "-"], largest)?.accepted()?;
         light.kubectl.send(&["replace", "-n", namespace, "-f", "-"], largest)?.accepted()?;
@@ -81,7 +111,7 @@ fn lists_and_texts_end_where_the_definitions_say() -> Result<()> {
     let light = light()?;
     let namespace = "bounds";
     light.namespace(namespace)?;
-    let largest = manifests::largest_network();
+    let largest = manifests::largest_network()?;
     let longer = |path: &str, item: Value| {
         let mut manifest = largest.clone();
         if let Some(list) = manifest.pointer_mut(path).and_then(Value::as_array_mut) {
@@ -113,6 +143,7 @@ fn lists_and_texts_end_where_the_definitions_say() -> Result<()> {
             "\"Reader\", \"Writer\", \"Moderator\", \"Admin\"",
         ),
         (network("spec.api.access", json!([{ "subject": "a" }])), "spec.api.access[0].role: Required"),
+        (network("spec.nodeGroups.0.role", json!("hub")), "\"Peer\", \"Hub\", \"Router\", \"Edge\""),
         (network("spec.heartbeat.intervalSeconds", json!(9)), "greater than or equal to 10"),
         (network("spec.heartbeat.intervalSeconds", json!(121)), "less than or equal to 120"),
         (network("spec.gossip.ttlSeconds", json!(299)), "greater than or equal to 300"),

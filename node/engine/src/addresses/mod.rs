@@ -154,6 +154,13 @@ impl AddressBook {
         Self { entries, dials, backoff, attempts, own_ranges, tables, told: false }
     }
 
+    /// From the next failure on, addresses are dialled again by `backoff`; one that nobody configured is forgotten after
+    /// `attempts` dials in a row that failed.
+    pub(crate) fn tune(&mut self, backoff: Backoff, attempts: u32) {
+        self.backoff = backoff;
+        self.attempts = attempts;
+    }
+
     /// Takes the whole list of what discovery resolved.
     pub(crate) fn replace(&mut self, now: Micros, addresses: &[Address]) {
         self.told = true;

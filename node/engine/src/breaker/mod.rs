@@ -108,6 +108,11 @@ impl Breaker {
         Self { settings, state, epoch: 0, openings: 0, took: RollingAverage::default() }
     }
 
+    /// Is as patient as `settings` say from the next failure on.
+    pub fn tune(&mut self, settings: BreakerSettings) {
+        self.settings = settings;
+    }
+
     /// Whether calls go through.
     #[must_use]
     pub fn state(&self) -> BreakerState {

@@ -1,6 +1,6 @@
 //! The nouns that the engine and its driver exchange.
 
-use crate::{BanRecord, Protection};
+use crate::{BanRecord, Protection, Tuning};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
@@ -72,10 +72,14 @@ pub struct Policy {
     pub retired: Vec<PeerId>,
     /// Registers that this node holds in full.
     pub registers: Vec<RegisterId>,
+    /// The network's node groups, by the beginning of their nodes' names, and how many nodes each should have.
+    pub groups: BTreeMap<String, usize>,
     /// Peers that no node bans by itself, and why.
     pub protected: BTreeMap<PeerId, Protection>,
     /// Limits of the network.
     pub limits: PolicyLimits,
+    /// Settings of the network, each within its range; `None` leaves them as they are.
+    pub tuning: Option<Box<Tuning>>,
 }
 
 /// Limits that a network may set for its nodes.

@@ -26,6 +26,8 @@ pub struct Offence {
 pub struct AutoBan {
     /// The banned peer.
     pub peer: PeerId,
+    /// The node group that it was of, where that was known.
+    pub group: Option<String>,
     /// What the peer did last.
     pub reason: Misbehaviour,
     /// Over all offences below, in their order.

@@ -2,6 +2,7 @@
 
 mod ban;
 mod config;
+mod connections;
 mod event;
 mod heartbeat;
 mod identifiers;
@@ -11,10 +12,12 @@ mod misbehaviour;
 mod mutant;
 mod output;
 mod reason;
+mod tuning;
 mod view;
 
 pub use ban::{BanRecord, BanView, PeerCertificate};
 pub use config::Config;
+pub use connections::ConnectionSettings;
 pub use event::Event;
 pub use heartbeat::{HeartbeatFault, ROUND_TRIP_CLASSES, RoundTrips};
 pub use identifiers::{Address, AddressSource, Held, LinkId, MessageRange, Policy, PolicyLimits, Role, Token};
@@ -28,6 +31,7 @@ pub use reason::{
     CloseReason, DepartureReason, DialFailure, DialRefusal, DownReason, Misbehaviour, Protection, Rating,
     SubmitRefusal, WithheldReason,
 };
+pub use tuning::Tuning;
 pub use view::{
     AddressView, BanStatistics, Direction, GossipStatistics, LinkStatistics, MemberStatistics, MemberView, PeerView,
     Readiness, RegisterView, ScoreView, Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,

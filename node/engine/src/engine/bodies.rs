@@ -24,7 +24,7 @@ impl Engine {
 
     /// Starts fetches that wait, and gives up those that nobody can serve.
     pub(super) fn start_fetches(&mut self, turn: &mut Turn<'_>) {
-        let deadline = turn.now + self.config.answer_timeout;
+        let deadline = turn.now + self.config.connections.answer_timeout;
         let links = &self.links;
         let (wanted, orphans) = self.fetches.start(deadline, |link| links.get(link).is_some());
         self.ask_chunks(turn, &wanted);
@@ -42,7 +42,7 @@ impl Engine {
     }
 
     pub(super) fn chunk(&mut self, turn: &mut Turn<'_>, link: LinkId, id: TransactionId, offset: u32, bytes: &[u8]) {
-        let deadline = turn.now + self.config.answer_timeout;
+        let deadline = turn.now + self.config.connections.answer_timeout;
         match self.fetches.chunk(link, id, offset, bytes, deadline) {
             ChunkTaken::Unwanted => self.dropped(turn, "unrequested"),
             ChunkTaken::More(wanted) => self.ask_chunks(turn, &wanted),

@@ -1,6 +1,6 @@
 //! What is done about peers that do what no peer should.
 
-use super::{Engine, Turn};
+use super::{Engine, Turn, score::Reported};
 use crate::{
     AutoBan, Event, EvidenceDigest, LinkId, Misbehaviour, Offence, Output, WithheldReason,
     bans::BanSource,
@@ -23,18 +23,21 @@ impl Engine {
         if let Some(kind) = outcome.misbehaviour()
             && peer != self.own
         {
-            self.told.offences.push((peer, kind, EvidenceDigest::from_bytes(sha256(evidence))));
+            let evidence = EvidenceDigest::from_bytes(sha256(evidence));
+            // Now, while there is a link: what follows may end it.
+            let group = self.group_of(&peer);
+            self.told.offences.push(Reported { peer, group, kind, evidence });
         }
     }
 
     /// Judges what was reported since the last input.
     pub(super) fn judge_offences(&mut self, turn: &mut Turn<'_>) {
-        for (peer, kind, evidence) in std::mem::take(&mut self.told.offences) {
-            self.judge_offence(turn, peer, Offence { at: turn.wall.seconds(), kind, evidence });
+        for Reported { peer, group, kind, evidence } in std::mem::take(&mut self.told.offences) {
+            self.judge_offence(turn, peer, group, Offence { at: turn.wall.seconds(), kind, evidence });
         }
     }
 
-    fn judge_offence(&mut self, turn: &mut Turn<'_>, peer: PeerId, offence: Offence) {
+    fn judge_offence(&mut self, turn: &mut Turn<'_>, peer: PeerId, group: Option<String>, offence: Offence) {
         let Offence { at: now, kind, .. } = offence;
         self.counters.bans.offences += 1;
         if self.offenders.is_banned(&peer, now) {
@@ -47,10 +50,10 @@ impl Engine {
         if !guilty {
             return;
         }
-        if let Some(reason) = self.protection(&peer, now) {
+        if let Some(reason) = self.protection(&peer, group.as_deref(), now) {
             return self.withhold_ban(turn, peer, kind, reason);
         }
-        let ban = self.offenders.ban(peer, offence);
+        let ban = self.offenders.ban(peer, group, offence);
         self.counters.bans.automatic += 1;
         turn.out.event(Event::AutoBanned { ban: Box::new(ban) });
         self.apply_auto_bans(turn);
@@ -64,17 +67,30 @@ impl Engine {
     }
 
     /// Why a peer is not to be banned by this node alone, whatever it did.
-    fn protection(&self, peer: &PeerId, now: u64) -> Option<WithheldReason> {
+    fn protection(&self, peer: &PeerId, group: Option<&str>, now: u64) -> Option<WithheldReason> {
         if let Some(protection) = self.protected.get(peer) {
             return Some((*protection).into());
         }
         if self.book.is_declared(peer) {
             return Some(WithheldReason::Seed);
         }
-        // Until the network says who is of which group, all that are known are one, and this node is of it.
-        let members = self.scores.len() + 1;
-        let has_room = has_room(members, self.offenders.banned(now), self.offenders.group_percent());
-        (!has_room).then_some(WithheldReason::GroupShare)
+        let size = group.and_then(|group| self.groups.get(group).copied());
+        // Those who are of no known group are one group with all that are known, and this node is of it.
+        let members = size.unwrap_or(self.scores.len() + 1);
+        let banned = self.offenders.banned_of(group.filter(|_| size.is_some()), now);
+        (!has_room(members, banned, self.offenders.group_percent())).then_some(WithheldReason::GroupShare)
+    }
+
+    /// The node group of a peer that is linked, by the name in its certificate: a node of this network lives where this
+    /// one does, and is called by its group and its number.
+    fn group_of(&self, peer: &PeerId) -> Option<String> {
+        let own = &self.own_certificate.as_ref()?.spiffe;
+        let link = self.links.of_peer(peer).and_then(|link| self.links.get(link))?;
+        let spiffe = &link.certificate.as_ref()?.spiffe;
+        let is_at_home = spiffe.trust_domain() == own.trust_domain() && spiffe.namespace() == own.namespace();
+        let (group, number) = spiffe.node().rsplit_once('-').filter(|_| is_at_home)?;
+        let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        (is_number && self.groups.contains_key(group)).then(|| group.to_owned())
     }
 
     /// The bans of this node's former life.

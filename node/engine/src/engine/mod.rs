@@ -15,6 +15,7 @@ mod score;
 mod storage;
 mod sync;
 mod time;
+mod tuning;
 mod upkeep;
 mod views;
 
@@ -73,6 +74,8 @@ pub struct Engine {
     offenders: Offenders,
     /// Who the network protects from automatic bans.
     protected: BTreeMap<PeerId, Protection>,
+    /// The network's node groups and their sizes.
+    groups: BTreeMap<String, usize>,
     book: AddressBook,
     overlay: Overlay,
     exchange: Exchange,
@@ -137,11 +140,11 @@ impl Engine {
     pub fn new(mut config: Config) -> Self {
         // A timer that is due again at once would never let the others have their turn.
         config.detection.keepalive = config.detection.keepalive.max(SHORTEST);
-        config.answer_timeout = config.answer_timeout.max(SHORTEST);
-        config.dial_timeout = config.dial_timeout.max(SHORTEST);
+        config.connections.answer_timeout = config.connections.answer_timeout.max(SHORTEST);
+        config.connections.dial_timeout = config.connections.dial_timeout.max(SHORTEST);
         let mut random = Random::new(config.random_seed);
         let book = AddressBook::new(
-            Backoff::new(config.backoff_first, config.backoff_limit),
+            Backoff::new(config.connections.retry_first, config.connections.retry_limit),
             config.overlay.reconnect_attempts,
             config.addresses.own_ranges.clone(),
             &mut random,
@@ -163,6 +166,7 @@ impl Engine {
             told: score::Told::default(),
             offenders: Offenders::new(config.misbehaviour),
             protected: BTreeMap::new(),
+            groups: BTreeMap::new(),
             book,
             overlay: Overlay::new(config.overlay),
             exchange: Exchange::default(),
@@ -184,7 +188,7 @@ impl Engine {
             holdings: Holdings::default(),
             loading: None,
             sync: Sync::default(),
-            ready: Ready::new(config.ready_timeout),
+            ready: Ready::new(config.connections.ready_timeout),
             members: Members::new(config.member_index.clone(), &config.membership),
             detector: Detector::default(),
             draining: Draining::No,

@@ -76,7 +76,7 @@ impl Engine {
         turn.out.event(Event::PeerConnected { peer: offer.peer, link, outbound });
         self.outcome(offer.peer, Outcome::Connected);
         self.timers.set(Timer::Link(link), turn.now + self.config.detection.keepalive);
-        self.sync.links.insert(link, LinkSync::new(turn.now, turn.now + self.config.ready_timeout));
+        self.sync.links.insert(link, LinkSync::new(turn.now, turn.now + self.config.connections.ready_timeout));
         self.members_link_up(turn, link, offer.peer, outbound);
         self.beat(turn, link);
         self.overlay_link_up(turn, link, offer.direction);
@@ -177,7 +177,7 @@ impl Engine {
         if !std::mem::take(&mut self.is_search_due) {
             return;
         }
-        for address in self.book.overdue(turn.now, self.config.dial_timeout) {
+        for address in self.book.overdue(turn.now, self.config.connections.dial_timeout) {
             self.note_failed_dial(turn, address, DialFailure::Timeout);
         }
         let may_dial = self.limits.is_some() && self.draining == Draining::No && !self.is_own_banned();
@@ -188,7 +188,7 @@ impl Engine {
         self.note_first_dials();
         match self.next_search(may_dial) {
             // What is due and has no room waits for a dial or a link to end, which comes back here.
-            Some(at) if at <= turn.now => self.timers.set(Timer::Dial, turn.now + self.config.dial_timeout),
+            Some(at) if at <= turn.now => self.timers.set(Timer::Dial, turn.now + self.config.connections.dial_timeout),
             Some(at) => self.timers.set(Timer::Dial, at),
             None => self.timers.cancel(Timer::Dial),
         }
@@ -201,7 +201,7 @@ impl Engine {
         let dialling = self.book.dialling();
         let room = MAX_DIALS
             .saturating_sub(dialling)
-            .min(self.config.outbound_links.saturating_sub(self.links.count(Direction::Outbound) + dialling))
+            .min(self.config.connections.outbound.saturating_sub(self.links.count(Direction::Outbound) + dialling))
             .min(self.overlay.wanted(dialling));
         if room == 0 {
             return;
@@ -268,7 +268,7 @@ impl Engine {
 
     /// When there may be something to look for again.
     fn next_search(&self, may_dial: bool) -> Option<Micros> {
-        let overdue = self.book.next_overdue(self.config.dial_timeout);
+        let overdue = self.book.next_overdue(self.config.connections.dial_timeout);
         if !may_dial || self.overlay.wanted(0) == 0 {
             return overdue;
         }

@@ -13,7 +13,11 @@ use std::collections::BTreeSet;
 impl Engine {
     pub(super) fn policy(&mut self, turn: &mut Turn<'_>, policy: &Policy) {
         self.limits = Some(policy.limits);
+        if let Some(tuning) = &policy.tuning {
+            self.tune(turn, tuning);
+        }
         self.protected.clone_from(&policy.protected);
+        self.groups.clone_from(&policy.groups);
         let changes = self.bans.replace(BanSource::Policy, &policy.bans, turn.wall.seconds());
         self.apply_bans(turn, &changes);
         self.retire(turn, &policy.retired);

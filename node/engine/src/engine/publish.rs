@@ -109,7 +109,7 @@ impl Engine {
     }
 
     fn await_batches(&mut self) {
-        match self.outbox.batches.next_due(self.config.batch_window) {
+        match self.outbox.batches.next_due(self.config.gossip.batch_window) {
             Some(at) => self.timers.set(Timer::Batch, at),
             None => self.timers.cancel(Timer::Batch),
         }

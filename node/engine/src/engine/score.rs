@@ -15,7 +15,16 @@ use peerwright_secure::PeerId;
 pub(super) struct Told {
     discovered: Vec<PeerId>,
     moved: Vec<(Moved, &'static str)>,
-    pub(super) offences: Vec<(PeerId, Misbehaviour, EvidenceDigest)>,
+    pub(super) offences: Vec<Reported>,
+}
+
+/// What a peer of a group has done that no peer should.
+#[derive(Debug)]
+pub(super) struct Reported {
+    pub peer: PeerId,
+    pub group: Option<String>,
+    pub kind: Misbehaviour,
+    pub evidence: EvidenceDigest,
 }
 
 impl Engine {

@@ -126,7 +126,7 @@ impl Engine {
     /// A message came that was pulled.
     pub(super) fn pulled(&mut self, turn: &mut Turn<'_>, link: LinkId, request: u64, message: &Message) {
         let body = message.body();
-        let deadline = turn.now + self.config.answer_timeout;
+        let deadline = turn.now + self.config.connections.answer_timeout;
         let Some(sync) = self.sync.links.get_mut(&link) else { return };
         if !sync.pulled(request, body, message.encoded().len(), deadline) {
             return self.dropped(turn, "unrequested");
@@ -177,7 +177,7 @@ impl Engine {
 
     /// Asks a peer for the next thing that is lacked, and sees whether this link has caught up.
     pub(super) fn pump(&mut self, turn: &mut Turn<'_>, link: LinkId) {
-        let deadline = turn.now + self.config.answer_timeout;
+        let deadline = turn.now + self.config.connections.answer_timeout;
         let Some(sync) = self.sync.links.get_mut(&link) else { return };
         if let Some((registers, after)) = sync.next_ask(deadline, |register| self.holdings.is_loaded(register)) {
             self.send(turn, link, &Frame::HeldRequest { registers, after }, Class::Gossip);

@@ -8,7 +8,7 @@ impl Engine {
         self.armed = None;
         while let Some(timer) = self.timers.pop_due(turn.now) {
             match timer {
-                Timer::Batch => self.close_batches(turn, self.config.batch_window),
+                Timer::Batch => self.close_batches(turn, self.config.gossip.batch_window),
                 Timer::Dial => self.redial(turn),
                 Timer::Upkeep(chore) => self.keep_up(turn, chore),
                 Timer::BanExpiry => self.expire_bans(turn),
@@ -44,7 +44,7 @@ impl Engine {
             self.members.verifying.take(token);
             turn.out.event(Event::Dropped { what: "unjudged" });
         }
-        self.detector.asked.sweep(turn.now, self.config.dial_timeout);
+        self.detector.asked.sweep(turn.now, self.config.connections.dial_timeout);
         self.sweep_offenders(turn);
         self.timers.set(Timer::Sweep, turn.now + SWEEP_INTERVAL);
     }

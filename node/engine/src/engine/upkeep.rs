@@ -83,7 +83,7 @@ impl Engine {
     fn dial_beyond(&mut self, turn: &mut Turn<'_>, address: SocketAddr) -> bool {
         let dialling = self.book.dialling();
         let has_room =
-            dialling < MAX_DIALS && self.links.count(Direction::Outbound) + dialling < self.config.outbound_links;
+            dialling < MAX_DIALS && self.links.count(Direction::Outbound) + dialling < self.config.connections.outbound;
         if !has_room {
             return false;
         }

@@ -34,7 +34,8 @@ use names::{HeardNames, SaidNames};
 pub(crate) use origins::{Inserted, Origins, Slot, Standing, Untracked};
 pub(crate) use proofs::{Judged, Proofs};
 pub use settings::{
-    ANNOUNCE_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE, TIME_TO_LIVE_RANGE,
+    ANNOUNCE_RANGE, BATCH_RANGE, FANOUT_RANGE, GossipSettings, GossipSettingsRefused, HOP_LIMIT_RANGE,
+    TIME_TO_LIVE_RANGE,
 };
 pub(crate) use trees::Trees;
 pub(crate) use waits::{Asked, Source, Waits};

@@ -12,6 +12,8 @@ pub const HOP_LIMIT_RANGE: RangeInclusive<u8> = 1..=64;
 pub const TIME_TO_LIVE_RANGE: RangeInclusive<Duration> = Duration::from_secs(300)..=Duration::from_secs(86_400);
 /// How long announcements may gather.
 pub const ANNOUNCE_RANGE: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_millis(250);
+/// How long a batch of transactions may wait for company.
+pub const BATCH_RANGE: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_millis(100);
 
 /// How messages are spread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct GossipSettings {
     pub fanout: usize,
     /// How often a message of this node may be passed on. One that may not is announced instead.
     pub hop_limit: u8,
+    /// How long a batch of transactions waits for company.
+    pub batch_window: Duration,
     /// How long announcements gather while the links are stable.
     pub announce_calm: Duration,
     /// How long they gather for a while after a link was lost.
@@ -32,6 +36,7 @@ impl Default for GossipSettings {
         Self {
             fanout: 3,
             hop_limit: 16,
+            batch_window: Duration::from_millis(2),
             announce_calm: Duration::from_millis(250),
             announce_alert: Duration::from_millis(20),
         }
@@ -49,6 +54,7 @@ impl GossipSettings {
         all_within(&[
             ("fanout", FANOUT_RANGE.contains(&self.fanout)),
             ("hop_limit", HOP_LIMIT_RANGE.contains(&self.hop_limit)),
+            ("batch_window", BATCH_RANGE.contains(&self.batch_window)),
             ("announce_calm", ANNOUNCE_RANGE.contains(&self.announce_calm)),
             ("announce_alert", ANNOUNCE_RANGE.contains(&self.announce_alert)),
         ])
@@ -73,6 +79,7 @@ mod tests {
             (GossipSettings { fanout: 1, ..default() }, "fanout"),
             (GossipSettings { fanout: 21, ..default() }, "fanout"),
             (GossipSettings { hop_limit: 0, ..default() }, "hop_limit"),
+            (GossipSettings { batch_window: Duration::from_millis(101), ..default() }, "batch_window"),
             (GossipSettings { announce_calm: Duration::from_millis(251), ..default() }, "announce_calm"),
             (GossipSettings { announce_alert: Duration::from_millis(19), ..default() }, "announce_alert"),
         ] {

@@ -36,7 +36,7 @@ impl Links {
             return self.choose(now, existing, offer, config);
         }
         let limit = match offer.direction {
-            Direction::Outbound => config.outbound_links,
+            Direction::Outbound => config.connections.outbound,
             Direction::Inbound => config.inbound_limit(),
         };
         if self.count(offer.direction) < limit { Admission::Keep } else { Admission::Refuse(CloseReason::Full) }

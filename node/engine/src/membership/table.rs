@@ -100,6 +100,11 @@ impl Table {
         Self { index, slots: Vec::new(), capacity, occupied: 0, states: [0; 4], buckets: Box::new([(0, 0); BUCKETS]) }
     }
 
+    /// Holds so many from now on. Those that are held already stay.
+    pub(crate) fn tune(&mut self, capacity: usize) {
+        self.capacity = capacity;
+    }
+
     pub(crate) fn index(&self) -> &MemberIndex {
         &self.index
     }

@@ -37,13 +37,20 @@ impl Offender {
     }
 
     /// Bans the peer for what it did.
-    pub(super) fn ban(&mut self, peer: PeerId, offence: Offence, settings: &MisbehaviourSettings) -> AutoBan {
+    pub(super) fn ban(
+        &mut self,
+        peer: PeerId,
+        group: Option<String>,
+        offence: Offence,
+        settings: &MisbehaviourSettings,
+    ) -> AutoBan {
         let mut offences: Vec<Offence> = self.offences.values().flatten().copied().collect();
         offences.sort_unstable();
         let temporary = self.bans.iter().filter(|ban| ban.expires.is_some()).count();
         let duration = settings.rule(offence.kind).ban.filter(|_| temporary < usize::from(settings.max_temporary));
         let ban = AutoBan {
             peer,
+            group,
             reason: offence.kind,
             evidence: digest(&offences),
             since: offence.at,

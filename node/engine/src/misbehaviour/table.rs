@@ -26,6 +26,11 @@ impl Offenders {
         Self { settings, peers: BTreeMap::new() }
     }
 
+    /// What is done from now on is judged differently.
+    pub(crate) fn tune(&mut self, settings: MisbehaviourSettings) {
+        self.settings = settings;
+    }
+
     /// Takes in the bans of this node's former life.
     pub(crate) fn recall(&mut self, bans: Vec<AutoBan>, now: u64) {
         let mut by_peer: BTreeMap<PeerId, Vec<AutoBan>> = BTreeMap::new();
@@ -48,8 +53,8 @@ impl Offenders {
     }
 
     /// Bans a peer for what it did.
-    pub(crate) fn ban(&mut self, peer: PeerId, offence: Offence) -> AutoBan {
-        self.peers.entry(peer).or_default().ban(peer, offence, &self.settings)
+    pub(crate) fn ban(&mut self, peer: PeerId, group: Option<String>, offence: Offence) -> AutoBan {
+        self.peers.entry(peer).or_default().ban(peer, group, offence, &self.settings)
     }
 
     /// A peer has earned a ban and is not banned: it begins anew.
@@ -81,6 +86,16 @@ impl Offenders {
     /// Peers that are banned now.
     pub(crate) fn banned(&self, now: u64) -> usize {
         self.peers.values().filter(|offender| offender.is_banned(now)).count()
+    }
+
+    /// Peers of a group that are banned now, and those that may be of it because nobody knows theirs; without a group
+    /// all that are banned.
+    pub(crate) fn banned_of(&self, group: Option<&str>, now: u64) -> usize {
+        let Some(group) = group else { return self.banned(now) };
+        let may_be_of_it = |ban: &AutoBan| ban.group.as_deref().is_none_or(|known| known == group);
+        let in_force =
+            |offender: &Offender| offender.bans().iter().any(|ban| ban.is_in_force(now) && may_be_of_it(ban));
+        self.peers.values().filter(|offender| in_force(offender)).count()
     }
 
     #[cfg(test)]

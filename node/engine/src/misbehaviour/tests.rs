@@ -27,7 +27,7 @@ fn offenders() -> Offenders {
 /// Notes an offence and bans for it when it is one too many.
 fn judge(offenders: &mut Offenders, number: u16, offence: Offence) -> Option<AutoBan> {
     let verdict = offenders.note(peer(number), offence).unwrap();
-    verdict.guilty.then(|| offenders.ban(peer(number), offence))
+    verdict.guilty.then(|| offenders.ban(peer(number), None, offence))
 }
 
 /// The offences of one kind that lead to one ban, a second apart.
@@ -45,6 +45,20 @@ fn five_invalid_messages_in_five_minutes_are_tolerated_and_the_sixth_bans_for_an
     assert_eq!((ban.peer, ban.reason, ban.since), (peer(1), Misbehaviour::InvalidMessage, NOW + 299));
     assert_eq!((ban.expires, ban.count, ban.offences.len()), (Some(NOW + 299 + HOUR), 1, 6));
     assert!(ban.is_in_force(NOW + 299 + HOUR - 1) && !ban.is_in_force(NOW + 299 + HOUR));
+}
+
+#[test]
+fn bans_of_a_group_are_those_of_its_peers_and_of_peers_whose_group_nobody_knows() {
+    let mut offenders = offenders();
+    for (number, group) in [(1, Some("a")), (2, Some("a")), (3, Some("b")), (4, None)] {
+        let malice = offence(Misbehaviour::MaliciousContent, NOW);
+        offenders.note(peer(number), malice).unwrap();
+        offenders.ban(peer(number), group.map(str::to_owned), malice);
+    }
+    let banned = |group| offenders.banned_of(group, NOW);
+    assert_eq!((banned(Some("a")), banned(Some("b")), banned(Some("c")), banned(None)), (3, 2, 1, 4));
+    offenders.lift(&peer(1), NOW);
+    assert_eq!(offenders.banned_of(Some("a"), NOW), 2);
 }
 
 #[test]
@@ -160,7 +174,7 @@ fn the_evidence_names_every_offence() {
         for second in seconds {
             offenders.note(peer(1), offence(Misbehaviour::Spam, NOW + second));
         }
-        offenders.ban(peer(1), offence(Misbehaviour::Spam, NOW + 9))
+        offenders.ban(peer(1), None, offence(Misbehaviour::Spam, NOW + 9))
     };
     assert_eq!(ban(&[1, 2]).evidence, ban(&[1, 2]).evidence);
     assert_ne!(ban(&[1, 2]).evidence, ban(&[1, 3]).evidence);
@@ -172,11 +186,11 @@ fn a_full_table_forgets_who_was_never_banned_first_and_never_a_ban_in_force() {
     let mut offenders = offenders();
     let all = u16::try_from(MAX_OFFENDERS).unwrap();
     for number in 1..all {
-        offenders.ban(peer(number), offence(Misbehaviour::ProtocolViolation, NOW));
+        offenders.ban(peer(number), None, offence(Misbehaviour::ProtocolViolation, NOW));
     }
     offenders.note(peer(0), offence(Misbehaviour::Spam, NOW));
     assert!(offenders.note(peer(all), offence(Misbehaviour::Spam, NOW)).is_some(), "in the place of peer 0");
-    offenders.ban(peer(all), offence(Misbehaviour::ProtocolViolation, NOW));
+    offenders.ban(peer(all), None, offence(Misbehaviour::ProtocolViolation, NOW));
     assert_eq!(offenders.note(peer(all + 1), offence(Misbehaviour::Spam, NOW)), None);
     assert_eq!(offenders.banned(NOW), MAX_OFFENDERS);
 }

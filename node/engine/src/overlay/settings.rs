@@ -6,6 +6,14 @@ use thiserror::Error;
 
 /// Neighbours that a node may be set to have.
 pub(super) const ACTIVE_RANGE: RangeInclusive<usize> = 3..=64;
+/// Neighbours below which a node may be set to ask with priority, and that it may have to choose itself.
+pub(super) const LEAST_RANGE: RangeInclusive<usize> = 1..=64;
+/// Dials and questions that a node may be set to have under way.
+pub(super) const SEARCHING_RANGE: RangeInclusive<usize> = 1..=64;
+/// Addresses that a node may be set to send in a shuffle.
+pub(super) const SHUFFLED_RANGE: RangeInclusive<usize> = 1..=crate::bounds::MAX_SHUFFLED;
+/// Dials that may be allowed to fail before an address is forgotten.
+pub(super) const ATTEMPTS_RANGE: RangeInclusive<u32> = 1..=20;
 /// Addresses that a passive view may be set to hold.
 pub(super) const PASSIVE_RANGE: RangeInclusive<usize> = 8..=512;
 /// Points by which a newcomer may have to beat the worst neighbour.
@@ -82,16 +90,21 @@ impl OverlaySettings {
         all_within(&[
             ("active", ACTIVE_RANGE.contains(&self.active)),
             ("passive", PASSIVE_RANGE.contains(&self.passive)),
-            ("shuffled", (1..=crate::bounds::MAX_SHUFFLED).contains(&self.shuffled)),
-            ("searching", (1..=self.active).contains(&self.searching)),
+            ("active_minimum", LEAST_RANGE.contains(&self.active_minimum)),
+            ("active_outbound", LEAST_RANGE.contains(&self.active_outbound)),
+            ("shuffled", SHUFFLED_RANGE.contains(&self.shuffled)),
+            ("searching", SEARCHING_RANGE.contains(&self.searching)),
             ("swap_margin", SWAP_MARGIN_RANGE.contains(&self.swap_margin)),
             ("idle_after", IDLE_RANGE.contains(&self.idle_after)),
             ("an interval", intervals.iter().all(|interval| INTERVAL_RANGE.contains(interval))),
-            ("reconnect_attempts", (1..=20).contains(&self.reconnect_attempts)),
+            ("reconnect_attempts", ATTEMPTS_RANGE.contains(&self.reconnect_attempts)),
         ])
         .map_err(OverlayRefused::OutOfRange)?;
         if self.active_minimum > self.active {
             return Err(OverlayRefused::Contradiction("active_minimum is above active"));
+        }
+        if self.searching > self.active {
+            return Err(OverlayRefused::Contradiction("searching is above active"));
         }
         if self.active_outbound > self.active {
             return Err(OverlayRefused::Contradiction("active_outbound is above active"));
@@ -115,6 +128,10 @@ mod tests {
         assert_eq!(refused.check(), Err(OverlayRefused::OutOfRange("an interval")));
         let refused = OverlaySettings { active_minimum: 9, ..defaults };
         assert_eq!(refused.check(), Err(OverlayRefused::Contradiction("active_minimum is above active")));
+        let refused = OverlaySettings { searching: 9, ..defaults };
+        assert_eq!(refused.check(), Err(OverlayRefused::Contradiction("searching is above active")));
+        let refused = OverlaySettings { searching: 0, ..defaults };
+        assert_eq!(refused.check(), Err(OverlayRefused::OutOfRange("searching")));
         let refused = OverlaySettings { active: 4, searching: 4, active_minimum: 4, active_outbound: 5, ..defaults };
         assert_eq!(refused.check(), Err(OverlayRefused::Contradiction("active_outbound is above active")));
     }

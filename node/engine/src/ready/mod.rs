@@ -44,6 +44,11 @@ impl Ready {
         Self { timeout, since: None, lonely_since: None, ready: None }
     }
 
+    /// A node that reached nobody for so long is ready, alone.
+    pub(crate) fn tune(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
     /// Looks at the situation; says whether readiness changed.
     pub(crate) fn look(&mut self, now: Micros, situation: Situation) -> bool {
         let before = self.ready;

@@ -27,6 +27,11 @@ impl Scores {
         Self { settings, peers: BTreeMap::new() }
     }
 
+    /// Scores are made up differently from now on.
+    pub(crate) fn tune(&mut self, settings: ScoreSettings) {
+        self.settings = settings;
+    }
+
     /// Takes in an outcome.
     pub(crate) fn note(&mut self, now: Micros, peer: PeerId, outcome: Outcome) -> Option<Moved> {
         if !self.peers.contains_key(&peer) {

@@ -147,6 +147,11 @@ impl Ladder {
         Self { settings, allowed, rung: 0, deaths: VecDeque::new(), climbed: None, next_probe: None }
     }
 
+    /// Goes by `settings` from the next death or trial on.
+    pub fn tune(&mut self, settings: LadderSettings) {
+        self.settings = settings;
+    }
+
     /// The carrier in use.
     #[must_use]
     pub fn carrier(&self) -> Carrier {

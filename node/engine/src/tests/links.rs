@@ -128,7 +128,7 @@ fn a_paused_process_does_not_blame_its_peers() {
 #[test]
 fn a_full_node_refuses_further_links() {
     let mut net = Net::new(1);
-    net.nodes[0].configure = |config| config.inbound_links = 3;
+    net.nodes[0].configure = |config| config.connections.inbound = 3;
     net.start(0);
     for number in 1..=5 {
         let input = Input::LinkUp {

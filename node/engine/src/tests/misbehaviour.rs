@@ -3,11 +3,11 @@
 use super::net::{Net, OwnedInput, REGISTER, SECOND, address_of, author, authored};
 use crate::{
     Address, AddressSource, BanRecord, CloseReason, DialFailure, DownReason, Event, Input, LinkId, Misbehaviour,
-    Policy, Protection, WithheldReason,
+    PeerCertificate, Policy, Protection, WithheldReason,
     frame::{Frame, VERSION, kind},
 };
 use bytes::Bytes;
-use peerwright_secure::PeerId;
+use peerwright_secure::{Fingerprint, PeerId, SpiffeId};
 use std::time::Duration;
 
 const STRANGER: PeerId = PeerId::from_bytes([0xee; 32]);
@@ -224,6 +224,49 @@ fn seeds_hubs_and_sealers_are_not_banned() {
         played.earn_a_ban();
         assert_eq!(played.withheld(), [reason]);
         assert!(!played.is_banned());
+    }
+}
+
+/// A network that says so many nodes are of the group `demo-peer`, beside another large one; the stranger is of it when
+/// its name begins so.
+fn played_in_groups(nodes: usize, name: &str) -> Played {
+    let mut played = Played::begin();
+    let groups = [("demo-peer".to_owned(), nodes), ("demo-hub".to_owned(), 100)].into();
+    let policy = Policy { registers: vec![REGISTER], groups, ..Policy::default() };
+    played.net.give(0, OwnedInput::Plain(Input::Policy(policy)));
+    let certificate = |node: &str| PeerCertificate {
+        spiffe: SpiffeId::new("demo.default.peerwright.internal", "default", node).unwrap(),
+        fingerprint: Fingerprint::from_bytes([1; 32]),
+    };
+    let own = Input::Certificate { of: None, certificate: certificate("demo-peer-0") };
+    played.net.give(0, OwnedInput::Plain(own));
+    for _ in 0..6 {
+        if !played.is_connected() {
+            played.connect();
+            let of = Some(played.link());
+            played.net.give(0, OwnedInput::Plain(Input::Certificate { of, certificate: certificate(name) }));
+        }
+        played.say_nonsense();
+    }
+    played
+}
+
+#[test]
+fn a_quarter_is_a_quarter_of_the_peer_s_own_group() {
+    let enough = played_in_groups(4, "demo-peer-3");
+    assert!(enough.is_banned());
+    assert_eq!(enough.net.engine(0).auto_bans()[0].group.as_deref(), Some("demo-peer"));
+    let few = played_in_groups(3, "demo-peer-2");
+    assert!(!few.is_banned());
+    assert_eq!(few.withheld(), [WithheldReason::GroupShare]);
+}
+
+#[test]
+fn whoever_is_of_no_group_is_one_of_all_that_are_known() {
+    for stranger in ["elsewhere-0", "demo-peer", "demo-peer-x", "demo-peers-0"] {
+        let played = played_in_groups(3, stranger);
+        assert!(played.is_banned(), "one of the four that node 0 knows, itself included");
+        assert_eq!(played.net.engine(0).auto_bans()[0].group, None, "{stranger}");
     }
 }
 

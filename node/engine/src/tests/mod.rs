@@ -15,3 +15,4 @@ mod overlay;
 mod readiness;
 mod spreading;
 mod trees;
+mod tuning;

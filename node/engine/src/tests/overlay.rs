@@ -97,7 +97,7 @@ fn nodes_that_know_two_seeds_find_each_other_within_seconds() {
 #[test]
 fn a_full_node_names_others_to_those_it_refuses() {
     let mut net = Net::new(12);
-    net.nodes[0].configure = |config| config.inbound_links = 3;
+    net.nodes[0].configure = |config| config.connections.inbound = 3;
     for node in 0..12 {
         net.start_knowing(node, [0]);
     }

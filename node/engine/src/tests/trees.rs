@@ -15,7 +15,7 @@ const NODES: usize = 50;
 fn sparse(count: usize) -> Net {
     let mut net = Net::new(count);
     for node in 0..count {
-        net.nodes[node].configure = |config| (config.outbound_links, config.inbound_links) = (4, 5);
+        net.nodes[node].configure = |config| (config.connections.outbound, config.connections.inbound) = (4, 5);
         net.start(node);
     }
     net.run(SECOND * 10);

@@ -1,7 +1,9 @@
 //! One snapshot, one encoding.
 
 use super::samples::{any_snapshot, largest, sample};
-use crate::{Ban, MAX_BANS, MAX_BANS_BYTES, MAX_SNAPSHOT_BYTES, Snapshot, Subscription, ban_bytes};
+use crate::{
+    Ban, Group, MAX_BANS, MAX_BANS_BYTES, MAX_SNAPSHOT_BYTES, SettingId, Settings, Snapshot, Subscription, ban_bytes,
+};
 use peerwright_encoding::DecodeError;
 use peerwright_secure::{BanSubject, PeerId, SpiffeId};
 use proptest::prelude::*;
@@ -13,13 +15,24 @@ fn every_list_at_its_limit_fits_and_one_more_is_refused() {
     assert!(payload.len() < MAX_SNAPSHOT_BYTES - 20 * 1024, "{} bytes", payload.len());
     assert_eq!(Snapshot::decode(&payload), Ok(snapshot.clone()));
 
-    let grow: [fn(&mut Snapshot); 7] = [
+    let grow: [fn(&mut Snapshot); 10] = [
         |snapshot| snapshot.network_uid.push('u'),
         |snapshot| {
             snapshot.content.bans.insert(PeerId::from_bytes([0xff; 32]).into(), Ban::default());
         },
         |snapshot| {
+            snapshot.content.hubs.insert(PeerId::from_bytes([0xff; 32]));
+        },
+        |snapshot| {
+            snapshot.content.groups.insert("more".to_owned(), Group::default());
+        },
+        |snapshot| {
             snapshot.content.subscriptions.insert(Subscription { register: [0xff; 16] });
+        },
+        |snapshot| {
+            let mut settings = snapshot.content.settings.numbers().clone();
+            settings.insert(u16::MAX, 0);
+            snapshot.content.settings = Settings::from_numbers(settings);
         },
         |snapshot| snapshot.content.trust.push(Vec::new()),
         |snapshot| snapshot.content.trust[0].push(0),
@@ -79,8 +92,18 @@ fn the_content_digest_ignores_the_version_and_nothing_else() {
     let mut later = snapshot.clone();
     (later.epoch, later.revision) = (9, 9);
     assert_eq!(later.content.digest(), snapshot.content.digest());
-    later.content.settings.heartbeat_interval_seconds += 1;
+    later.content.settings.set(SettingId::HeartbeatInterval, 31);
     assert_ne!(later.content.digest(), snapshot.content.digest());
+}
+
+#[test]
+fn a_node_is_of_the_group_that_its_name_begins_with() {
+    let content = sample().content;
+    let group = |node| content.group_of(node).map(|(name, group)| (name, group.nodes));
+    assert_eq!((group("demo-hub-0"), group("demo-peer-12")), (Some(("demo-hub", 2)), Some(("demo-peer", 9))));
+    for stranger in ["demo-hub", "demo-hub-", "demo-hub-x", "demo-hub--1", "demo-peers-0", "peer-0", ""] {
+        assert_eq!(group(stranger), None, "{stranger}");
+    }
 }
 
 proptest! {

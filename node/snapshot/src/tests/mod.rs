@@ -4,5 +4,6 @@ mod authority;
 mod format;
 mod order;
 mod samples;
+mod settings;
 mod signed;
 mod vector;

@@ -1,8 +1,12 @@
 //! Snapshots to work with.
 
-use crate::{Api, Ban, Content, MAX_ACCESS, MAX_BANS, MAX_JWKS_BYTES, MAX_NETWORK_UID_BYTES, MAX_SUBSCRIPTIONS};
 use crate::{
-    MAX_RETIRED, MAX_TEXT_BYTES, MAX_TRUST, MAX_TRUST_CERTIFICATE_BYTES, Role, Settings, Snapshot, Subscription,
+    Api, Ban, Content, Group, MAX_ACCESS, MAX_BANS, MAX_GROUPS, MAX_HUBS, MAX_JWKS_BYTES, MAX_NETWORK_UID_BYTES,
+    MAX_SUBSCRIPTIONS, NodeRole,
+};
+use crate::{
+    MAX_RETIRED, MAX_SETTINGS, MAX_TEXT_BYTES, MAX_TRUST, MAX_TRUST_CERTIFICATE_BYTES, Role, Settings, Snapshot,
+    Subscription,
 };
 use peerwright_secure::{BanSubject, Fingerprint, PeerId};
 use proptest::prelude::*;
@@ -27,12 +31,14 @@ pub(super) fn sample() -> Snapshot {
         ]
         .into(),
         retired: [PeerId::from_bytes([0x55; 32]), PeerId::from_bytes([0x44; 32])].into(),
+        groups: [
+            ("demo-hub".to_owned(), Group { role: NodeRole::Hub, nodes: 2 }),
+            ("demo-peer".to_owned(), Group { role: NodeRole::Peer, nodes: 9 }),
+        ]
+        .into(),
+        hubs: [PeerId::from_bytes([0x77; 32]), PeerId::from_bytes([0x66; 32])].into(),
         subscriptions: [Subscription { register: [0xa0; 16] }, Subscription { register: [0x0b; 16] }].into(),
-        settings: Settings {
-            heartbeat_interval_seconds: 30,
-            max_transaction_bytes: 10_485_760,
-            transaction_ttl_seconds: 3_600,
-        },
+        settings: Settings::from_numbers([(1, 30), (2, 10_485_760), (3, 3_600), (17, 12), (u16::MAX, 1)].into()),
         trust: vec![vec![0x30, 0x03, 0x02, 0x01, 0x05], vec![0x30, 0x00]],
         api: Api {
             issuer: "https://kubernetes.default.svc.cluster.local".into(),
@@ -69,6 +75,14 @@ pub(super) fn largest() -> Snapshot {
             PeerId::from_bytes(peer)
         })
         .collect();
+    content.hubs = (0..MAX_HUBS)
+        .map(|index| {
+            let mut peer = [0; 32];
+            peer[..4].copy_from_slice(&number(index));
+            PeerId::from_bytes(peer)
+        })
+        .collect();
+    content.groups = (0..MAX_GROUPS).map(|index| (format!("{index:064}"), Group::default())).collect();
     content.subscriptions = (0..MAX_SUBSCRIPTIONS)
         .map(|index| {
             let mut register = [0; 16];
@@ -76,6 +90,7 @@ pub(super) fn largest() -> Snapshot {
             Subscription { register }
         })
         .collect();
+    content.settings = Settings::from_numbers((0..).take(MAX_SETTINGS).map(|number| (number, u64::MAX)).collect());
     content.trust = vec![vec![0x30; MAX_TRUST_CERTIFICATE_BYTES]; MAX_TRUST];
     content.api.issuer = "i".repeat(MAX_TEXT_BYTES);
     content.api.jwks = vec![b'j'; MAX_JWKS_BYTES];
@@ -106,25 +121,31 @@ fn any_content() -> impl Strategy<Value = Content> {
     );
     let retired = prop::collection::btree_set(any::<[u8; 32]>(), 0..6)
         .prop_map(|peers| peers.into_iter().map(PeerId::from_bytes).collect());
+    let hubs = prop::collection::btree_set(any::<[u8; 32]>(), 0..6)
+        .prop_map(|peers| peers.into_iter().map(PeerId::from_bytes).collect());
+    let groups = prop::collection::btree_map(".{0,20}", any_group(), 0..6);
     let subscriptions = prop::collection::btree_set(any::<[u8; 16]>(), 0..6)
         .prop_map(|registers| registers.into_iter().map(|register| Subscription { register }).collect());
-    let settings = any::<[u32; 3]>().prop_map(|[heartbeat, bytes, ttl]| Settings {
-        heartbeat_interval_seconds: heartbeat,
-        max_transaction_bytes: bytes,
-        transaction_ttl_seconds: ttl,
-    });
+    let settings = prop::collection::btree_map(any::<u16>(), any::<u64>(), 0..6).prop_map(Settings::from_numbers);
     let trust = prop::collection::vec(any::<Vec<u8>>(), 0..3);
-    (".{0,20}", bans, retired, subscriptions, settings, trust, any_api()).prop_map(
-        |(trust_domain, bans, retired, subscriptions, settings, trust, api)| Content {
+    (".{0,20}", bans, retired, (groups, hubs), subscriptions, settings, trust, any_api()).prop_map(
+        |(trust_domain, bans, retired, (groups, hubs), subscriptions, settings, trust, api)| Content {
             trust_domain,
             bans,
             retired,
+            groups,
+            hubs,
             subscriptions,
             settings,
             trust,
             api,
         },
     )
+}
+
+fn any_group() -> impl Strategy<Value = Group> {
+    let roles = vec![NodeRole::Peer, NodeRole::Hub, NodeRole::Router, NodeRole::Edge];
+    (prop::sample::select(roles), any::<u32>()).prop_map(|(role, nodes)| Group { role, nodes })
 }
 
 fn any_api() -> impl Strategy<Value = Api> {

@@ -19,7 +19,7 @@ fn the_sample_has_the_version_1_payload() {
     assert_eq!(Snapshot::decode(&bytes(PAYLOAD)), Ok(sample()));
     assert_eq!(
         hex::encode(sample().content.digest()),
-        "503d0c7e28f517b99b384de5e35cb75cf53e9be50d1119c1bb1e476fa04d9d22"
+        "e66ba07f6e69c7f5eb7e0b64ceddef7c1e5c8fc15472ccf275f0a3a25d24aaf0"
     );
 }
 
@@ -27,7 +27,7 @@ fn the_sample_has_the_version_1_payload() {
 fn the_version_1_document_is_believed() {
     let signed = SignedSnapshot::decode(&bytes(SIGNED)).unwrap();
     assert_eq!(signed.verify(&bytes(ROOT), NETWORK, NOW), Ok(sample()));
-    assert_eq!(hex::encode(signed.digest()), "1256c6bcd7e4ef8fa0c3c9c51e61a2087f06e9db5c769ec70677f89168658eb8");
+    assert_eq!(hex::encode(signed.digest()), "8c780a58f66ebadbbdfbe51089e4faffdc392ca0752e732c76d9eb4f70e6a653");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::super::{Node, error::ApiError, json, time};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use peerwright_ledger::{Kind, Metadata, Payload, RegisterId, Transaction, TransactionBody, TransactionId};
+use peerwright_snapshot::SettingId;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,8 +109,9 @@ fn valid_seconds(asked: Option<u32>, node: &dyn Node) -> Result<u32, ApiError> {
         Some(seconds) if (1..=MAX_VALID_SECONDS).contains(&seconds) => Ok(seconds),
         Some(seconds) => Err(invalid(format!("validForSeconds is {seconds}: accepted is 1 to {MAX_VALID_SECONDS}"))),
         None => {
-            let configured = node.snapshot().map(|snapshot| snapshot.content.settings.transaction_ttl_seconds);
-            Ok(configured.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_VALID_SECONDS).min(MAX_VALID_SECONDS))
+            let configured = node.snapshot().map(|snapshot| snapshot.content.settings.value(SettingId::TransactionTtl));
+            let seconds = configured.and_then(|seconds| u32::try_from(seconds).ok());
+            Ok(seconds.unwrap_or(DEFAULT_VALID_SECONDS).min(MAX_VALID_SECONDS))
         }
     }
 }

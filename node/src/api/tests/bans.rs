@@ -151,6 +151,7 @@ fn automatic(expires: Option<u64>) -> AutoBan {
     let evidence = EvidenceDigest::from_bytes([9; 32]);
     AutoBan {
         peer: peer(),
+        group: None,
         reason: Misbehaviour::Spam,
         evidence,
         since: 1_700_000_000,

@@ -10,7 +10,7 @@ use peerwright_ledger::{
     Entry, Limits, Message, MessageBody, Refusal, RegisterId, Transaction, TransactionBody, message::MAX_INLINE_BYTES,
 };
 use peerwright_secure::{NodeKey, PeerId};
-use peerwright_snapshot::{Content, Settings, Snapshot, Subscription};
+use peerwright_snapshot::{Content, SettingId, Settings, Snapshot, Subscription};
 use peerwright_store::{Memory, Store};
 use std::sync::{
     Arc, Mutex,
@@ -49,14 +49,13 @@ impl TestNode {
             incarnation: 5,
             started_at: 1_800_000_000_000_000,
         };
+        let mut settings = Settings::default();
+        settings.set(SettingId::MaxTransactionBytes, MAX_TRANSACTION_BYTES.into());
+        settings.set(SettingId::TransactionTtl, 1_800);
         let content = Content {
             trust_domain: identity.trust_domain.clone(),
             subscriptions: [Subscription { register: *REGISTER.as_bytes() }].into(),
-            settings: Settings {
-                heartbeat_interval_seconds: 30,
-                max_transaction_bytes: MAX_TRANSACTION_BYTES,
-                transaction_ttl_seconds: 1_800,
-            },
+            settings,
             ..Content::default()
         };
         let snapshot = Snapshot { network_uid: "uid".to_owned(), epoch: 1, revision: 1, content };

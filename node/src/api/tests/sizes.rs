@@ -68,7 +68,7 @@ async fn a_network_without_a_limit_of_its_own_has_the_format_s() {
     let api = Api::new().await;
     let body = format!("{{\"payloads\": []}}{}", " ".repeat(1_000_000));
     api.call_as("writer", "POST", SUBMIT, &body).await.assert_refused(413, "body_too_large");
-    api.node.change_snapshot(|content| content.settings.max_transaction_bytes = 0);
+    api.node.change_snapshot(|content| content.settings.set(peerwright_snapshot::SettingId::MaxTransactionBytes, 0));
     assert_eq!(api.call_as("writer", "POST", SUBMIT, &body).await.status, 202);
 }
 

@@ -133,3 +133,18 @@ async fn the_open_breaker_of_a_carrier_leads_to_the_next_carrier() {
     }
     assert_eq!(paths.statistics().open, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_settings_hold_for_addresses_that_are_known() {
+    let mut dialler = end(&authority(), "demo-peer-0", soon()).await;
+    let gone = nowhere().await;
+    assert_eq!(fails(&mut dialler, gone).await.0, DialFailure::Unreachable);
+    let mut settings = dialler.context.paths.settings();
+    settings.breaker.failures = 3;
+    dialler.context.paths.tune(settings.clone());
+    assert_eq!(*dialler.context.settings(), settings);
+    for _ in 0..2 {
+        assert_eq!(fails(&mut dialler, gone).await.0, DialFailure::Unreachable);
+    }
+    assert_eq!(fails(&mut dialler, gone).await.0, DialFailure::BreakerOpen);
+}

@@ -14,6 +14,10 @@ fn the_defaults_hold_and_what_is_out_of_range_is_refused() {
         settings.check().unwrap_err()
     };
     assert_eq!(refused(&|settings| settings.carriers.clear()), LinkSettingsRefused::NoCarrier);
+    for seconds in [4, 121] {
+        let time = Duration::from_secs(seconds);
+        assert_eq!(refused(&|settings| settings.dial_within = time), LinkSettingsRefused::Dial(time));
+    }
     for millis in [499, 30_001] {
         let time = Duration::from_millis(millis);
         assert_eq!(refused(&|settings| settings.hello_within = time), LinkSettingsRefused::Hello(time));

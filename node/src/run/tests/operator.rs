@@ -13,9 +13,9 @@ use crate::{
     testing::{authority, ban_forever, configuration, eventually, impatient, spoil_snapshots, transaction},
 };
 use fake::{FakeOperator, Mood};
-use peerwright_engine::SubmitRefusal;
+use peerwright_engine::{Role, SubmitRefusal};
 use peerwright_secure::{PeerId, sha256};
-use peerwright_snapshot::Version;
+use peerwright_snapshot::{Group, NodeRole, SettingId, Version};
 use std::{fs, path::Path, time::Duration};
 use tokio::time::sleep;
 
@@ -80,6 +80,33 @@ async fn a_new_node_waits_for_the_operator_then_certifies_watches_and_acknowledg
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_network_sets_holds_while_the_node_runs_and_what_is_out_of_range_is_counted() {
+    let operator = FakeOperator::start(authority(), Mood::Leading).await;
+    let directory = tempfile::tempdir().unwrap();
+    let node = start(&configured(&operator, directory.path())).await;
+    eventually("the node watches", async || operator.acknowledged() == Some((1, 1))).await;
+    let own = async || {
+        let (_, members) = node.handle().commands.members().await.unwrap();
+        members.into_iter().find(|member| member.own).map(|member| member.role)
+    };
+    eventually("it is one among equals", async || own().await == Some(Role::Peer)).await;
+
+    operator.publish(|content| {
+        content.groups.insert("demo-peer".to_owned(), Group { role: NodeRole::Hub, nodes: 1 });
+        content.settings.set(SettingId::GossipFanout, 999);
+    });
+    eventually("it is a hub", async || own().await == Some(Role::Hub)).await;
+    assert!(node.telemetry.encode().contains("peerwright_settings_not_taken 1\n"));
+
+    operator.publish(|content| {
+        content.groups.clear();
+        content.settings.set(SettingId::GossipFanout, 4);
+    });
+    eventually("it is a peer again", async || own().await == Some(Role::Peer)).await;
+    assert!(node.telemetry.encode().contains("peerwright_settings_not_taken 0\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_comes_back_after_the_leader_changes() {
     let operator = FakeOperator::start(authority(), Mood::Leading).await;
     let directory = tempfile::tempdir().unwrap();
@@ -87,7 +114,7 @@ async fn a_stream_comes_back_after_the_leader_changes() {
     eventually("the node watches", async || operator.acknowledged() == Some((1, 1))).await;
     operator.set_mood(Mood::NotLeader);
     operator.end_streams();
-    operator.publish(|content| content.settings.heartbeat_interval_seconds = 11);
+    operator.publish(|content| content.settings.set(SettingId::HeartbeatInterval, 11));
     operator.set_mood(Mood::Leading);
     eventually("the node has the newer snapshot", async || version(&node).is_some_and(|found| found.revision == 2))
         .await;

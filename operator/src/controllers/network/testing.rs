@@ -8,7 +8,7 @@ pub(crate) fn network(name: &str, groups: &[(&str, i32)]) -> PeerNetwork {
     let groups = groups.iter().map(|(name, replicas)| NodeGroup {
         name: (*name).to_owned(),
         replicas: *replicas,
-        resources: None,
+        ..NodeGroup::default()
     });
     PeerNetwork {
         metadata: ObjectMeta {

@@ -22,7 +22,7 @@ impl Host {
     /// A host that wants to be everybody's neighbour asks with priority, again and again.
     pub(super) fn be_greedy(&self, config: &mut Config) {
         if self.hostility.acts_as == Some(Adversary::Conspirator) {
-            config.overlay.active = GREED + config.inbound_links;
+            config.overlay.active = GREED + config.connections.inbound;
             config.overlay.active_minimum = config.overlay.active;
             config.overlay.active_outbound = GREED;
             config.overlay.searching = GREED;

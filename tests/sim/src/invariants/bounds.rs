@@ -7,7 +7,7 @@ use peerwright_engine::{Config, Statistics, bounds};
 pub(crate) fn respected(statistics: &Statistics, config: &Config) -> Result<(), Broken> {
     let links = statistics.links;
     let rows: [(&str, u64, usize); 12] = [
-        ("links", links.inbound + links.outbound, config.outbound_links + config.inbound_links),
+        ("links", links.inbound + links.outbound, config.connections.outbound + config.connections.inbound),
         ("addresses", links.addresses, bounds::MAX_ADDRESSES),
         ("addresses that were named", links.addresses_new, table(bounds::NEW_BUCKETS)),
         ("addresses that were tried", links.addresses_tried, table(bounds::TRIED_BUCKETS)),
