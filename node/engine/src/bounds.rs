@@ -20,6 +20,10 @@ pub const TRIED_BUCKETS: u64 = 16;
 pub const TABLE_SLOTS: u64 = 16;
 /// Addresses that wait for another's place. Full: a further one stays where it is.
 pub const MAX_COLLISIONS: usize = 10;
+/// Members among which a node looks for its nearest, beginning somewhere else each time.
+pub const NEAREST_OF: usize = 512;
+/// Time between two looks for near members while neighbours of own choice lack.
+pub const CHOOSE_PAUSE: Duration = Duration::from_secs(5);
 /// Nodes of one neighbourhood at hand, as a share of all that are kept: one in so many. Full: one of them gives way.
 pub const PASSIVE_GROUP_SHARE: usize = 8;
 /// Addresses that a link may name at once before its allowance is spent. Spent: further ones are left out.
@@ -219,6 +223,12 @@ pub const MAX_ORPHAN_GRAFTS: usize = 1_024;
 pub const SERVED_BYTES: usize = 4 * 1024 * 1024;
 /// How long what a link was given counts.
 pub const SERVED_WINDOW: Duration = Duration::from_secs(1);
+/// How long a convicted peer is kept away, and twice as long each further time.
+pub const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest that it is; one that was not convicted for as long again begins anew.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Peers that are kept away, or lately were. Full: the one that would come back first does so now.
+pub const MAX_PAUSES: usize = 1_024;
 /// Times in a row that a link may fail to give what it announced before it is left alone for a while.
 pub const MAX_STRIKES: u8 = 3;
 /// How long it is left alone, and so much longer with each further time.

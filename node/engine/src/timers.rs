@@ -14,6 +14,8 @@ pub(crate) enum Timer {
     Upkeep(Chore),
     /// A ban ends.
     BanExpiry,
+    /// Somebody who was kept away may come back.
+    Pause,
     /// A link may need a keepalive, or be dead.
     Link(LinkId),
     /// A link is due its state heartbeat.

@@ -52,7 +52,7 @@ use std::{
 pub(crate) enum Standing {
     /// It has a link.
     Linked,
-    /// It is banned.
+    /// It is banned, or kept away for a while.
     Banned,
     /// Neither.
     Free,

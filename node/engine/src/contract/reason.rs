@@ -38,6 +38,8 @@ labelled! {
     pub enum CloseReason {
         /// The peer is banned, or this node is.
         Banned => "banned",
+        /// The peer was convicted lately and is kept away for a while.
+        Paused => "paused",
         /// A better link to the same peer lives.
         Duplicate => "duplicate",
         /// The link is to this node itself.

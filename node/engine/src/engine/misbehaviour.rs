@@ -6,6 +6,7 @@ use crate::{
     bans::BanSource,
     misbehaviour::{Verdict, has_room},
     score::Outcome,
+    timers::Timer,
 };
 use peerwright_secure::{PeerId, sha256};
 
@@ -40,6 +41,8 @@ impl Engine {
     fn judge_offence(&mut self, turn: &mut Turn<'_>, peer: PeerId, group: Option<String>, offence: Offence) {
         let Offence { at: now, kind, .. } = offence;
         self.counters.bans.offences += 1;
+        self.links.pauses.begin(turn.now, peer);
+        self.end_pauses(turn);
         if self.offenders.is_banned(&peer, now) {
             return;
         }
@@ -101,10 +104,21 @@ impl Engine {
 
     /// A moderator lifts the ban that this node has made by itself.
     pub(super) fn lift_auto_ban(&mut self, turn: &mut Turn<'_>, peer: &PeerId) {
+        self.links.pauses.lift(peer);
         if self.offenders.lift(peer, turn.wall.seconds()) {
             self.apply_auto_bans(turn);
             self.keep_auto_bans(turn);
         }
+    }
+
+    /// Lets those come back whose pauses are over.
+    pub(super) fn end_pauses(&mut self, turn: &mut Turn<'_>) {
+        self.links.pauses.end(turn.now);
+        match self.links.pauses.next_end() {
+            Some(at) => self.timers.set(Timer::Pause, at),
+            None => self.timers.cancel(Timer::Pause),
+        }
+        self.redial(turn);
     }
 
     /// Forgets what is too old.

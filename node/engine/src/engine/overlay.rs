@@ -5,7 +5,7 @@ use crate::{
     Class, CloseReason, DepartureReason, Direction, Event, LinkId,
     bounds::UNNEEDED_AFTER,
     frame::Frame,
-    overlay::{Agreed, Stance},
+    overlay::{Agreed, Stance, distance},
 };
 
 impl Engine {
@@ -85,7 +85,7 @@ impl Engine {
                 return;
             }
             // A neighbour of own choice is one that this node dialled.
-            if direction == Direction::Inbound && !lacks_any {
+            if (direction == Direction::Inbound && !lacks_any) || self.is_unwelcome(link) {
                 continue;
             }
             let priority = self.overlay.search.has_priority(self.overlay.is_urgent());
@@ -93,6 +93,12 @@ impl Engine {
                 wanted -= 1;
             }
         }
+    }
+
+    /// Whether the peer of a link was convicted lately, and there are neighbours enough without it.
+    pub(super) fn is_unwelcome(&self, link: LinkId) -> bool {
+        let is_convicted = self.links.get(link).is_some_and(|link| self.links.pauses.remembers(&link.peer));
+        is_convicted && self.overlay.neighbours.active().len() >= self.overlay.settings.active_minimum
     }
 
     /// Asks the peer of a link to be a neighbour. Says whether it may be asked.
@@ -109,10 +115,16 @@ impl Engine {
         let accepted = match self.overlay.neighbours.stance(link) {
             None => return,
             Some(Stance::Active | Stance::Asked) => true,
-            Some(Stance::Plain) if self.draining != Draining::No => false,
+            Some(Stance::Plain) if self.draining != Draining::No || self.is_unwelcome(link) => false,
             Some(Stance::Plain) if self.overlay.lacking() > 0 => true,
-            Some(Stance::Plain) if priority => self.make_room(turn, DepartureReason::MadeRoom),
-            Some(Stance::Plain) if self.is_better(link) => self.make_room(turn, DepartureReason::Replaced),
+            Some(Stance::Plain) if priority && self.is_nearer(turn, link) => {
+                let farthest = self.farthest(turn);
+                self.make_room(turn, farthest, DepartureReason::MadeRoom)
+            }
+            Some(Stance::Plain) if self.is_better(turn, link) => {
+                let worst = self.worst(turn);
+                self.make_room(turn, worst, DepartureReason::Replaced)
+            }
             Some(Stance::Plain) => false,
         };
         self.send(turn, link, &Frame::NeighbourAnswer { accepted }, Class::Control);
@@ -127,6 +139,12 @@ impl Engine {
         match self.overlay.neighbours.answered(link, accepted) {
             Agreed::Joined => {
                 self.neighbour_joined(turn, link);
+                let peer = self.links.get(link).map(|link| link.peer);
+                let is_chosen = peer.is_some_and(|peer| self.overlay.chosen.remove(&peer));
+                if is_chosen && self.overlay.neighbours.active().len() > self.overlay.settings.active {
+                    let farthest = self.farthest(turn);
+                    self.make_room(turn, farthest, DepartureReason::MadeRoom);
+                }
                 self.trim(turn);
             }
             Agreed::Refused => {
@@ -150,10 +168,32 @@ impl Engine {
         }
     }
 
-    /// Takes the worst out of a full view. Says whether somebody could go.
-    pub(super) fn make_room(&mut self, turn: &mut Turn<'_>, reason: DepartureReason) -> bool {
-        let worst = self.overlay.worst(|link| self.score_of_link(link));
-        let Some((link, peer)) = worst.and_then(|link| Some((link, self.links.get(link)?.peer))) else { return false };
+    /// How far the peer of a link is for now.
+    pub(super) fn distance_of_link(&self, turn: &Turn<'_>, link: LinkId) -> u64 {
+        self.links.get(link).map_or(u64::MAX, |link| distance(turn.wall, &self.own, &link.peer))
+    }
+
+    /// Who leaves the view for somebody better.
+    pub(super) fn worst(&self, turn: &Turn<'_>) -> Option<LinkId> {
+        self.overlay.worst(|link| self.distance_of_link(turn, link), |link| self.score_of_link(link))
+    }
+
+    /// Who leaves the view for somebody nearer.
+    fn farthest(&self, turn: &Turn<'_>) -> Option<LinkId> {
+        self.overlay.farthest(|link| self.distance_of_link(turn, link)).map(|(_, link)| link)
+    }
+
+    /// Whether the peer of a link is nearer than the farthest neighbour that may leave.
+    fn is_nearer(&self, turn: &Turn<'_>, link: LinkId) -> bool {
+        let farthest = self.overlay.farthest(|link| self.distance_of_link(turn, link));
+        farthest.is_some_and(|(distance, _)| self.distance_of_link(turn, link) < distance)
+    }
+
+    /// Takes somebody out of a full view. Says whether somebody could go.
+    fn make_room(&mut self, turn: &mut Turn<'_>, leaving: Option<LinkId>, reason: DepartureReason) -> bool {
+        let Some((link, peer)) = leaving.and_then(|link| Some((link, self.links.get(link)?.peer))) else {
+            return false;
+        };
         self.overlay.neighbours.demote(link);
         self.send(turn, link, &Frame::Demote, Class::Control);
         self.neighbour_left(turn, link, peer, reason);
@@ -164,7 +204,8 @@ impl Engine {
     /// Both ends may have found somebody at once: the view is cut back to its size.
     fn trim(&mut self, turn: &mut Turn<'_>) {
         while self.overlay.neighbours.active().len() > self.overlay.settings.active {
-            if !self.make_room(turn, DepartureReason::Surplus) {
+            let worst = self.worst(turn);
+            if !self.make_room(turn, worst, DepartureReason::Surplus) {
                 return;
             }
         }

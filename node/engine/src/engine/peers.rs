@@ -19,7 +19,7 @@ use std::{collections::BTreeSet, net::SocketAddr};
 
 /// What the address book needs to know of a peer.
 pub(super) fn standing(bans: &Bans, links: &Links, peer: &PeerId) -> Standing {
-    if bans.is_banned(peer) {
+    if bans.is_banned(peer) || links.pauses.holds(peer) {
         Standing::Banned
     } else if links.of_peer(peer).is_some() {
         Standing::Linked
@@ -50,6 +50,8 @@ impl Engine {
             Admission::Refuse(CloseReason::Draining)
         } else if self.bans.is_banned(&offer.peer) || self.is_own_banned() {
             Admission::Refuse(CloseReason::Banned)
+        } else if self.links.pauses.holds(&offer.peer) {
+            Admission::Refuse(CloseReason::Paused)
         } else if self.members.retired.contains(&offer.peer) {
             Admission::Refuse(CloseReason::Retired)
         } else {
@@ -206,6 +208,10 @@ impl Engine {
         if room == 0 {
             return;
         }
+        if self.overlay.lacking_outbound() > 0 && turn.now >= self.overlay.choose_from {
+            self.choose(turn);
+        }
+        let room = room.min(self.overlay.wanted(self.book.dialling()));
         self.draw_members(turn, room);
         let crowded = self.crowded();
         let room = self.dial_at_hand(turn, room, &crowded);

@@ -78,6 +78,7 @@ impl Engine {
 
     pub(super) fn reset_failures(&mut self, turn: &mut Turn<'_>, peer: &PeerId) {
         self.scores.reset_failures(peer);
+        self.links.pauses.lift(peer);
         self.book.unbanned(turn.now, Some(peer), true, &mut self.random);
         self.redial(turn);
     }

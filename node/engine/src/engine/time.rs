@@ -12,6 +12,7 @@ impl Engine {
                 Timer::Dial => self.redial(turn),
                 Timer::Upkeep(chore) => self.keep_up(turn, chore),
                 Timer::BanExpiry => self.expire_bans(turn),
+                Timer::Pause => self.end_pauses(turn),
                 Timer::Link(link) => self.look_at_link(turn, link),
                 Timer::Heartbeat(link) => {
                     if !self.close_idle(turn, link) {
@@ -46,6 +47,7 @@ impl Engine {
         }
         self.detector.asked.sweep(turn.now, self.config.connections.dial_timeout);
         self.sweep_offenders(turn);
+        self.links.pauses.end(turn.now);
         self.timers.set(Timer::Sweep, turn.now + SWEEP_INTERVAL);
     }
 }

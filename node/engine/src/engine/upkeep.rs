@@ -2,11 +2,12 @@
 
 use super::{Draining, Engine, SHORTEST, Turn, peers::standing};
 use crate::{
-    Class, Direction, LinkId, Output,
-    addresses::Standing,
-    bounds::{ANCHORS, MAX_DIALS},
+    Class, Direction, LinkId, MemberState, Output,
+    addresses::{Standing, may_dial},
+    bounds::{ANCHORS, CHOOSE_PAUSE, MAX_DIALS, NEAREST_OF},
     frame::{Contact, Frame},
-    overlay::Chore,
+    membership::Sample,
+    overlay::{Chore, distance},
     timers::Timer,
 };
 use peerwright_secure::PeerId;
@@ -80,7 +81,7 @@ impl Engine {
     }
 
     /// Dials although no neighbour is wanted. Says whether there was room.
-    fn dial_beyond(&mut self, turn: &mut Turn<'_>, address: SocketAddr) -> bool {
+    pub(super) fn dial_beyond(&mut self, turn: &mut Turn<'_>, address: SocketAddr) -> bool {
         let dialling = self.book.dialling();
         let has_room =
             dialling < MAX_DIALS && self.links.count(Direction::Outbound) + dialling < self.config.connections.outbound;
@@ -96,8 +97,12 @@ impl Engine {
 
     /// Asks a linked peer that is clearly better than the worst neighbour, or dials one at hand that is.
     fn improve(&mut self, turn: &mut Turn<'_>) {
-        let Some(bar) = self.bar().filter(|_| self.overlay.lacking() == 0) else { return };
-        let linked = self.overlay.neighbours.askable().map(|(link, _)| link);
+        self.choose(turn);
+        if self.overlay.lacking() > 0 {
+            return;
+        }
+        let Some(bar) = self.bar(turn) else { return };
+        let linked = self.overlay.neighbours.askable().map(|(link, _)| link).filter(|link| !self.is_unwelcome(*link));
         let best = linked.max_by_key(|link| (self.score_of_link(*link), *link));
         if let Some(link) = best.filter(|link| self.score_of_link(*link) >= bar) {
             self.ask_neighbour(turn, link, false);
@@ -110,9 +115,46 @@ impl Engine {
         }
     }
 
+    /// Looks for near members where neighbours of own choice lack or are far farther, to have them instead.
+    pub(super) fn choose(&mut self, turn: &mut Turn<'_>) {
+        self.overlay.chosen.clear();
+        self.overlay.choose_from = turn.now + CHOOSE_PAUSE;
+        let first = u8::try_from(self.random.below(256)).unwrap_or(0);
+        let wanted = self.overlay.settings.active_outbound;
+        let mut own = self.overlay.own_choice(|link| self.distance_of_link(turn, link));
+        let (bans, links, book, ranges) = (&self.bans, &self.links, &self.book, &self.config.addresses.own_ranges);
+        let standing = |peer: &PeerId| standing(bans, links, peer);
+        let suits = |member: &Sample| {
+            let is_due = |at: SocketAddr| may_dial(&at, ranges).is_ok() && book.is_due(turn.now, &at, standing);
+            let stands = match standing(&member.peer) {
+                Standing::Free => member.address.is_some_and(is_due),
+                Standing::Linked => links.of_peer(&member.peer).is_some_and(|link| !self.is_active(link)),
+                Standing::Banned => false,
+            };
+            member.state == MemberState::Alive && stands && !links.pauses.remembers(&member.peer)
+        };
+        let by = |peer: &PeerId| distance(turn.wall, &self.own, peer);
+        let nearest = self.members.nearest_members(first, NEAREST_OF, wanted, by, suits);
+        let mut lacking = wanted.saturating_sub(own.len());
+        for (far, member) in nearest {
+            // Half as far at least: who is hardly nearer is not worth a change.
+            if lacking > 0 {
+                lacking -= 1;
+            } else if own.pop().is_none_or(|(farthest, _)| far >= farthest / 2) {
+                return;
+            }
+            self.overlay.chosen.insert(member.peer);
+            match (self.links.of_peer(&member.peer), member.address) {
+                (Some(link), _) => _ = self.ask_neighbour(turn, link, true),
+                (None, Some(address)) => _ = self.dial_beyond(turn, address),
+                (None, None) => {}
+            }
+        }
+    }
+
     /// The score from which a newcomer takes the place of the worst neighbour.
-    fn bar(&self) -> Option<u8> {
-        let worst = self.overlay.worst(|link| self.score_of_link(link))?;
+    fn bar(&self, turn: &Turn<'_>) -> Option<u8> {
+        let worst = self.worst(turn)?;
         Some(self.score_of_link(worst).saturating_add(self.overlay.settings.swap_margin))
     }
 
@@ -144,14 +186,16 @@ impl Engine {
         if is_stranger {
             (self.overlay.stranger, self.overlay.guest) = (None, Some(link));
         }
-        if self.overlay.lacking() == 0 && (is_stranger || self.is_better(link)) {
-            self.ask_neighbour(turn, link, is_stranger);
+        let is_chosen = self.links.get(link).is_some_and(|link| self.overlay.chosen.contains(&link.peer));
+        let is_wanted = is_chosen || (self.overlay.lacking() == 0 && (is_stranger || self.is_better(turn, link)));
+        if is_wanted && !self.is_unwelcome(link) {
+            self.ask_neighbour(turn, link, is_stranger || is_chosen);
         }
     }
 
     /// Whether the peer of a link is clearly better than the worst neighbour.
-    pub(super) fn is_better(&self, link: LinkId) -> bool {
-        self.bar().is_some_and(|bar| self.score_of_link(link) >= bar)
+    pub(super) fn is_better(&self, turn: &Turn<'_>, link: LinkId) -> bool {
+        self.bar(turn).is_some_and(|bar| self.score_of_link(link) >= bar)
     }
 
     /// Tells the driver of the oldest neighbours of own choice: the next life begins with them.

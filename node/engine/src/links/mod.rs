@@ -1,11 +1,13 @@
 //! The live links: one a peer, bounded, and which of two stays.
 
 mod admission;
+mod pauses;
 mod pulse;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use admission::{Admission, Offer};
+pub(crate) use pauses::Pauses;
 pub(crate) use pulse::Pulse;
 
 use crate::{Direction, LinkId, Micros, PeerCertificate, PeerView};
@@ -96,6 +98,8 @@ impl Link {
 pub(crate) struct Links {
     by_id: BTreeMap<LinkId, Link>,
     by_peer: BTreeMap<PeerId, LinkId>,
+    /// Whose links are not kept for a while.
+    pub pauses: Pauses,
 }
 
 impl Links {

@@ -161,4 +161,28 @@ impl Members {
         }
         drawn
     }
+
+    /// The nearest `count` of `looked_at` members, by `distance`, that are not gone, this node aside, and that `accepts`, with
+    /// their distances, the nearest first. Those are looked at whose ids begin with the byte `first` or a later one.
+    pub(crate) fn nearest_members(
+        &self,
+        first: u8,
+        looked_at: usize,
+        count: usize,
+        distance: impl Fn(&PeerId) -> u64,
+        accepts: impl Fn(&Sample) -> bool,
+    ) -> Vec<(u64, Sample)> {
+        let index = self.table.index().lock();
+        let buckets = (0..=u8::MAX).map(|bucket| first.wrapping_add(bucket));
+        let members = buckets.flat_map(|bucket| self.table.of_bucket(&index, bucket)).take(looked_at);
+        let mut near: Vec<_> = members.map(|(peer, number, _)| (distance(&peer), peer, number)).collect();
+        near.sort_unstable();
+        let samples =
+            near.into_iter().filter(|(_, _, number)| !self.is_own(*number)).filter_map(|(far, peer, number)| {
+                let Known { record, state, .. } = self.table.known(&index, number)?;
+                let sample = Sample { peer, role: record.role, state, address: record.address };
+                accepts(&sample).then_some((far, sample))
+            });
+        samples.take(count).collect()
+    }
 }

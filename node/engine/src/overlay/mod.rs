@@ -9,8 +9,10 @@
 //!
 //! The active view is HyParView's (Leitão, Pereira, Rodrigues 2007): symmetric, so that a node has as many neighbours as
 //! it gives itself to; a passive view stands in for those who leave. It differs where attackers are expected: some of
-//! the view is always of this node's own choice, and scores decide who makes room.
+//! the view is always of this node's own choice, the nearest members that it finds (`affinity`), and nobody who dials in
+//! takes their places; who only asks for a place gets it from one that is farther, and who is better from the worst.
 
+mod affinity;
 mod chore;
 mod neighbours;
 mod passive;
@@ -19,14 +21,16 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use affinity::distance;
 pub(crate) use chore::Chore;
 pub(crate) use neighbours::{Agreed, Neighbours, Stance};
 pub(crate) use passive::Passive;
 pub(crate) use search::Search;
 pub use settings::{OverlayRefused, OverlaySettings};
 
-use crate::{Direction, LinkId};
-use std::net::SocketAddr;
+use crate::{Direction, LinkId, Micros};
+use peerwright_secure::PeerId;
+use std::{cmp::Reverse, collections::BTreeSet, net::SocketAddr};
 
 /// The views of one node.
 #[derive(Debug)]
@@ -39,6 +43,10 @@ pub(crate) struct Overlay {
     pub stranger: Option<SocketAddr>,
     /// The last stranger that was reached: it is a neighbour for some time, not for as long as its score holds.
     pub guest: Option<LinkId>,
+    /// Near members that are dialled or asked to become neighbours of own choice.
+    pub chosen: BTreeSet<PeerId>,
+    /// When such are looked for again although neighbours of own choice lack.
+    pub choose_from: Micros,
 }
 
 impl Overlay {
@@ -50,6 +58,8 @@ impl Overlay {
             search: Search::default(),
             stranger: None,
             guest: None,
+            chosen: BTreeSet::new(),
+            choose_from: Micros(0),
         }
     }
 
@@ -74,15 +84,30 @@ impl Overlay {
         lacking.min(self.settings.searching).saturating_sub(self.neighbours.asked() + dialling)
     }
 
-    /// Who leaves the view for another, by `score`, the worst first and of equals the newest. Neighbours of own choice stay
-    /// while there are no more of them than there are to be, and so does the guest.
-    pub(crate) fn worst(&self, score: impl Fn(LinkId) -> u8) -> Option<LinkId> {
-        let has_spare_outbound = self.neighbours.outbound() > self.settings.active_outbound;
-        let may_leave = |link: &LinkId| {
-            self.guest != Some(*link)
-                && (has_spare_outbound || self.neighbours.direction(*link) != Some(Direction::Outbound))
-        };
-        let candidates = self.neighbours.active().iter().copied().filter(may_leave);
-        candidates.min_by_key(|link| (score(*link), std::cmp::Reverse(*link)))
+    /// The neighbours of own choice: those that this node dialled and that are the nearest, the nearest first.
+    pub(crate) fn own_choice(&self, distance: impl Fn(LinkId) -> u64) -> Vec<(u64, LinkId)> {
+        let active = self.neighbours.active().iter().copied();
+        let dialled = active.filter(|link| self.neighbours.direction(*link) == Some(Direction::Outbound));
+        let mut dialled: Vec<_> = dialled.map(|link| (distance(link), link)).collect();
+        dialled.sort_unstable();
+        dialled.truncate(self.settings.active_outbound);
+        dialled
+    }
+
+    /// Who may have to leave the view for another: neither a neighbour of own choice nor the guest.
+    fn leavable(&self, distance: impl Fn(LinkId) -> u64) -> impl Iterator<Item = LinkId> {
+        let own = self.own_choice(distance);
+        let may_leave = move |link: &LinkId| self.guest != Some(*link) && own.iter().all(|(_, chosen)| chosen != link);
+        self.neighbours.active().iter().copied().filter(may_leave)
+    }
+
+    /// Who leaves for somebody better: the one with the worst `score`, of equals the newest.
+    pub(crate) fn worst(&self, distance: impl Fn(LinkId) -> u64, score: impl Fn(LinkId) -> u8) -> Option<LinkId> {
+        self.leavable(distance).min_by_key(|link| (score(*link), Reverse(*link)))
+    }
+
+    /// Who leaves for somebody nearer.
+    pub(crate) fn farthest(&self, distance: impl Fn(LinkId) -> u64) -> Option<(u64, LinkId)> {
+        self.leavable(&distance).map(|link| (distance(link), link)).max()
     }
 }

@@ -63,7 +63,7 @@ impl Default for OverlaySettings {
             passive: 60,
             shuffled: 8,
             shuffle_interval: Duration::from_secs(30),
-            improve_interval: Duration::from_secs(120),
+            improve_interval: Duration::from_secs(60),
             mingle_interval: Duration::from_secs(600),
             swap_margin: 10,
             idle_after: Duration::from_secs(15 * 60),

@@ -1,4 +1,4 @@
-use super::{Agreed, Neighbours, Stance};
+use super::{Agreed, Neighbours, Overlay, OverlaySettings, Stance};
 use crate::{Direction, LinkId};
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -127,4 +127,22 @@ proptest! {
         prop_assert_eq!(ends[0].neighbours.is_active(LINK), ends[1].neighbours.is_active(LINK));
         prop_assert_eq!((ends[0].neighbours.asked(), ends[1].neighbours.asked()), (0, 0));
     }
+}
+
+#[test]
+fn neighbours_of_own_choice_leave_for_nobody_and_others_for_who_is_better_or_nearer() {
+    let mut overlay = Overlay::new(OverlaySettings::default());
+    for number in 0..8 {
+        let direction = if number < 4 { Direction::Outbound } else { Direction::Inbound };
+        overlay.neighbours.link_up(LinkId(number), direction);
+        overlay.neighbours.accept(LinkId(number));
+    }
+    let distance = |link: LinkId| 100 - link.0;
+    let own: Vec<u64> = overlay.own_choice(distance).into_iter().map(|(_, link)| link.0).collect();
+    assert_eq!(own, [3, 2, 1]);
+    assert_eq!(overlay.farthest(distance), Some((100, LinkId(0))), "a fourth that was dialled may leave");
+    assert_eq!(overlay.worst(distance, |link| if link.0 < 6 { 50 } else { 40 }), Some(LinkId(7)));
+    overlay.guest = Some(LinkId(0));
+    assert_eq!(overlay.farthest(distance), Some((96, LinkId(4))));
+    assert_eq!(overlay.worst(distance, |link| if link.0 < 4 { 0 } else { 50 }), Some(LinkId(7)));
 }

@@ -4,6 +4,7 @@ use super::net::{Net, OwnedInput, REGISTER, SECOND, address_of, author, authored
 use crate::{
     Address, AddressSource, BanRecord, CloseReason, DialFailure, DownReason, Event, Input, LinkId, Misbehaviour,
     PeerCertificate, Policy, Protection, WithheldReason,
+    bounds::LONGEST_PAUSE,
     frame::{Frame, VERSION, kind},
 };
 use bytes::Bytes;
@@ -32,10 +33,18 @@ impl Played {
         LinkId(self.links)
     }
 
+    /// Links, as soon as a pause after an offence is over; who is banned tries once.
     fn connect(&mut self) {
-        self.links += 1;
-        let up = Input::LinkUp { link: self.link(), peer: STRANGER, incarnation: 1, outbound: false, address: None };
-        self.net.give(0, OwnedInput::Plain(up));
+        for _ in 0..LONGEST_PAUSE.as_secs() {
+            self.links += 1;
+            let up =
+                Input::LinkUp { link: self.link(), peer: STRANGER, incarnation: 1, outbound: false, address: None };
+            self.net.give(0, OwnedInput::Plain(up));
+            if self.is_connected() || self.is_banned() {
+                return;
+            }
+            self.net.run(SECOND);
+        }
     }
 
     fn is_connected(&self) -> bool {
@@ -303,4 +312,21 @@ fn the_node_whose_own_ban_has_ended_dials_at_once() {
     net.run(left);
     assert!(!net.are_linked(0, 1) && net.are_linked(0, 2) && net.are_linked(1, 2), "it is banned at node 0 alone");
     net.run_until(SECOND * 4, "the peer is back", |net| net.are_linked(0, 1));
+}
+
+#[test]
+fn who_is_convicted_stays_away_longer_each_time_and_comes_back_by_itself() {
+    let mut played = Played::among(5);
+    let net = &mut played.net;
+    let peer = net.peer(1);
+    for pause in [5, 10, 20] {
+        net.run_until(SECOND * 90, "the link is back", |net| net.are_linked(0, 1));
+        let link = net.engine(0).peers().iter().find(|view| view.peer == peer).unwrap().link;
+        net.give(0, OwnedInput::Frame { link, bytes: vec![VERSION, kind::ECHO, 1].into() });
+        net.run(SECOND * (pause - 1));
+        assert!(!net.are_linked(0, 1), "a pause of {pause} s");
+        assert!(net.are_linked(1, 2), "it is kept away by node 0 alone");
+    }
+    net.run_until(SECOND * 90, "the link is back", |net| net.are_linked(0, 1));
+    assert!(net.engine(0).auto_bans().is_empty());
 }

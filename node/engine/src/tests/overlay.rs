@@ -4,6 +4,7 @@ use super::net::{Net, OwnedInput, SECOND, texts};
 use crate::{
     CloseReason, Config, DepartureReason, DialRefusal, Event, Input, LinkId,
     frame::{Contact, Frame},
+    overlay::distance,
 };
 use peerwright_secure::PeerId;
 use std::{
@@ -124,12 +125,12 @@ fn when_a_third_of_the_nodes_vanish_the_others_close_ranks() {
 #[test]
 fn a_quiet_overlay_is_left_alone() {
     let mut net = bootstrapped(40, 2);
-    net.run(SECOND * 60);
+    net.run(SECOND * 180);
     let left = |net: &Net| -> u64 { (0..40).map(|node| net.engine(node).statistics().links.neighbours_left).sum() };
     let before = left(&net);
-    net.run(SECOND * 300);
+    net.run(SECOND * 240);
     let changes = left(&net) - before;
-    assert!(changes <= 40, "{changes} neighbours left in five minutes");
+    assert!(changes <= 40, "{changes} neighbours left in four minutes");
 }
 
 #[test]
@@ -257,4 +258,49 @@ fn addresses_that_nobody_asked_for_are_not_taken() {
     name(&mut net, &["1.1.1.1:5000"]);
     net.run(SECOND * 30);
     assert_eq!(dialled(&net), BTreeSet::from(["8.8.4.4:5000".to_owned()]));
+}
+
+#[test]
+fn who_asks_with_priority_gets_a_place_only_from_somebody_who_is_farther() {
+    let mut net = bootstrapped(40, 2);
+    net.run(SECOND * 400);
+    let wall = net.now;
+    let own = net.peer(7);
+    let active = |net: &Net| -> BTreeSet<(u64, PeerId)> {
+        let views = net.engine(7).peers().into_iter().filter(|view| view.active);
+        views.map(|view| (distance(wall, &own, &view.peer), view.peer)).collect()
+    };
+    let before = active(&net);
+    let mut strangers = BTreeSet::new();
+    for number in 0..12 {
+        let (peer, link) = (PeerId::from_bytes([0xe0 + number; 32]), LinkId(u64::MAX - u64::from(number)));
+        let up = Input::LinkUp { link, peer, incarnation: 1, outbound: false, address: None };
+        net.give(7, OwnedInput::Plain(up));
+        net.give(7, OwnedInput::Frame { link, bytes: Frame::Neighbour { priority: true }.encode() });
+        strangers.insert((distance(wall, &own, &peer), peer));
+    }
+    let after = active(&net);
+    let came: Vec<_> = after.difference(&before).collect();
+    let gone: Vec<_> = before.difference(&after).collect();
+    let refused: Vec<_> = strangers.difference(&after).collect();
+    assert!(!came.is_empty() && !refused.is_empty(), "{came:?} {refused:?}");
+    assert!(came.iter().all(|stranger| strangers.contains(stranger)) && after.len() == 8);
+    assert!(gone.iter().all(|gone| came.iter().all(|came| came < gone)), "{gone:?} {came:?}");
+    assert!(net.engine(7).statistics().links.active_outbound >= 3);
+}
+
+#[test]
+fn after_a_while_a_node_has_its_nearest_members_as_neighbours() {
+    let mut net = bootstrapped(40, 2);
+    net.run(SECOND * 900);
+    let neighbours = neighbours(&net);
+    let mut found = 0;
+    for (node, active) in &neighbours {
+        let own = net.peer(*node);
+        let mut others: Vec<usize> = (0..40).filter(|other| other != node).collect();
+        others.sort_by_key(|other| distance(net.now, &own, &net.peer(*other)));
+        found += others.iter().take(3).filter(|other| active.contains(*other)).count();
+    }
+    assert!(found >= 90, "{found} of 120 are neighbours");
+    assert_sound(&net);
 }

@@ -82,7 +82,7 @@ settings! {
     68 PassivePeers "overlay.passivePeers" 8..=512, 60;
     69 ShuffledPeers "overlay.shuffledPeers" 1..=16, 8;
     70 ShuffleInterval "overlay.shuffleSeconds" 1..=86_400, 30;
-    71 ImproveInterval "overlay.improveSeconds" 1..=86_400, 120;
+    71 ImproveInterval "overlay.improveSeconds" 1..=86_400, 60;
     72 MingleInterval "overlay.mingleSeconds" 1..=86_400, 600;
     73 SwapMargin "overlay.swapMargin" 0..=100, 10;
 
