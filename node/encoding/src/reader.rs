@@ -136,7 +136,12 @@ impl<'a> Reader<'a> {
         if count > self.rest.len() {
             return Err(DecodeError::Truncated(what));
         }
-        (0..count).map(|_| read(self)).collect()
+        // Most items take more than eight bytes, so that what the input claims makes no more room than it has.
+        let mut items = Vec::with_capacity(count.min(self.rest.len() / 8));
+        for _ in 0..count {
+            items.push(read(self)?);
+        }
+        Ok(items)
     }
 
     fn count(&mut self, limit: usize, what: &'static str) -> Result<usize, DecodeError> {

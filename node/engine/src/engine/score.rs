@@ -37,10 +37,11 @@ impl Engine {
 
     /// Reports what came of dealing with a peer.
     pub(super) fn outcome(&mut self, peer: PeerId, outcome: Outcome) {
-        if !self.scores.knows(&peer) {
+        let (is_new, moved) = self.scores.note(self.now, peer, outcome);
+        if is_new {
             self.told.discovered.push(peer);
         }
-        if let Some(moved) = self.scores.note(self.now, peer, outcome) {
+        if let Some(moved) = moved {
             self.told.moved.push((moved, outcome.label()));
         }
     }

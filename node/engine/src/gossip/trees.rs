@@ -18,7 +18,7 @@ use crate::{
     LinkId, Micros,
     bounds::{MAX_STRIKES, SERVED_BYTES, SERVED_WINDOW, STRIKE_PAUSE},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What one link is used for, by origin.
 #[derive(Debug, Default)]
@@ -27,8 +27,8 @@ pub(crate) struct LinkTrees {
     lazy: Bits,
     /// The peer was told not to push.
     pruned: Bits,
-    /// To be announced with the next batch.
-    pending: BTreeSet<Slot>,
+    /// To be announced with the next batch, ascending.
+    pending: Vec<Slot>,
     /// Where the next batch begins, so that each has its turn when a batch does not hold all.
     turn: Slot,
     pub said: SaidNames,
@@ -44,10 +44,12 @@ pub(crate) struct LinkTrees {
 impl LinkTrees {
     /// Takes the next origins to announce, as many as there is room for.
     pub(crate) fn take_pending(&mut self, limit: usize) -> Vec<Slot> {
-        let behind = self.pending.range(self.turn..);
-        let taken: Vec<Slot> = behind.chain(self.pending.range(..self.turn)).take(limit).copied().collect();
-        for slot in &taken {
-            self.pending.remove(slot);
+        let mut taken = std::mem::take(&mut self.pending);
+        let begin = taken.partition_point(|slot| *slot < self.turn);
+        taken.rotate_left(begin);
+        if taken.len() > limit {
+            self.pending = taken.split_off(limit);
+            self.pending.sort_unstable();
         }
         if let Some(last) = taken.last() {
             self.turn = Slot(last.0.saturating_add(1));
@@ -55,9 +57,17 @@ impl LinkTrees {
         taken
     }
 
-    /// An origin that was taken and did not fit after all.
-    pub(crate) fn put_back(&mut self, slot: Slot) {
-        self.pending.insert(slot);
+    /// An origin is to be announced.
+    pub(crate) fn await_turn(&mut self, slot: Slot) {
+        if let Err(place) = self.pending.binary_search(&slot) {
+            self.pending.insert(place, slot);
+        }
+    }
+
+    fn forget_pending(&mut self, slot: Slot) {
+        if let Ok(place) = self.pending.binary_search(&slot) {
+            self.pending.remove(place);
+        }
     }
 
     pub(crate) fn has_pending(&self) -> bool {
@@ -95,7 +105,7 @@ impl LinkTrees {
 
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
-        let pending = self.pending.len() * size_of::<Slot>();
+        let pending = self.pending.capacity() * size_of::<Slot>();
         size_of::<Self>() + self.lazy.bytes() + self.pruned.bytes() + pending + self.said.bytes() + self.heard.bytes()
     }
 }
@@ -154,7 +164,7 @@ impl Trees {
     pub(crate) fn peer_grafted(&mut self, link: LinkId, slot: Slot) {
         if let Some(trees) = self.links.get_mut(&link) {
             trees.lazy.remove(slot);
-            trees.pending.remove(&slot);
+            trees.forget_pending(slot);
         }
     }
 
@@ -163,7 +173,7 @@ impl Trees {
         if let Some(trees) = self.links.get_mut(&link) {
             trees.lazy.remove(slot);
             trees.pruned.remove(slot);
-            trees.pending.remove(&slot);
+            trees.forget_pending(slot);
         }
     }
 
@@ -174,7 +184,7 @@ impl Trees {
     /// The link is to be told with the next batch how far this node has come.
     pub(crate) fn announce(&mut self, link: LinkId, slot: Slot) {
         if let Some(trees) = self.links.get_mut(&link) {
-            trees.pending.insert(slot);
+            trees.await_turn(slot);
         }
     }
 
@@ -183,7 +193,7 @@ impl Trees {
         for trees in self.links.values_mut() {
             trees.lazy.remove(slot);
             trees.pruned.remove(slot);
-            trees.pending.remove(&slot);
+            trees.forget_pending(slot);
             trees.said.forget(slot);
             trees.heard.forget(slot);
         }

@@ -32,14 +32,16 @@ impl Scores {
         self.settings = settings;
     }
 
-    /// Takes in an outcome.
-    pub(crate) fn note(&mut self, now: Micros, peer: PeerId, outcome: Outcome) -> Option<Moved> {
-        if !self.peers.contains_key(&peer) {
+    /// Takes in an outcome. Says whether the peer was not known, and how its score moved.
+    pub(crate) fn note(&mut self, now: Micros, peer: PeerId, outcome: Outcome) -> (bool, Option<Moved>) {
+        if self.peers.len() >= MAX_SCORED_PEERS && !self.peers.contains_key(&peer) {
             self.make_room();
         }
+        let before = self.peers.len();
         let entry = self.peers.entry(peer).or_insert_with(|| PeerScore::new(now));
         entry.note(now, outcome, &self.settings);
-        entry.tell(now, &self.settings).map(|score| Moved { peer, score })
+        let moved = entry.tell(now, &self.settings).map(|score| Moved { peer, score });
+        (self.peers.len() > before, moved)
     }
 
     /// Time has passed since the last call: whoever was linked was up. Gives the scores that moved.
@@ -64,6 +66,7 @@ impl Scores {
     }
 
     /// Whether something is known of a peer.
+    #[cfg(test)]
     pub(crate) fn knows(&self, peer: &PeerId) -> bool {
         self.peers.contains_key(peer)
     }
@@ -82,9 +85,6 @@ impl Scores {
 
     /// The peer without a link that was not heard for longest makes room for another.
     fn make_room(&mut self) {
-        if self.peers.len() < MAX_SCORED_PEERS {
-            return;
-        }
         let unlinked = self.peers.iter().filter(|(_, entry)| !entry.is_linked());
         let oldest = unlinked.min_by_key(|(_, entry)| entry.last_seen()).or_else(|| self.peers.iter().next());
         if let Some(peer) = oldest.map(|(peer, _)| *peer) {

@@ -173,7 +173,7 @@ fn a_score_is_told_only_when_it_moves_by_more_than_a_point() {
     let mut scores = scores();
     let mut told = INITIAL;
     for _ in 0..200 {
-        let moved = scores.note(START, peer(1), NEAR);
+        let (_, moved) = scores.note(START, peer(1), NEAR);
         let score = scores.of(START, &peer(1));
         assert_eq!(moved.is_some(), score.abs_diff(told) > 1);
         if let Some(moved) = moved {

@@ -117,8 +117,10 @@ impl Engine {
     fn announce_on(&mut self, turn: &mut Turn<'_>, link: LinkId) -> bool {
         let sweep = self.trees.sweep;
         let Some(trees) = self.trees.link_mut(link).filter(|trees| trees.has_pending()) else { return false };
-        let (mut definitions, mut rows, mut bytes) = (Vec::new(), Vec::new(), EMPTY_ANNOUNCEMENT);
-        let mut pending = trees.take_pending(ANNOUNCE_BYTES / ROW_BYTES).into_iter();
+        let pending = trees.take_pending(ANNOUNCE_BYTES / ROW_BYTES);
+        let (mut definitions, mut rows, mut bytes) =
+            (Vec::new(), Vec::with_capacity(pending.len()), EMPTY_ANNOUNCEMENT);
+        let mut pending = pending.into_iter();
         for slot in pending.by_ref() {
             let Some(origin) = self.origins.get(slot) else { continue };
             let Some(life) = origin.newest().filter(|life| life.announceable() > 0) else { continue };
@@ -133,12 +135,13 @@ impl Engine {
             }
         }
         for slot in pending {
-            trees.put_back(slot);
+            trees.await_turn(slot);
         }
         let is_left = trees.has_pending();
-        if !rows.is_empty() {
-            let frame = Frame::Announce { definitions, rows: rows.clone() }.encode();
-            self.counters.gossip.announcements_sent += rows.len() as u64;
+        let said = rows.len() as u64;
+        if said > 0 {
+            let frame = Frame::Announce { definitions, rows }.encode();
+            self.counters.gossip.announcements_sent += said;
             self.counters.gossip.announced_bytes_sent += frame.len() as u64;
             self.send_encoded(turn, link, frame, Class::Gossip);
         }
