@@ -149,6 +149,8 @@ pub const UNNEEDED_AFTER: Duration = Duration::from_secs(30);
 pub const MAX_VERIFYING_STATEMENTS: usize = 16_384;
 /// Statements in one frame. More take more frames.
 pub const MAX_FRAME_STATEMENTS: usize = 400;
+/// Records that one link is passed on in one batch. More: the rest goes with the next, urgent ones first.
+pub const SPREAD_RECORDS: usize = 200;
 /// Members listed in one frame of a comparison. More are left to the next comparison.
 pub const MAX_FRAME_ITEMS: usize = 4_000;
 /// Accusers of one member that are kept and passed on. Full: further accusations change nothing.

@@ -3,7 +3,7 @@
 use super::{Engine, Turn};
 use crate::{
     Class, CloseReason, Event, LinkId, MemberState, Micros, Output, Statement, Token,
-    bounds::{MAX_FRAME_ITEMS, MAX_FRAME_STATEMENTS, RECONCILE_PATIENCE},
+    bounds::{MAX_FRAME_ITEMS, MAX_FRAME_STATEMENTS, RECONCILE_PATIENCE, SPREAD_RECORDS},
     frame::Frame,
     membership::{Edition, Item, Job, Known, MemberRecord, Session, Sight, Status, Sums, fingerprint, halves, unequal},
     timers::Timer,
@@ -11,6 +11,13 @@ use crate::{
 use bytes::Bytes;
 use peerwright_secure::PeerId;
 use std::{net::SocketAddr, sync::Arc};
+
+/// A statement that came and that is not known here.
+struct Fresh<'b> {
+    bytes: &'b [u8],
+    /// A copy that another engine of this process keeps, and its fingerprint.
+    shared: Option<(Bytes, u64)>,
+}
 
 impl Engine {
     /// Says for the first time in this life who this node is.
@@ -86,8 +93,13 @@ impl Engine {
         let index = index.lock();
         let counters = &mut self.counters.members;
         for statement in statements {
-            match self.members.table.sight(&index, statement) {
-                Sight::Newer => fresh.push(*statement),
+            let (sight, member) = self.members.table.sight(&index, statement);
+            match sight {
+                Sight::Newer => {
+                    let shared = member.and_then(|member| index.latest(member, statement));
+                    let shared = shared.map(|(_, row)| (row.bytes.clone(), row.fingerprint));
+                    fresh.push(Fresh { bytes: statement, shared });
+                }
                 Sight::Known(number) => {
                     counters.duplicates += 1;
                     self.members.spread.has(&self.members.table, number, link);
@@ -118,7 +130,7 @@ impl Engine {
         let mut fresh = Vec::new();
         for statement in statements {
             match self.is_news(statement) {
-                Ok(true) => fresh.push(*statement),
+                Ok(true) => fresh.push(Fresh { bytes: statement, shared: None }),
                 Ok(false) => {}
                 Err(_) => return self.malformed(turn, link, statement),
             }
@@ -132,25 +144,30 @@ impl Engine {
         &mut self,
         turn: &mut Turn<'_>,
         link: LinkId,
-        statements: &[&[u8]],
+        statements: &[Fresh<'_>],
         of: fn(Bytes) -> Statement,
     ) {
         let mut job = Job { link, since: turn.now, statements: Vec::with_capacity(statements.len()) };
-        let all = Bytes::from(statements.concat());
-        let mut from = 0;
-        for statement in statements {
-            let bytes = all.slice(from..from + statement.len());
-            from += statement.len();
-            let statement = of(bytes);
-            if !statement.is_readable() {
-                self.members.verifying.abandon(&job);
-                return self.malformed(turn, link, statement.bytes());
-            }
+        let unknown = statements.iter().filter(|fresh| fresh.shared.is_none());
+        let mut rest = Bytes::from(unknown.map(|fresh| fresh.bytes).collect::<Vec<_>>().concat());
+        for Fresh { bytes, shared } in statements {
+            let (statement, fingerprint) = match shared {
+                Some((bytes, fingerprint)) => (of(bytes.clone()), *fingerprint),
+                None => {
+                    let bytes = rest.split_to(bytes.len());
+                    let fingerprint = fingerprint(&bytes);
+                    let statement = of(bytes);
+                    if !statement.is_readable() {
+                        self.members.verifying.abandon(&job);
+                        return self.malformed(turn, link, statement.bytes());
+                    }
+                    (statement, fingerprint)
+                }
+            };
             if !self.members.verifying.has_room() {
                 self.dropped(turn, "statements_full");
                 break;
             }
-            let fingerprint = fingerprint(statement.bytes());
             if self.members.verifying.begin(fingerprint) {
                 job.statements.push((statement, fingerprint));
             } else {
@@ -183,23 +200,29 @@ impl Engine {
 
     /// A record verified.
     fn record(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &Bytes, fingerprint: u64) {
-        let sight = self.members.table.sight(&self.members.table.index().lock(), bytes);
-        let Ok(record) = MemberRecord::decode(bytes) else { return };
+        let (sight, member, shared) = {
+            let index = self.members.table.index().lock();
+            let (sight, member) = self.members.table.sight(&index, bytes);
+            let latest =
+                member.and_then(|member| Some((index.latest(member, bytes)?.1.record, index.member(member)?.peer)));
+            (sight, member, latest)
+        };
         if sight != Sight::Newer {
             self.counters.members.duplicates += 1;
             return;
         }
+        let read = || MemberRecord::decode(bytes).ok().map(|record| (record, PeerId::of(&record.key)));
+        let Some((record, peer)) = shared.or_else(read) else { return };
         if record.key == self.own_key {
             // A former life of this node is older than what is known; so this is another process.
             let incarnation = record.edition.incarnation;
             return turn.out.event(Event::DuplicateIdentity { origin: self.own_key, incarnation });
         }
-        let peer = PeerId::of(&record.key);
         if self.members.retired.contains(&peer) {
             self.counters.members.refused_gone += 1;
             return;
         }
-        let is_known = self.members.table.of_peer(&peer).is_some();
+        let is_known = member.is_some_and(|member| self.members.table.knows(member));
         if !is_known && self.members.table.is_full() && !self.make_room_for(&peer) {
             self.counters.members.refused_full += 1;
             return;
@@ -285,32 +308,44 @@ impl Engine {
 
     /// Passes a record on, soon.
     pub(super) fn spread_record(&mut self, turn: &mut Turn<'_>, number: u32, from: Option<LinkId>, urgent: bool) {
-        self.members.spread.record(&mut self.members.table, number, from);
+        self.members.spread.record(&mut self.members.table, number, from, urgent);
         self.await_spread(turn, urgent);
     }
 
     pub(super) fn await_spread(&mut self, turn: &mut Turn<'_>, urgent: bool) {
-        let settings = &self.config.membership;
-        let window = if urgent { settings.urgent_window } else { self.random.around(settings.spread_window) };
-        self.timers.set_no_later(Timer::Spread, turn.now + window);
+        if urgent {
+            self.timers.set_no_later(Timer::Spread, turn.now + self.config.membership.urgent_window);
+        } else if !self.timers.is_set(Timer::Spread) {
+            let at = turn.now + self.random.around(self.config.membership.spread_window);
+            self.timers.set(Timer::Spread, at.max(self.members.spread.not_before));
+        }
     }
 
-    /// Passes on what has waited: to each link of the active view what it is not known to have.
+    /// Passes on what has waited: to each link of the active view what it is not known to have. When that is much, each
+    /// has a part of it now and more with the next batch; by then neighbours have brought some of it.
     pub(super) fn flush_spread(&mut self, turn: &mut Turn<'_>) {
         self.timers.cancel(Timer::Spread);
         if self.members.spread.is_empty() {
             return;
         }
-        for link in self.active_links().to_vec() {
-            let accusations: Vec<Bytes> = self.members.spread.accusations_for(link).cloned().collect();
+        let links = self.active_links().to_vec();
+        for (place, link) in links.iter().enumerate() {
+            let accusations: Vec<Bytes> = self.members.spread.accusations_for(*link).cloned().collect();
             for some in accusations.chunks(MAX_FRAME_STATEMENTS) {
                 let statements = some.iter().map(AsRef::as_ref).collect();
-                self.send(turn, link, &Frame::Accusations { statements }, Class::Control);
+                self.send(turn, *link, &Frame::Accusations { statements }, Class::Control);
             }
-            let records: Vec<u32> = self.members.spread.records_for(link).collect();
-            self.send_records(turn, link, &records, Class::Gossip);
+            let records = self.members.spread.records_for(turn.now, &links, place, SPREAD_RECORDS);
+            self.send_records(turn, *link, &records, Class::Gossip);
+            self.members.spread.sent(&self.members.table, &links, place, &records);
         }
-        self.members.spread.clear(&mut self.members.table);
+        self.members.spread.settle(&mut self.members.table, &links);
+        if self.members.spread.waiting() > 0 {
+            if self.members.spread.not_before <= turn.now {
+                self.members.spread.not_before = turn.now + self.random.around(self.config.membership.spread_window);
+            }
+            self.timers.set(Timer::Spread, self.members.spread.not_before);
+        }
     }
 
     fn send_records(&mut self, turn: &mut Turn<'_>, link: LinkId, members: &[u32], class: Class) {

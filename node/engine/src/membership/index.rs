@@ -52,6 +52,8 @@ pub(crate) struct MemberRow {
     pub key: NodePublicKey,
     pub peer: PeerId,
     holders: u32,
+    /// Its record that was held last, by any table: most likely the next that another is to hold.
+    latest: Option<u32>,
 }
 
 /// A record that some table holds.
@@ -114,7 +116,7 @@ impl Index {
             return number;
         }
         let peer = PeerId::of(key);
-        let number = self.members.insert(MemberRow { key: *key, peer, holders: 1 });
+        let number = self.members.insert(MemberRow { key: *key, peer, holders: 1, latest: None });
         self.by_key.insert(*key, number);
         self.by_peer.insert(peer, number);
         number
@@ -132,33 +134,48 @@ impl Index {
         }
     }
 
-    /// One more table holds this record. Gives its number.
-    pub(crate) fn hold_record(&mut self, record: MemberRecord, bytes: &[u8], fingerprint: u64) -> u32 {
-        let known = self.by_fingerprint.get(&fingerprint).copied();
-        if let Some(number) = known
-            && let Some(row) = self.records.get_mut(number)
-            && row.bytes == bytes
-        {
+    /// The record of a member that consists of these bytes, if it is the one that some table held last.
+    pub(crate) fn latest(&self, member: u32, bytes: &[u8]) -> Option<(u32, &RecordRow)> {
+        let number = self.members.get(member)?.latest?;
+        self.records.get(number).filter(|row| row.bytes == bytes).map(|row| (number, row))
+    }
+
+    /// One more table holds this record of a member. Gives its number.
+    pub(crate) fn hold_record(&mut self, member: u32, record: MemberRecord, bytes: &[u8], fingerprint: u64) -> u32 {
+        let latest = self.latest(member, bytes).map(|(number, _)| number);
+        let known = latest.or_else(|| self.by_fingerprint.get(&fingerprint).copied());
+        let held = known.and_then(|number| Some((number, self.records.get_mut(number)?)));
+        let number = if let Some((number, row)) = held.filter(|(_, row)| row.bytes == bytes) {
             row.holders += 1;
-            return number;
-        }
-        let bytes = Bytes::copy_from_slice(bytes);
-        let number = self.records.insert(RecordRow { record, fingerprint, bytes, holders: 1 });
-        if known.is_none() {
-            self.by_fingerprint.insert(fingerprint, number);
+            number
+        } else {
+            let bytes = Bytes::copy_from_slice(bytes);
+            let number = self.records.insert(RecordRow { record, fingerprint, bytes, holders: 1 });
+            if known.is_none() {
+                self.by_fingerprint.insert(fingerprint, number);
+            }
+            number
+        };
+        if let Some(row) = self.members.get_mut(member) {
+            row.latest = Some(number);
         }
         number
     }
 
-    /// One table less holds this record.
-    pub(crate) fn release_record(&mut self, number: u32) {
+    /// One table less holds this record of a member.
+    pub(crate) fn release_record(&mut self, member: u32, number: u32) {
         let Some(row) = self.records.get_mut(number) else { return };
         row.holders -= 1;
-        if row.holders == 0
-            && let Some(row) = self.records.remove(number)
+        if row.holders > 0 {
+            return;
+        }
+        if let Some(row) = self.records.remove(number)
             && self.by_fingerprint.get(&row.fingerprint) == Some(&number)
         {
             self.by_fingerprint.remove(&row.fingerprint);
+        }
+        if let Some(row) = self.members.get_mut(member).filter(|row| row.latest == Some(number)) {
+            row.latest = None;
         }
     }
 
@@ -252,15 +269,17 @@ mod tests {
         let bytes = record.sign(&key);
         let mut locked = index.lock();
         let (member, number) =
-            (locked.hold_member(&key.public()), locked.hold_record(record, &bytes, fingerprint(&bytes)));
+            (locked.hold_member(&key.public()), locked.hold_record(0, record, &bytes, fingerprint(&bytes)));
         assert_eq!(locked.hold_member(&key.public()), member);
-        assert_eq!(locked.hold_record(record, &bytes, fingerprint(&bytes)), number);
+        assert_eq!(locked.hold_record(member, record, &bytes, fingerprint(&bytes)), number);
+        assert_eq!(locked.latest(member, &bytes).map(|(latest, _)| latest), Some(number));
         assert_eq!(locked.counts(), (1, 1));
         locked.release_member(member);
-        locked.release_record(number);
+        locked.release_record(member, number);
         assert_eq!(locked.number_of_peer(&key.peer_id()), Some(member));
+        locked.release_record(member, number);
+        assert!(locked.latest(member, &bytes).is_none());
         locked.release_member(member);
-        locked.release_record(number);
         assert_eq!(locked.counts(), (0, 0));
         assert_eq!(locked.number_of_key(&key.public()), None);
         assert_eq!(locked.hold_member(&NodeKey::from_seed([2; 32]).public()), member);

@@ -1,17 +1,21 @@
 //! What is to be passed on, and which links have it already.
 
 use super::table::Table;
-use crate::LinkId;
+use crate::{LinkId, Micros};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
-/// Links that can be told apart in one word. Further ones are sent everything.
-const MARKED_LINKS: u8 = 64;
+/// Links that have a bit of their own.
+const MARKED_LINKS: u8 = 63;
+/// The bit of all others together: they are sent the same.
+const OTHERS: u64 = 1 << MARKED_LINKS;
 
 /// A member whose newest record is to be passed on.
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     number: u32,
+    /// It does not wait behind others.
+    is_urgent: bool,
     /// One bit a link that is known to have it.
     has: u64,
 }
@@ -20,8 +24,12 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(crate) struct Spread {
     records: Vec<Pending>,
+    /// Some of them do not wait.
+    is_urgent: bool,
     accusations: Vec<(Bytes, u64)>,
     bits: BTreeMap<LinkId, u8>,
+    /// What is not urgent waits until then: when much is to be passed on, each link has its share of it a window.
+    pub not_before: Micros,
 }
 
 impl Spread {
@@ -29,10 +37,19 @@ impl Spread {
         self.records.is_empty() && self.accusations.is_empty()
     }
 
+    /// Records that wait to be passed on.
+    pub(crate) fn waiting(&self) -> usize {
+        self.records.len()
+    }
+
     pub(crate) fn link_up(&mut self, link: LinkId) {
         let free = (0..MARKED_LINKS).find(|bit| !self.bits.values().any(|taken| taken == bit));
-        if let Some(bit) = free {
-            self.bits.insert(link, bit);
+        match free {
+            Some(bit) => {
+                self.bits.insert(link, bit);
+            }
+            // What the others without a bit have, this one has not.
+            None => self.records.iter_mut().for_each(|pending| pending.has &= !OTHERS),
         }
     }
 
@@ -48,13 +65,17 @@ impl Spread {
     }
 
     /// A member's record is new here. `from` brought it.
-    pub(crate) fn record(&mut self, table: &mut Table, number: u32, from: Option<LinkId>) {
+    pub(crate) fn record(&mut self, table: &mut Table, number: u32, from: Option<LinkId>, is_urgent: bool) {
         let has = self.mask(from);
+        self.is_urgent |= is_urgent;
         match table.pending(number).and_then(|place| self.records.get_mut(place)) {
-            Some(pending) => pending.has = has,
+            Some(pending) => {
+                pending.has = has;
+                pending.is_urgent |= is_urgent;
+            }
             None => {
                 table.set_pending(number, Some(self.records.len()));
-                self.records.push(Pending { number, has });
+                self.records.push(Pending { number, is_urgent, has });
             }
         }
     }
@@ -76,24 +97,58 @@ impl Spread {
         self.accusations.push((bytes, has));
     }
 
-    /// The members whose records a link lacks.
-    pub(crate) fn records_for(&self, link: LinkId) -> impl Iterator<Item = u32> {
-        let mask = self.mask(Some(link));
-        self.records.iter().filter(move |pending| pending.has & mask == 0).map(|pending| pending.number)
+    /// The members whose records the `place`th of the links lacks, at most `limit`: what is urgent, and then, if its time
+    /// has come, the rest. Each link with a bit of its own begins with another part, so that neighbours have something to
+    /// give each other.
+    pub(crate) fn records_for(&self, now: Micros, links: &[LinkId], place: usize, limit: usize) -> Vec<u32> {
+        let Some(bit) = links.get(place).map(|link| self.bit(*link)) else { return Vec::new() };
+        let rest = if now < self.not_before { &[] } else { self.records.as_slice() };
+        let begin = if bit == OTHERS { 0 } else { rest.len() * place / links.len() };
+        let (before, behind) = rest.split_at_checked(begin).unwrap_or((rest, &[]));
+        let urgent = if self.is_urgent { self.records.as_slice() } else { &[] };
+        let urgent = urgent.iter().filter(|pending| pending.is_urgent);
+        let others = behind.iter().chain(before).filter(|pending| !pending.is_urgent);
+        urgent
+            .chain(others)
+            .filter(|pending| pending.has & bit == 0)
+            .take(limit)
+            .map(|pending| pending.number)
+            .collect()
+    }
+
+    /// These were sent to one of the links. Those without a bit of their own are noted with the last of them.
+    pub(crate) fn sent(&mut self, table: &Table, links: &[LinkId], place: usize, numbers: &[u32]) {
+        let Some((link, further)) = links.get(place..).and_then(<[LinkId]>::split_first) else { return };
+        let bit = self.bit(*link);
+        if bit == OTHERS && further.iter().any(|link| self.bit(*link) == OTHERS) {
+            return;
+        }
+        for number in numbers {
+            if let Some(pending) = table.pending(*number).and_then(|place| self.records.get_mut(place)) {
+                pending.has |= bit;
+            }
+        }
+    }
+
+    /// A batch was sent: what all the links have now is done.
+    pub(crate) fn settle(&mut self, table: &mut Table, links: &[LinkId]) {
+        let all = links.iter().fold(0, |all, link| all | self.bit(*link));
+        let (mut place, mut is_urgent) = (0, false);
+        self.records.retain(|pending| {
+            let is_left = pending.has & all != all;
+            is_urgent |= is_left && pending.is_urgent;
+            table.set_pending(pending.number, is_left.then_some(place));
+            place += usize::from(is_left);
+            is_left
+        });
+        self.is_urgent = is_urgent;
+        self.accusations.clear();
     }
 
     /// The accusations that a link lacks.
     pub(crate) fn accusations_for(&self, link: LinkId) -> impl Iterator<Item = &Bytes> {
         let mask = self.mask(Some(link));
         self.accusations.iter().filter(move |(_, has)| has & mask == 0).map(|(bytes, _)| bytes)
-    }
-
-    /// Everything was sent.
-    pub(crate) fn clear(&mut self, table: &mut Table) {
-        for pending in self.records.drain(..) {
-            table.set_pending(pending.number, None);
-        }
-        self.accusations.clear();
     }
 
     /// A member is forgotten: its number may soon mean another.
@@ -105,6 +160,10 @@ impl Spread {
                 table.set_pending(moved.number, Some(place));
             }
         }
+    }
+
+    fn bit(&self, link: LinkId) -> u64 {
+        self.bits.get(&link).map_or(OTHERS, |bit| 1 << bit)
     }
 
     fn mask(&self, link: Option<LinkId>) -> u64 {

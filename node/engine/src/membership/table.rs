@@ -122,21 +122,32 @@ impl Table {
         self.occupied >= self.capacity
     }
 
-    /// Compares a record with what is known, before anything is spent on it.
-    pub(crate) fn sight(&self, index: &Index, bytes: &[u8]) -> Sight {
+    /// Compares a record with what is known, before anything is spent on it. Gives with it the number of its member when
+    /// some table has one.
+    pub(crate) fn sight(&self, index: &Index, bytes: &[u8]) -> (Sight, Option<u32>) {
+        let number = Self::subject(bytes).and_then(|key| index.number_of_key(&key));
+        (self.compare(index, bytes, number), number)
+    }
+
+    /// Whom a record is about.
+    fn subject(bytes: &[u8]) -> Option<NodePublicKey> {
+        bytes.get(1..)?.first_chunk().map(|key| NodePublicKey::from_bytes(*key))
+    }
+
+    fn compare(&self, index: &Index, bytes: &[u8], number: Option<u32>) -> Sight {
         let mut reader = Reader::new(bytes);
         match reader.u8("record format") {
             Ok(super::record::RECORD_FORMAT) => {}
             Ok(_) => return Sight::Unsupported,
             Err(_) => return Sight::Malformed,
         }
-        let (Ok(key), Ok(incarnation), Ok(version)) =
-            (reader.array("key"), reader.u64("incarnation"), reader.u32("version"))
+        let (Ok(_), Ok(incarnation), Ok(version)) =
+            (reader.array::<32>("key"), reader.u64("incarnation"), reader.u32("version"))
         else {
             return Sight::Malformed;
         };
         let edition = Edition { incarnation, version };
-        let Some(number) = index.number_of_key(&NodePublicKey::from_bytes(key)) else { return Sight::Newer };
+        let Some(number) = number else { return Sight::Newer };
         let Some(slot) = self.occupied_slot(number) else { return Sight::Newer };
         let Some(row) = index.record(slot.record) else { return Sight::Newer };
         let known = row.record.edition;
@@ -168,11 +179,11 @@ impl Table {
                 index.hold_member(&record.key)
             }
         };
-        let held = index.hold_record(record, bytes, fingerprint);
+        let held = index.hold_record(number, record, bytes, fingerprint);
         if before.is_some() {
             self.leave_state(&index, number);
             if let Some(slot) = self.occupied_slot(number) {
-                index.release_record(slot.record);
+                index.release_record(number, slot.record);
             }
         }
         self.grow(number);
@@ -207,7 +218,7 @@ impl Table {
         let index = self.index.clone();
         let mut index = index.lock();
         self.leave_state(&index, number);
-        index.release_record(slot.record);
+        index.release_record(number, slot.record);
         index.release_member(number);
         self.occupied -= 1;
         if let Some(slot) = self.slots.get_mut(number as usize) {
@@ -236,6 +247,11 @@ impl Table {
     /// The signed record of a member as it is to be sent.
     pub(crate) fn bytes<'i>(&self, index: &'i Index, number: u32) -> Option<&'i [u8]> {
         Some(index.record(self.occupied_slot(number)?.record)?.bytes.as_ref())
+    }
+
+    /// Whether something is known of a member, gone or not.
+    pub(crate) fn knows(&self, number: u32) -> bool {
+        self.occupied_slot(number).is_some()
     }
 
     pub(super) fn record_row<'i>(&self, index: &'i Index, number: u32) -> Option<&'i RecordRow> {
@@ -331,7 +347,7 @@ impl Drop for Table {
         let index = self.index.clone();
         let mut index = index.lock();
         for (number, slot) in (0u32..).zip(&self.slots).filter(|(_, slot)| slot.record != VACANT) {
-            index.release_record(slot.record);
+            index.release_record(number, slot.record);
             index.release_member(number);
         }
     }

@@ -2,7 +2,7 @@ use super::{
     Item, MAX_STATEMENT_BYTES, MemberIndex, MemberRecord, MemberState, Members, MembershipSettings, Sight, Spread,
     Status, Table, fingerprint, halves, record::Edition, unequal,
 };
-use crate::{LinkId, Role, random::Random};
+use crate::{LinkId, Micros, Role, random::Random};
 use bytes::Bytes;
 use peerwright_secure::{NodeKey, PeerId};
 use proptest::prelude::*;
@@ -36,7 +36,7 @@ fn table() -> Table {
 }
 
 fn sight(table: &Table, bytes: &[u8]) -> Sight {
-    table.sight(&table.index().lock(), bytes)
+    table.sight(&table.index().lock(), bytes).0
 }
 
 #[test]
@@ -109,6 +109,23 @@ fn a_record_takes_at_most_sixty_four_bytes_of_each_node() {
     const { assert!(MAX_STATEMENT_BYTES <= 160) };
 }
 
+/// What each of the links lacks of what may be passed on now.
+fn lacks(spread: &Spread, links: &[LinkId], limit: usize) -> Vec<Vec<u32>> {
+    (0..links.len()).map(|place| spread.records_for(Micros(0), links, place, limit)).collect()
+}
+
+/// Sends each link its share.
+fn send(spread: &mut Spread, table: &mut Table, links: &[LinkId], limit: usize) -> Vec<Vec<u32>> {
+    let shares = (0..links.len()).map(|place| {
+        let share = spread.records_for(Micros(0), links, place, limit);
+        spread.sent(table, links, place, &share);
+        share
+    });
+    let shares = shares.collect();
+    spread.settle(table, links);
+    shares
+}
+
 #[test]
 fn what_is_spread_goes_to_each_link_that_is_not_known_to_have_it() {
     let (mut table, mut spread) = (table(), Spread::default());
@@ -117,22 +134,69 @@ fn what_is_spread_goes_to_each_link_that_is_not_known_to_have_it() {
         spread.link_up(link);
     }
     let numbers = [put(&mut table, 1, 1), put(&mut table, 2, 1)];
-    spread.record(&mut table, numbers[0], Some(links[0]));
-    spread.record(&mut table, numbers[1], None);
+    spread.record(&mut table, numbers[0], Some(links[0]), false);
+    spread.record(&mut table, numbers[1], None, false);
     spread.has(&table, numbers[1], links[2]);
-    let lacks = |spread: &Spread| links.map(|link| spread.records_for(link).collect::<Vec<u32>>());
-    assert_eq!(lacks(&spread), [vec![numbers[1]], numbers.to_vec(), vec![numbers[0]]]);
+    assert_eq!(lacks(&spread, &links, 9), [vec![numbers[1]], numbers.to_vec(), vec![numbers[0]]]);
     // Something newer: what the links had is old.
     put(&mut table, 2, 2);
-    spread.record(&mut table, numbers[1], Some(links[1]));
+    spread.record(&mut table, numbers[1], Some(links[1]), false);
     spread.link_down(links[1]);
     spread.link_up(LinkId(4));
-    assert_eq!(spread.records_for(LinkId(4)).collect::<Vec<u32>>(), numbers);
+    assert_eq!(lacks(&spread, &[LinkId(4)], 9), [numbers]);
     spread.forget(&mut table, numbers[0]);
     table.forget(numbers[0]);
-    assert_eq!(spread.records_for(LinkId(4)).collect::<Vec<u32>>(), [numbers[1]]);
-    spread.clear(&mut table);
+    assert_eq!(send(&mut spread, &mut table, &[links[0], links[2], LinkId(4)], 9), [[numbers[1]]; 3]);
     assert!(spread.is_empty());
+}
+
+#[test]
+fn much_is_spread_in_shares_each_link_beginning_with_another_part_and_what_is_urgent_first() {
+    let mut table = Table::new(MemberIndex::new(), 2_000);
+    let mut spread = Spread::default();
+    let links = [LinkId(1), LinkId(2)];
+    for link in links {
+        spread.link_up(link);
+    }
+    let numbers: Vec<u32> = (0..1_000).map(|number| put(&mut table, number, 1)).collect();
+    for number in &numbers {
+        spread.record(&mut table, *number, None, *number == numbers[500]);
+    }
+    let shares = send(&mut spread, &mut table, &links, 100);
+    assert_eq!(shares[0], [&numbers[500..501], &numbers[..99]].concat());
+    assert_eq!(shares[1], [&numbers[500..501], &numbers[501..600]].concat());
+    assert_eq!(spread.waiting(), 999, "the urgent one has gone to both");
+    // What one link has sent meanwhile is not sent back to it.
+    spread.has(&table, numbers[99], links[0]);
+    assert_eq!(lacks(&spread, &links, 1)[0], [numbers[100]]);
+    while spread.waiting() > 0 {
+        assert!(send(&mut spread, &mut table, &links, 100).iter().any(|share| !share.is_empty()));
+    }
+    spread.not_before = Micros(1);
+    spread.record(&mut table, numbers[7], None, false);
+    spread.record(&mut table, numbers[8], None, true);
+    assert_eq!(lacks(&spread, &links, 9), vec![vec![numbers[8]]; 2], "the rest has its time");
+}
+
+#[test]
+fn links_without_a_bit_are_all_sent_everything() {
+    let (mut table, mut spread) = (table(), Spread::default());
+    // More links than there are bits: the last three share one.
+    let links: Vec<LinkId> = (0..66).map(LinkId).collect();
+    for link in &links {
+        spread.link_up(*link);
+    }
+    let numbers: Vec<u32> = (0..4).map(|number| put(&mut table, number, 1)).collect();
+    for number in &numbers {
+        spread.record(&mut table, *number, None, false);
+    }
+    let mut came: BTreeMap<LinkId, BTreeSet<u32>> = BTreeMap::new();
+    while spread.waiting() > 0 {
+        for (link, share) in links.iter().zip(send(&mut spread, &mut table, &links, 3)) {
+            came.entry(*link).or_default().extend(share);
+        }
+    }
+    assert!(came.values().all(|came| came.iter().eq(&numbers)) && came.len() == 66, "{came:?}");
 }
 
 #[test]
