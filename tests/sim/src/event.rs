@@ -76,7 +76,8 @@ pub(crate) fn heard(reason: CloseReason) -> DownReason {
 }
 
 impl Event {
-    fn key(&self) -> (Micros, HostId, u32) {
+    /// The order of what happens to one host.
+    pub(crate) fn key(&self) -> (Micros, HostId, u32) {
         (self.at, self.from, self.number)
     }
 }

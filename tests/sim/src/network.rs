@@ -56,7 +56,11 @@ impl Network {
     pub(crate) fn run(&mut self, duration: Duration) {
         let end = self.now + duration;
         if let [shard] = self.shards.as_mut_slice() {
-            shard.run_until(&self.world, self.size, end);
+            let mut from = self.now;
+            while from < end && shard.broken.is_empty() {
+                from = end.min(from + window(&self.world));
+                shard.run_until(&self.world, self.size, from);
+            }
         } else {
             self.run_threads(end);
         }
@@ -65,7 +69,7 @@ impl Network {
 
     fn run_threads(&mut self, end: Micros) {
         let (count, size, world, start) = (self.shards.len(), self.size, &self.world, self.now);
-        let window = world.options.latency.0.max(Duration::from_micros(1));
+        let window = window(world);
         let barrier = Barrier::new(count);
         let stop = AtomicBool::new(false);
         let mail: Mail = (0..count).map(|_| (0..count).map(|_| Mutex::default()).collect()).collect();
@@ -161,6 +165,11 @@ impl Network {
         }
         trace.value()
     }
+}
+
+/// So long no host learns what another does.
+fn window(world: &World) -> Duration {
+    world.options.latency.0.max(Duration::from_micros(1))
 }
 
 fn post(shard: &mut Shard, mail: &[Mutex<Vec<Event>>]) {

@@ -1,4 +1,12 @@
 //! A part of the hosts, with the queue of what happens to them. Each thread has one.
+//!
+//! Within a window no host can learn what another did, so the hosts have their turns one after another, each with all that
+//! happens to it: by then what it needs is in the processor's caches.
+//!
+//! ```text
+//!  queue ─▶ all of the window, sorted: host 3: 1.2 ms, 7.9 ms │ host 8: 0.4 ms │ ...
+//!                                        └─ what host 3 causes for itself within the window comes between
+//! ```
 
 use crate::{
     event::{Answer, Event, HostId},
@@ -9,7 +17,7 @@ use crate::{
     world::World,
 };
 use peerwright_engine::{Micros, Outputs};
-use std::collections::VecDeque;
+use std::collections::{BinaryHeap, VecDeque};
 
 /// Hosts `first`, `first + 1`, ...
 #[derive(Debug)]
@@ -24,6 +32,18 @@ pub(crate) struct Shard {
     outputs: Outputs,
     caused: Vec<Event>,
     answers: VecDeque<Answer>,
+    /// What happens in the present window.
+    batch: Vec<Event>,
+    /// What the host whose turn it is has caused for itself in it, the next first.
+    soon: BinaryHeap<Event>,
+    turn: Option<Turn>,
+}
+
+/// Whose turn it is, and when the window ends.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    host: HostId,
+    end: Micros,
 }
 
 /// Which shard has a host, when each has `size` of them.
@@ -43,16 +63,37 @@ impl Shard {
             outputs: Outputs::new(),
             caused: Vec::new(),
             answers: VecDeque::new(),
+            batch: Vec::new(),
+            soon: BinaryHeap::new(),
+            turn: None,
         }
     }
 
-    /// Lets everything happen that is to happen before `end`.
+    /// Lets everything happen that is to happen before `end`. The window is no longer than the shortest latency.
     pub(crate) fn run_until(&mut self, world: &World, size: usize, end: Micros) {
-        while let Some(event) = self.queue.pop_before(end) {
-            self.figures.events += 1;
-            let (now, to) = (event.at, event.to);
-            self.with(world, size, now, to, |host, context| host.happen(context, event));
+        let mut batch = std::mem::take(&mut self.batch);
+        self.queue.take_before(end, &mut batch);
+        batch.sort_unstable_by_key(|event| (event.to, event.key()));
+        let mut rest = batch.drain(..).peekable();
+        while let Some(event) = rest.next() {
+            let host = event.to;
+            self.turn = Some(Turn { host, end });
+            self.happen(world, size, event);
+            let next = rest.peek().filter(|next| next.to == host).map(Event::key);
+            let is_next = |own: &Event| next.is_none_or(|next| own.key() < next);
+            while let Some(own) = self.soon.peek().is_some_and(is_next).then(|| self.soon.pop()).flatten() {
+                self.happen(world, size, own);
+            }
         }
+        drop(rest);
+        self.turn = None;
+        self.batch = batch;
+    }
+
+    fn happen(&mut self, world: &World, size: usize, event: Event) {
+        self.figures.events += 1;
+        let (now, to) = (event.at, event.to);
+        self.with(world, size, now, to, |host, context| host.happen(context, event));
     }
 
     /// Lets a host of this shard do something, and passes on what follows.
@@ -77,7 +118,9 @@ impl Shard {
         let own = shard_of(self.first, size);
         for event in self.caused.drain(..) {
             let shard = shard_of(event.to, size);
-            if shard == own {
+            if self.turn.is_some_and(|turn| event.to == turn.host && event.at < turn.end) {
+                self.soon.push(event);
+            } else if shard == own {
                 self.queue.push(event);
             } else {
                 self.outboxes[shard].push(event);

@@ -76,6 +76,8 @@ pub(crate) struct Simulation {
     measured_since: Micros,
     measured_from: Instant,
     agreed_after: Duration,
+    /// When everything was last looked at.
+    looked: Micros,
 }
 
 impl Simulation {
@@ -108,6 +110,7 @@ impl Simulation {
             measured_since: START,
             measured_from: Instant::now(),
             agreed_after: Duration::ZERO,
+            looked: START,
         };
         simulation.begin();
         simulation
@@ -184,7 +187,12 @@ impl Simulation {
         let end = self.now() + duration;
         while self.now() < end {
             self.network.run(LOOK_EVERY.min(end.since(self.now())));
-            self.look()?;
+            if let Some(broken) = self.network.broken() {
+                return Err(broken);
+            }
+            if self.now().since(self.looked) >= LOOK_EVERY {
+                self.look()?;
+            }
         }
         Ok(())
     }
@@ -211,10 +219,8 @@ impl Simulation {
         Ok(self.agreed_after)
     }
 
-    fn look(&self) -> Result<(), Broken> {
-        if let Some(broken) = self.network.broken() {
-            return Err(broken);
-        }
+    fn look(&mut self) -> Result<(), Broken> {
+        self.looked = self.now();
         let mut config = Config::new(NodeKey::from_seed([0; 32]), 1, 0);
         (self.options().configure)(&mut config);
         for host in self.network.hosts() {
@@ -278,7 +284,8 @@ impl Simulation {
         self.network.hosts().filter(|host| world.is_honest(host.id) && world.spare() != Some(host.id))
     }
 
-    fn final_checks(&self) -> Result<(), Broken> {
+    fn final_checks(&mut self) -> Result<(), Broken> {
+        self.look()?;
         let all = invariants::converges::union(self.honest());
         for host in self.honest() {
             let place = |broken| self.place(broken, host);

@@ -105,14 +105,21 @@ impl World {
         !self.hostile.iter().any(|hostile| hostile.peer == *peer)
     }
 
-    /// Whether a member has signed what it is said to.
-    pub(crate) fn holds(&self, statement: &Statement) -> bool {
-        let known = self.statements.read().unwrap_or_else(PoisonError::into_inner).get(statement.bytes()).copied();
-        known.unwrap_or_else(|| {
-            let holds = statement.holds();
-            let bytes = Bytes::copy_from_slice(statement.bytes());
-            self.statements.write().unwrap_or_else(PoisonError::into_inner).insert(bytes, holds);
-            holds
+    /// Whether members have signed what they are said to.
+    pub(crate) fn hold(&self, statements: &[Statement]) -> bool {
+        let known = self.statements.read().unwrap_or_else(PoisonError::into_inner);
+        let verdicts: Vec<Option<bool>> =
+            statements.iter().map(|statement| known.get(statement.bytes()).copied()).collect();
+        drop(known);
+        // No verdict is left out: what is asked of all of them again is not verified again.
+        statements.iter().zip(verdicts).fold(true, |all, (statement, known)| {
+            let holds = known.unwrap_or_else(|| {
+                let holds = statement.holds();
+                let bytes = Bytes::copy_from_slice(statement.bytes());
+                self.statements.write().unwrap_or_else(PoisonError::into_inner).insert(bytes, holds);
+                holds
+            });
+            all && holds
         })
     }
 

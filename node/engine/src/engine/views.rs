@@ -36,7 +36,9 @@ impl Engine {
         }
     }
 
-    fn member_statistics(&self) -> MemberStatistics {
+    /// The part of the figures that is about members.
+    #[must_use]
+    pub fn member_statistics(&self) -> MemberStatistics {
         let count = |state| self.members.table.count(state) as u64;
         MemberStatistics {
             // This node is among them.

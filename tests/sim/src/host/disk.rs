@@ -18,7 +18,7 @@ impl Host {
         match question {
             Output::Verify { token, message, .. } => self.verify(context, token, &message),
             Output::VerifyStatements { token, statements, .. } => {
-                let valid = statements.iter().all(|statement| context.world.holds(statement));
+                let valid = context.world.hold(&statements);
                 let delay = verdict_delay(context);
                 self.reply(context, delay, Answer::StatementsVerified { token, valid });
             }

@@ -63,7 +63,7 @@ fn until(simulation: &mut Simulation, is_so: impl Fn(&MemberStatistics) -> bool)
         simulation.pass(LOOK)?;
         let passed = simulation.now().since(began);
         let engines = || simulation.network.hosts().filter_map(|host| host.engine.as_deref());
-        let see = |engine: &Engine| is_so(&engine.statistics().members);
+        let see = |engine: &Engine| is_so(&engine.member_statistics());
         if passed >= PATIENCE || engines().all(see) {
             return Ok(passed);
         }
