@@ -12,6 +12,7 @@ mod values;
 pub use endpoint::Endpoint;
 
 use crate::{
+    discovery::{Interfaces, MulticastDns},
     limits::{Allowance, LimitSettings},
     link::LinkSettings,
 };
@@ -73,6 +74,8 @@ pub struct Configuration {
     pub seeds: Vec<Endpoint>,
     /// Private addresses that may be dialled on a peer's word.
     pub own_ranges: Vec<Cidr>,
+    /// Whether nodes are looked for on the local cable.
+    pub multicast_dns: MulticastDns,
     /// Keys, certificate, snapshot and registers.
     pub data_dir: PathBuf,
     /// Certificate of the install root, PEM.
@@ -182,6 +185,7 @@ fn configuration(values: &Values<'_>) -> Result<Configuration, ConfigError> {
         install_root_sha256: values.read("install-root-sha256", "64 hex digits", digest)?,
         seeds: values.read_list("seeds", endpoint, |text| text.parse().ok())?,
         own_ranges: own_ranges(values)?,
+        multicast_dns: multicast_dns(values)?,
         data_dir: path("data-dir")?,
         install_root: path("install-root")?,
         token_file: path("token-file")?,
@@ -198,6 +202,22 @@ fn configuration(values: &Values<'_>) -> Result<Configuration, ConfigError> {
             if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
         })?,
     })
+}
+
+fn multicast_dns(values: &Values<'_>) -> Result<MulticastDns, ConfigError> {
+    let accepted = "off, on, or names of network interfaces of at most 15 characters";
+    let words = values.read_list("multicast-dns", accepted, |text| is_interface(text).then(|| text.to_owned()))?;
+    let interfaces = match words.as_slice() {
+        [word] if word == "off" => Interfaces::Off,
+        [word] if word == "on" => Interfaces::All,
+        _ => Interfaces::Named(words),
+    };
+    Ok(interfaces.into())
+}
+
+/// Whether Linux takes this for the name of an interface.
+fn is_interface(text: &str) -> bool {
+    text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/' && byte != b':')
 }
 
 fn links(values: &Values<'_>) -> Result<LinkSettings, ConfigError> {

@@ -85,6 +85,15 @@ pub(super) const RUN: &[Setting] = &[
             "Private address ranges that are the network's own, such as a cluster's pods: dialled when a peer names them",
         )
     },
+    Setting {
+        list: true,
+        ..defaulted(
+            ("multicast-dns", "PEERWRIGHT_MULTICAST_DNS", "multicastDns"),
+            "INTERFACE",
+            "off",
+            "Where nodes on the same cable are told of this one and found: off, on, or names of network interfaces",
+        )
+    },
     defaulted(
         ("data-dir", "PEERWRIGHT_DATA_DIR", "dataDir"),
         "DIRECTORY",

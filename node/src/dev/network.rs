@@ -4,6 +4,7 @@ use super::{Authority, AuthorityError};
 use crate::{
     api::Access,
     config::{Configuration, DevConfiguration, Endpoint},
+    discovery::Interfaces,
     limits::LimitSettings,
     link::LinkSettings,
     run::{Backing, Enrolment, PartEnded, RunningNode, Sockets, StartError, StartOptions},
@@ -119,6 +120,7 @@ fn node_configuration(number: u16, data_dir: PathBuf) -> Configuration {
         install_root_sha256: [0; 32],
         seeds: Vec::new(),
         own_ranges: Vec::new(),
+        multicast_dns: Interfaces::Off.into(),
         data_dir,
         install_root: PathBuf::new(),
         token_file: PathBuf::new(),

@@ -1,8 +1,11 @@
 //! Finds other nodes: resolves the seeds, again and again, because pods come and go behind their names.
 
+mod nearby;
 mod own;
 mod resolver;
 
+pub(crate) use nearby::Nearby;
+pub use nearby::{Interfaces, MulticastDns};
 pub use resolver::{ResolveError, Resolver};
 
 use crate::config::Endpoint;

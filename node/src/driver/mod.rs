@@ -80,6 +80,8 @@ pub struct DriverParts {
     pub link_events: mpsc::Receiver<LinkEvent>,
     /// What discovery found.
     pub addresses: mpsc::Receiver<Vec<Address>>,
+    /// Where nodes on the same cable say that they listen.
+    pub nearby: mpsc::Receiver<Vec<Address>>,
     /// How many links are up.
     pub links: watch::Sender<usize>,
     /// What the engine says of readiness; `None` before it runs.
@@ -147,6 +149,7 @@ impl Driver {
             mut commands,
             mut link_events,
             mut addresses,
+            mut nearby,
             ..
         } = parts;
         let (storage, mut stored) = Storage::start(store, membership.key().public(), parts.telemetry.clone(), &tasks);
@@ -229,6 +232,9 @@ impl Driver {
                 _ = wall_clock.tick() => driver.take(Input::Clock { wall: Clock::wall() }),
                 Some(found) = addresses.recv() => {
                     driver.take(Input::Addresses { source: AddressSource::Seeds, addresses: &found });
+                }
+                Some(found) = nearby.recv() => {
+                    driver.take(Input::Addresses { source: AddressSource::Local, addresses: &found });
                 }
                 // Applications and peers share what is left, by lot.
                 something = next_request(&mut commands, &mut link_events) => match something {

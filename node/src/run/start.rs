@@ -5,7 +5,7 @@ use crate::{
     api::{self, ApiState, Identity, LocalBans, Node},
     auto_bans,
     config::Configuration,
-    discovery::{Discovery, OwnAddresses, Resolver},
+    discovery::{Discovery, Nearby, OwnAddresses, Resolver},
     driver::{Clock, Commands, Driver, DriverParts, LINK_EVENTS, log_event},
     handle::NodeHandle,
     identity::{Volume, mounted_snapshot},
@@ -147,6 +147,7 @@ impl RunningNode {
         let (links, links_watched) = watch::channel(0);
         let (engine_readiness, engine_watched) = watch::channel(None);
         let (found, addresses) = mpsc::channel(1);
+        let (found_nearby, nearby) = mpsc::channel(1);
         let driver = DriverParts {
             config: Config {
                 addresses: AddressSettings {
@@ -171,6 +172,7 @@ impl RunningNode {
             commands: commanded,
             link_events,
             addresses,
+            nearby,
             links,
             readiness: engine_readiness,
             telemetry: begun.telemetry.clone(),
@@ -195,6 +197,15 @@ impl RunningNode {
             found,
         };
         begun.spawn_until_stop("discovery", discovery.run());
+        let nearby = Nearby {
+            multicast_dns: configuration.multicast_dns.clone(),
+            network: configuration.network_uid.clone(),
+            own: membership.peer_id(),
+            listening: peer_address,
+            found: found_nearby,
+            phase: phase.subscribe(),
+        };
+        begun.tasks.spawn(nearby.run());
         if let Enrolment::Operator = options.enrolment {
             let settings = OperatorSettings {
                 endpoint: configuration.operator.clone(),

@@ -31,7 +31,7 @@ mod tests;
 pub(crate) use backoff::Backoff;
 pub(crate) use exchange::Exchange;
 pub(crate) use group::Group;
-pub(crate) use safety::may_dial;
+pub(crate) use safety::{may_dial, may_dial_nearby};
 pub use settings::{AddressSettings, AddressSettingsRefused};
 use tables::{Place, Promotion, Tables};
 

@@ -43,6 +43,14 @@ pub(crate) fn may_dial(address: &SocketAddr, own_ranges: &[Cidr]) -> Result<(), 
     }
 }
 
+/// Whether an address may be dialled that somebody on the same cable has announced: private ones are what cables have.
+pub(crate) fn may_dial_nearby(address: &SocketAddr, own_ranges: &[Cidr]) -> Result<(), DialRefusal> {
+    match may_dial(address, own_ranges) {
+        Err(DialRefusal::Private) => Ok(()),
+        verdict => verdict,
+    }
+}
+
 fn may_dial_v4(ip: Ipv4Addr) -> Result<(), DialRefusal> {
     let [first, second, third, _] = ip.octets();
     match (first, second, third) {
@@ -74,7 +82,7 @@ fn may_dial_v6(ip: Ipv6Addr) -> Result<(), DialRefusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::may_dial;
+    use super::{may_dial, may_dial_nearby};
     use crate::DialRefusal;
     use peerwright_secure::Cidr;
     use std::net::SocketAddr;
@@ -136,6 +144,18 @@ mod tests {
         for (address, expected) in table {
             assert_eq!(judge(address, &[]), expected, "{address}");
         }
+    }
+
+    #[test]
+    fn on_the_same_cable_private_addresses_are_dialled_too_and_nothing_else_more() {
+        use DialRefusal::{LinkLocal, Loopback, LowPort, Metadata, Multicast, Private};
+        let addresses = ["10.1.2.3:5000", "192.168.1.1:5000", "[fd12::1]:5000", "8.8.8.8:5000", "127.0.0.1:5000"];
+        let more = ["169.254.1.1:5000", "169.254.169.254:5000", "224.0.0.251:5353", "192.168.1.1:22"];
+        let judge_nearby = |address: &&str| may_dial_nearby(&address.parse().unwrap(), &[]);
+        let verdicts: Vec<_> = addresses.iter().chain(&more).map(judge_nearby).collect();
+        let refused = [Loopback, LinkLocal, Metadata, Multicast, LowPort].map(Err);
+        assert_eq!(verdicts, [&[Ok(()); 4][..], &refused].concat());
+        assert_eq!(judge("10.1.2.3:5000", &[]), Err(Private));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Engine, Turn};
 use crate::{
     Address, AddressSource, Class, Direction, LinkId, Output,
-    addresses::{Group, may_dial},
+    addresses::{Group, may_dial, may_dial_nearby},
     bounds::MAX_EXCHANGED,
     frame::{Contact, Frame},
 };
@@ -17,7 +17,12 @@ impl Engine {
             AddressSource::Seeds => self.book.replace(turn.now, addresses),
             AddressSource::Local => {
                 for address in addresses {
-                    self.book.learn(turn.now, address.socket, &Group::OWN);
+                    match may_dial_nearby(&address.socket, &self.config.addresses.own_ranges) {
+                        Ok(()) => {
+                            self.book.learn(turn.now, address.socket, &Group::OWN);
+                        }
+                        Err(refusal) => self.counters.links.refused_to_dial(refusal),
+                    }
                 }
             }
             AddressSource::Anchors => {

@@ -1,7 +1,7 @@
 //! Links: one a peer, alive or gone.
 
 use super::net::{Net, OwnedInput, SECOND, address_of};
-use crate::{AddressSource, CloseReason, DownReason, Event, Input, LinkId};
+use crate::{Address, AddressSource, CloseReason, DialRefusal, DownReason, Event, Input, LinkId, Output, Outputs};
 use peerwright_secure::PeerId;
 
 #[test]
@@ -164,4 +164,23 @@ fn no_link_is_kept_before_the_first_policy() {
     net.give(0, OwnedInput::Addresses(AddressSource::Seeds, vec![address_of(0)]));
     assert!(net.engine(0).peers().is_empty());
     assert_eq!(net.engine(0).statistics().links.dialling, 0);
+}
+
+#[test]
+fn what_the_same_cable_announces_is_tried_unless_nobody_may_be_sent_there() {
+    let mut net = Net::new(1);
+    net.start_knowing(0, []);
+    let sockets = ["192.168.7.7:5000", "169.254.169.254:5000", "127.0.0.1:5000", "192.168.7.7:22"];
+    let address = |socket: &&str| Address { host: "announced".to_owned(), socket: socket.parse().unwrap() };
+    let addresses: Vec<Address> = sockets.iter().map(address).collect();
+    let (now, mut out) = (net.now, Outputs::new());
+    let engine = net.nodes[0].engine.as_mut().unwrap();
+    engine.handle(now, Input::Addresses { source: AddressSource::Local, addresses: &addresses }, &mut out);
+    let refused = |reason| engine.statistics().links.addresses_refused(reason);
+    assert_eq!([DialRefusal::Metadata, DialRefusal::Loopback, DialRefusal::LowPort].map(refused), [1; 3]);
+    let dialled = |output: Output| match output {
+        Output::Dial { address } => Some(address.socket),
+        _ => None,
+    };
+    assert_eq!(out.drain().filter_map(dialled).collect::<Vec<_>>(), [addresses[0].socket]);
 }

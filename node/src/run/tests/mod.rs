@@ -2,6 +2,7 @@
 
 mod bans;
 mod carriers;
+mod nearby;
 mod network;
 mod operator;
 mod restarts;
