@@ -24,6 +24,44 @@ pub const MAX_COLLISIONS: usize = 10;
 pub const NEAREST_OF: usize = 512;
 /// Time between two looks for near members while neighbours of own choice lack.
 pub const CHOOSE_PAUSE: Duration = Duration::from_secs(5);
+/// Nodes that one k-bucket holds, and that one answer names. Full: who is there stays.
+pub const BUCKET_CONTACTS: usize = 20;
+/// Paths of a search that share no node, each with one question under way.
+pub const LOOKUP_PATHS: usize = 3;
+/// The nearest of a path that are asked before it ends.
+pub const PATH_WIDTH: usize = 7;
+/// Questions of a path. Spent: the path ends.
+pub const PATH_QUESTIONS: usize = 20;
+/// Nodes that a path remembers. Full: the farthest is forgotten.
+pub const MAX_PATH_HEARD: usize = 60;
+/// Searches of a node at once. Full: others wait some seconds.
+pub const MAX_SEARCHES: usize = 2;
+/// How long a node that was asked is given to answer, its dial included.
+pub const QUESTION_PATIENCE: Duration = Duration::from_secs(10);
+/// Questions that a link may ask at once, words of what it holds included.
+pub const QUESTIONS_BURST: u32 = 30;
+/// Time in which its allowance grows by one question.
+pub const QUESTION_EVERY: Duration = Duration::from_secs(2);
+/// Holders of a register that one answer names, and that one path of a search may name.
+pub const MAX_HOLDERS_TOLD: usize = 20;
+/// How long a holder is known after its last word.
+pub const HOLDER_KEPT: Duration = Duration::from_secs(3_600);
+/// Holders of all registers that a node knows of others' searches. Full: a further one is not kept (`holders_full`).
+pub const MAX_HOLDER_ENTRIES: usize = 16_384;
+/// Of them, holders of one register.
+pub const MAX_HOLDERS_OF_A_REGISTER: usize = 64;
+/// Of them, registers of one holder, and registers that one frame names.
+pub const MAX_REGISTERS_OF_A_HOLDER: usize = 1_024;
+/// How long after a subscription a node looks for holders, when no linked peer holds the register.
+pub const SEARCH_FIRST: Duration = Duration::from_secs(5);
+/// How long after that when one does, or when all members are neighbours.
+pub const SEARCH_LATER: Duration = Duration::from_secs(5 * 60);
+/// Time between two searches for one register: each also says anew that this node holds it.
+pub const SEARCH_INTERVAL: Duration = Duration::from_secs(20 * 60);
+/// The nodes nearest to a register that are told of a holder.
+pub const TOLD_NODES: usize = 8;
+/// Holders that a search sees to it that this node is linked to.
+pub const HOLDERS_DIALLED: usize = 3;
 /// Nodes of one neighbourhood at hand, as a share of all that are kept: one in so many. Full: one of them gives way.
 pub const PASSIVE_GROUP_SHARE: usize = 8;
 /// Addresses that a link may name at once before its allowance is spent. Spent: further ones are left out.

@@ -37,6 +37,7 @@ pub mod breaker;
 mod clock;
 mod contract;
 mod detector;
+mod directory;
 mod engine;
 mod frame;
 mod gossip;

@@ -47,6 +47,8 @@ pub(crate) enum Timer {
     Suspicion,
     /// The case of an accused member is to come further.
     Case,
+    /// Searches for holders may begin, or wait for answers that do not come.
+    Directory,
     /// Quiet origins may be forgotten.
     Sweep,
 }

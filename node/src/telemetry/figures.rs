@@ -119,6 +119,28 @@ const FIGURES: &[Figure] = &[
         &[("new", |figures| figures.links.addresses_new), ("tried", |figures| figures.links.addresses_tried)],
     )
     .by("state"),
+    gauge(
+        "directory",
+        "Nodes in k-buckets, and holders of registers that this node keeps for others",
+        &[("contacts", |figures| figures.directory.contacts), ("holders", |figures| figures.directory.kept)],
+    )
+    .by("of"),
+    counter(
+        "holder_searches",
+        "Searches for holders of registers, their questions, those without an answer, and the holders found",
+        &[
+            ("begun", |figures| figures.directory.searches),
+            ("asked", |figures| figures.directory.questions),
+            ("unanswered", |figures| figures.directory.unanswered),
+            ("found", |figures| figures.directory.found),
+        ],
+    )
+    .by("step"),
+    counter(
+        "holder_questions_answered",
+        "Questions of others about holders that were answered",
+        &[("", |figures| figures.directory.answered)],
+    ),
     counter(
         "feelers",
         "Untried addresses that were dialled to see who is there",

@@ -33,6 +33,7 @@ pub use reason::{
 };
 pub use tuning::Tuning;
 pub use view::{
-    AddressView, BanStatistics, Direction, GossipStatistics, LinkStatistics, MemberStatistics, MemberView, PeerView,
-    Readiness, RegisterView, ScoreView, Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,
+    AddressView, BanStatistics, Direction, DirectoryStatistics, GossipStatistics, LinkStatistics, MemberStatistics,
+    MemberView, PeerView, Readiness, RegisterView, ScoreView, Statistics, StoreStatistics, SubmitStatistics,
+    SyncStatistics,
 };

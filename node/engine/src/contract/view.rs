@@ -175,6 +175,27 @@ pub struct Statistics {
     pub members: MemberStatistics,
     /// Bans that this node makes by itself.
     pub bans: BanStatistics,
+    /// Who holds which registers.
+    pub directory: DirectoryStatistics,
+}
+
+/// Who holds which registers, as nodes tell each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DirectoryStatistics {
+    /// Nodes in k-buckets, now.
+    pub contacts: u64,
+    /// Holders that this node keeps for others, now.
+    pub kept: u64,
+    /// Searches begun.
+    pub searches: u64,
+    /// Nodes asked.
+    pub questions: u64,
+    /// Of those, the ones that gave no answer.
+    pub unanswered: u64,
+    /// Holders found.
+    pub found: u64,
+    /// Questions of others that were answered.
+    pub answered: u64,
 }
 
 /// Bans that this node makes by itself.

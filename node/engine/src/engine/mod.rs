@@ -2,6 +2,7 @@
 
 mod bodies;
 mod detector;
+mod directory;
 mod exchange;
 mod frames;
 mod gossip;
@@ -29,6 +30,7 @@ use crate::{
     bounds::SWEEP_INTERVAL,
     clock::Clock,
     detector::Detector,
+    directory::Directory,
     gossip::{Cache, Candidates, Origins, Proofs, Trees, Waits},
     holdings::Holdings,
     links::{Links, Offer},
@@ -79,6 +81,7 @@ pub struct Engine {
     book: AddressBook,
     overlay: Overlay,
     exchange: Exchange,
+    directory: Directory,
     /// Whether this node has dialled all that it is to dial for its first links.
     has_dialled: bool,
     is_search_due: bool,
@@ -170,6 +173,7 @@ impl Engine {
             book,
             overlay: Overlay::new(config.overlay),
             exchange: Exchange::default(),
+            directory: Directory::new(&config.key.peer_id()),
             has_dialled: false,
             is_search_due: false,
             anchors: Vec::new(),

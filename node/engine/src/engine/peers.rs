@@ -82,6 +82,7 @@ impl Engine {
         self.members_link_up(turn, link, offer.peer, outbound);
         self.beat(turn, link);
         self.overlay_link_up(turn, link, offer.direction);
+        self.directory_link_up(turn, link, &offer.peer);
         self.pump(turn, link);
     }
 
@@ -142,6 +143,7 @@ impl Engine {
             self.timers.cancel(timer);
         }
         self.overlay_link_ended(turn, link, ended.peer);
+        self.directory_link_ended(turn, link, &ended.peer);
         self.members_link_down(turn, link, &ended.peer);
         self.sync.links.remove(&link);
         self.fetches.link_ended(link);
@@ -165,6 +167,7 @@ impl Engine {
                 self.outcome(peer, Outcome::ConnectFailed);
             }
             self.overlay.passive.unreachable(address);
+            self.directory_dial_failed(turn, &address);
             turn.out.event(Event::DialFailed { address, reason, failures });
         }
     }

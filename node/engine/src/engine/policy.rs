@@ -136,6 +136,7 @@ impl Engine {
         let held: Vec<RegisterId> = self.holdings.registers().collect();
         for register in held.iter().filter(|register| !wanted.contains(register)) {
             self.holdings.unsubscribe(register);
+            self.directory.forget(register);
             turn.out.event(Event::SubscriptionChanged { register: *register, subscribed: false });
         }
         for link in self.sync.links.values_mut() {
@@ -143,6 +144,7 @@ impl Engine {
         }
         for register in wanted {
             if self.holdings.subscribe(register) {
+                self.search_from_now_on(turn, register);
                 turn.out.event(Event::SubscriptionChanged { register, subscribed: true });
             }
         }

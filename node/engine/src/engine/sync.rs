@@ -37,6 +37,9 @@ impl Engine {
 
     pub(super) fn digest(&mut self, turn: &mut Turn<'_>, link: LinkId, reply: bool, last: bool, rows: &[DigestRow]) {
         for row in rows {
+            if self.holdings.is_subscribed(&row.register) {
+                self.directory.near.insert(row.register);
+            }
             let is_equal = self.holdings.digest(&row.register).is_some_and(|own| own.hash == row.hash);
             if self.holdings.is_subscribed(&row.register)
                 && !is_equal

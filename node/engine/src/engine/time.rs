@@ -25,6 +25,7 @@ impl Engine {
                 Timer::Announce => self.announce(turn),
                 Timer::Graft => self.look_at_waits(turn),
                 Timer::Fetch => self.chunks_overdue(turn),
+                Timer::Directory => self.look_into_directory(turn),
                 // Looked at after every input.
                 Timer::Ready => {}
                 Timer::Store => self.retry_store(turn),
@@ -48,6 +49,7 @@ impl Engine {
         self.detector.asked.sweep(turn.now, self.config.connections.dial_timeout);
         self.sweep_offenders(turn);
         self.links.pauses.end(turn.now);
+        self.directory.holders.sweep(turn.now);
         self.timers.set(Timer::Sweep, turn.now + SWEEP_INTERVAL);
     }
 }

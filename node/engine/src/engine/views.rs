@@ -2,9 +2,9 @@
 
 use super::Engine;
 use crate::{
-    AddressView, BanStatistics, BanView, Direction, GossipStatistics, LinkStatistics, MemberState, MemberStatistics,
-    MemberView, PeerView, Readiness, RegisterView, ScoreView, ServiceStatus, Statistics, StoreStatistics,
-    SubmitStatistics, SyncStatistics, membership::Known,
+    AddressView, BanStatistics, BanView, Direction, DirectoryStatistics, GossipStatistics, LinkStatistics, MemberState,
+    MemberStatistics, MemberView, PeerView, Readiness, RegisterView, ScoreView, ServiceStatus, Statistics,
+    StoreStatistics, SubmitStatistics, SyncStatistics, membership::Known,
 };
 use peerwright_secure::PeerId;
 use std::time::Duration;
@@ -33,6 +33,11 @@ impl Engine {
             },
             store: StoreStatistics { queued: self.appends.queued() as u64, ..self.counters.store },
             members: self.member_statistics(),
+            directory: DirectoryStatistics {
+                contacts: self.directory.buckets.len() as u64,
+                kept: self.directory.holders.len() as u64,
+                ..self.counters.directory
+            },
         }
     }
 

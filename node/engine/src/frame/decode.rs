@@ -7,8 +7,9 @@ use super::{
 use crate::{
     Held, MessageRange,
     bounds::{
-        ANNOUNCE_BYTES, CHUNK_BYTES, MAX_ASKED_REGISTERS, MAX_DIGEST_ROWS, MAX_EXCHANGED, MAX_FRAME_ITEMS,
-        MAX_FRAME_STATEMENTS, MAX_PAGE_RANGES, MAX_PAGE_ROWS, MAX_PULL_RANGES, MAX_ROW_RANGES, MAX_SHUFFLED,
+        ANNOUNCE_BYTES, BUCKET_CONTACTS, CHUNK_BYTES, MAX_ASKED_REGISTERS, MAX_DIGEST_ROWS, MAX_EXCHANGED,
+        MAX_FRAME_ITEMS, MAX_FRAME_STATEMENTS, MAX_HOLDERS_TOLD, MAX_PAGE_RANGES, MAX_PAGE_ROWS, MAX_PULL_RANGES,
+        MAX_REGISTERS_OF_A_HOLDER, MAX_ROW_RANGES, MAX_SHUFFLED,
     },
     detector::ProbeAnswer,
     membership::{HALF, Item, MAX_STATEMENT_BYTES, Sums},
@@ -107,7 +108,7 @@ fn fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'a>>, De
     Ok(Some(frame))
 }
 
-/// Frames about members.
+/// Frames about members and holders.
 fn member_fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'a>>, DecodeError> {
     let frame = match kind {
         kind::RECORDS => Frame::Records { statements: statements(reader)? },
@@ -126,6 +127,13 @@ fn member_fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'
             Frame::TableSums { first, sums }
         }
         kind::TABLE_ITEMS => table_items(reader)?,
+        kind::FIND_HOLDERS => Frame::FindHolders { register: register(reader)? },
+        kind::HOLDERS => Frame::Holders {
+            register: register(reader)?,
+            holders: reader.list(MAX_HOLDERS_TOLD, "holders", contact)?,
+            nearer: reader.list(BUCKET_CONTACTS, "nearer nodes", contact)?,
+        },
+        kind::HOLD => Frame::Hold { registers: reader.list(MAX_REGISTERS_OF_A_HOLDER, "registers", register)? },
         kind::TABLE_WANT => {
             Frame::TableWant { ids: reader.list(MAX_FRAME_ITEMS, "ids", |reader| reader.u64("beginning of an id"))? }
         }

@@ -76,6 +76,15 @@ impl Frame<'_> {
                 &mut writer
             }
             Self::AddressRequest => writer.u8(kind::ADDRESS_REQUEST),
+            Self::FindHolders { register } => writer.u8(kind::FIND_HOLDERS).raw(register.as_bytes()),
+            Self::Holders { register, holders, nearer } => writer
+                .u8(kind::HOLDERS)
+                .raw(register.as_bytes())
+                .list(holders, write_contact)
+                .list(nearer, write_contact),
+            Self::Hold { registers } => writer.u8(kind::HOLD).list(registers, |writer, register| {
+                writer.raw(register.as_bytes());
+            }),
             Self::AddressAnswer { contacts } => writer.u8(kind::ADDRESS_ANSWER).list(contacts, write_contact),
             Self::Records { statements: list } => statements(writer.u8(kind::RECORDS), list),
             Self::Accusations { statements: list } => statements(writer.u8(kind::ACCUSATIONS), list),

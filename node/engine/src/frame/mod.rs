@@ -17,6 +17,7 @@
 //! 40 Neighbour    41 Answer       42 Demote      who is in whose active view
 //! 43 Shuffle      44 ShuffleReply                nodes at hand, mixed with a neighbour's
 //! 48 Introduction 49 AddressRequest 50 AddressAnswer   where nodes listen
+//! 56 FindHolders  57 Holders      58 Hold        who holds a register
 //! ```
 //!
 //! A version or kind that is not known is `unsupported` and no violation: a newer peer may speak of things that this
@@ -78,6 +79,9 @@ pub(crate) mod kind {
     pub(crate) const INTRODUCTION: u8 = 48;
     pub(crate) const ADDRESS_REQUEST: u8 = 49;
     pub(crate) const ADDRESS_ANSWER: u8 = 50;
+    pub(crate) const FIND_HOLDERS: u8 = 56;
+    pub(crate) const HOLDERS: u8 = 57;
+    pub(crate) const HOLD: u8 = 58;
     pub(crate) const RECORDS: u8 = 24;
     pub(crate) const ACCUSATIONS: u8 = 25;
     pub(crate) const TABLE_ROOT: u8 = 26;
@@ -206,6 +210,20 @@ pub(crate) enum Frame<'a> {
     AddressRequest,
     AddressAnswer {
         contacts: Vec<Contact>,
+    },
+    /// Asks who holds a register, and who may know.
+    FindHolders {
+        register: RegisterId,
+    },
+    Holders {
+        register: RegisterId,
+        holders: Vec<Contact>,
+        /// Nodes near the register.
+        nearer: Vec<Contact>,
+    },
+    /// The sender holds these registers.
+    Hold {
+        registers: Vec<RegisterId>,
     },
     /// Signed records of members.
     Records {

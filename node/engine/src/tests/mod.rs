@@ -4,6 +4,7 @@ mod bans;
 mod bodies;
 mod catching_up;
 mod chaos;
+mod directory;
 mod draining;
 mod equivocation;
 mod hostile;
