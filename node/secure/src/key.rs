@@ -165,6 +165,6 @@ impl fmt::Debug for NodeKey {
     }
 }
 
-fn with_context(context: Context, message: &[u8]) -> Vec<u8> {
+pub(crate) fn with_context(context: Context, message: &[u8]) -> Vec<u8> {
     [context.prefix(), message].concat()
 }

@@ -18,6 +18,7 @@
 //! [ZIP-215]: https://zips.z.cash/zip-0215
 
 mod ban_subject;
+mod batch;
 mod binding;
 mod certificate;
 mod chain;
@@ -29,6 +30,7 @@ mod peer_id;
 mod spiffe;
 
 pub use ban_subject::{BanSubject, MAX_BAN_SUBJECT_BYTES, NotABanSubject};
+pub use batch::SignatureBatch;
 pub use binding::{BINDING_OID, NodeBinding};
 pub use certificate::{CertificateRefused, Fingerprint, MAX_CERTIFICATE_BYTES, MemberCertificate};
 pub use chain::{ChainRefused, chain_is_issued_by, signer_public_key};

@@ -19,7 +19,7 @@ pub use header::MessageHeader;
 use crate::{Refusal, RegisterId, Transaction, TransactionId};
 use bytes::Bytes;
 use peerwright_encoding::DecodeError;
-use peerwright_secure::{Context, NodeKey, NodePublicKey, Signature, SignatureRefused};
+use peerwright_secure::{Context, NodeKey, NodePublicKey, Signature, SignatureBatch, SignatureRefused};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -130,6 +130,11 @@ impl Message {
     /// transactions in it have authors of their own, see [`Message::transactions`].
     pub fn verify(&self) -> Result<(), MessageRefused> {
         Ok(self.body.origin.verify(Context::Message, &self.signed_digest, &self.signature)?)
+    }
+
+    /// Adds the signature that [`Message::verify`] checks to others that are checked with it.
+    pub fn add_signature(&self, batch: &mut SignatureBatch) {
+        batch.add(&self.body.origin, Context::Message, &self.signed_digest, &self.signature);
     }
 
     /// What the origin signed.

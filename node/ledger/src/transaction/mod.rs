@@ -10,7 +10,7 @@ pub use format::{MAX_LIST_ITEMS, MAX_NAME_BYTES, MAX_PAYLOADS, MAX_TRACKING_VALU
 
 use crate::{Refusal, TransactionId};
 use bytes::Bytes;
-use peerwright_secure::{Context, NodeKey, Signature, sha256};
+use peerwright_secure::{Context, NodeKey, Signature, SignatureBatch, sha256};
 
 /// A transaction with its signature, and the bytes that it was read from: cheap to clone.
 ///
@@ -75,6 +75,11 @@ impl Transaction {
     #[must_use]
     pub const fn encoded(&self) -> &Bytes {
         &self.encoded
+    }
+
+    /// Adds the signature that [`Transaction::verify_signature`] checks to others that are checked with it.
+    pub fn add_signature(&self, batch: &mut SignatureBatch) {
+        batch.add(&self.body.author, Context::Transaction, self.id.as_bytes(), &self.signature);
     }
 
     /// Checks that the author signed the transaction: all that is asked of one that others accepted before.

@@ -2,6 +2,7 @@
 
 mod authority;
 mod ban_subject;
+mod batch;
 mod chain;
 mod cidr;
 mod enrollment;
