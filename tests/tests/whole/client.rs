@@ -79,6 +79,41 @@ impl<'a> Client<'a> {
         })
     }
 
+    /// Ids of the transactions that a node lists, in its order; a thousand at most.
+    pub(crate) fn listed(&self, pod: &str) -> Vec<String> {
+        let (status, page) = self.call(pod, "GET", &format!("{}?limit=1000", transactions()), None).unwrap();
+        assert_eq!((status, &page["next"]), (200, &Value::Null), "{page}");
+        let rows = page["transactions"].as_array().unwrap();
+        rows.iter().map(|row| row["transactionId"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The members that a node knows.
+    fn members(&self, pod: &str) -> Result<Vec<Value>, String> {
+        match self.call(pod, "GET", "/api/members", None)? {
+            (200, answer) => answer["members"].as_array().cloned().ok_or_else(|| answer.to_string()),
+            (status, answer) => Err(format!("{status} {answer}")),
+        }
+    }
+
+    /// The node's own peer id.
+    pub(crate) fn own_peer(&self, pod: &str) -> String {
+        let members = self.members(pod).unwrap();
+        let own = members.iter().find(|member| member["own"] == true).unwrap();
+        own["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until a node holds a member `alive`, `unreachable` and so on.
+    pub(crate) fn wait_member(&self, pod: &str, peer: &str, state: &str, limit: Duration) {
+        wait_for(&format!("{pod} holds {peer} {state}"), limit, || {
+            let members = self.members(pod)?;
+            match members.iter().find(|member| member["id"] == peer) {
+                Some(member) if member["state"] == state => Ok(()),
+                Some(member) => Err(member.to_string()),
+                None => Err("not a member".to_owned()),
+            }
+        });
+    }
+
     /// Number of established links of a node.
     pub(crate) fn links(&self, pod: &str) -> Result<u64, String> {
         match self.call(pod, "GET", "/api/peers/connected", None)? {

@@ -12,6 +12,7 @@
 )]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "measured times belong to the output")]
 
+mod afternoon;
 mod bans;
 mod client;
 mod faults;
