@@ -13,11 +13,12 @@ use peerwright_node::{
     api::{Access, Node},
     config::{Configuration, Endpoint},
     dev::Authority,
+    discovery::Interfaces,
     limits::LimitSettings,
     link::LinkSettings,
     run::{Backing, Enrolment, Sockets, StartOptions},
 };
-use peerwright_snapshot::{Content, Settings, Subscription};
+use peerwright_snapshot::{Content, Subscription};
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
@@ -55,11 +56,6 @@ impl Ours {
         let content = Content {
             trust_domain: TRUST_DOMAIN.to_owned(),
             subscriptions: [Subscription { register: REGISTER }].into(),
-            settings: Settings {
-                heartbeat_interval_seconds: 30,
-                max_transaction_bytes: 10 * 1024 * 1024,
-                transaction_ttl_seconds: 3_600,
-            },
             ..Content::default()
         };
         let authority = Arc::new(Authority::new(NETWORK_UID, content)?);
@@ -189,5 +185,8 @@ fn configuration(number: usize) -> Configuration {
         drain: Duration::from_secs(5),
         links: LinkSettings::default(),
         limits: LimitSettings::default(),
+        own_ranges: Vec::new(),
+        multicast_dns: Interfaces::Off.into(),
+        otlp_endpoint: None,
     }
 }

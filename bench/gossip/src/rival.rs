@@ -100,7 +100,7 @@ async fn listening() -> Result<(Swarm<Behaviour>, Multiaddr)> {
     let mut swarm = SwarmBuilder::with_new_identity()
         .with_tokio()
         .with_tcp(tcp::Config::default().nodelay(true), tls::Config::new, yamux::Config::default)?
-        .with_behaviour(|key| behaviour(key))
+        .with_behaviour(behaviour)
         .map_err(|error| anyhow!("{error}"))?
         .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(3_600)))
         .build();
