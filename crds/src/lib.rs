@@ -32,8 +32,8 @@ pub use names::{
 };
 pub use peer_ban::{PeerBan, PeerBanSpec, PeerBanStatus};
 pub use peer_network::{
-    AccessEntry, AccessRole, AnonymousRole, ApiAccess, AutoBans, BoundBan, Connections, Detection, Discovery,
-    EdgeLimits, ExternalLimits, Gossip, Heartbeat, IdentityStatus, ImagePullPolicy, InvalidMessageRule, Limits, Links,
+    AccessEntry, AccessRole, AnonymousRole, ApiAccess, AutoBans, BoundBan, CallLimits, Connections, Detection,
+    Discovery, Gossip, Heartbeat, IdentityStatus, ImagePullPolicy, InvalidMessageRule, Limits, Links,
     MaliciousContentRule, MemberLimits, Membership, NetworkBan, NetworkPolicyMode, NodeGroup, NodeRole, Overlay,
     PeerNetwork, PeerNetworkSpec, PeerNetworkStatus, PolicyStatus, PromotedBan, Promotion, ProtocolViolationRule,
     ReclaimPolicy, Scoring, SpamRule, Storage,

@@ -8,10 +8,7 @@ use crate::{
     api::{Access, Node},
     config::{Configuration, Endpoint},
     dev::{Authority, now_range},
-    discovery::Interfaces,
     identity::{LeafMaterial, Volume},
-    limits::LimitSettings,
-    link::LinkSettings,
     member::{Claim, InstallRoot, Membership},
     run::{Backing, Enrolment, Sockets, StartOptions},
     tls,
@@ -24,7 +21,6 @@ use peerwright_secure::{NodeKey, SpiffeId};
 use peerwright_snapshot::{Ban, Content, Subscription};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
 use std::{
-    net::{Ipv4Addr, SocketAddr},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -94,7 +90,6 @@ pub(crate) fn ban_forever() -> Ban {
 
 /// A node's configuration: loopback, free ports.
 pub(crate) fn configuration(node: &str, data_dir: &Path) -> Configuration {
-    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Configuration {
         network: "demo".to_owned(),
         namespace: "default".to_owned(),
@@ -102,21 +97,8 @@ pub(crate) fn configuration(node: &str, data_dir: &Path) -> Configuration {
         node_name: node.to_owned(),
         trust_domain: TRUST_DOMAIN.to_owned(),
         operator: Endpoint { host: "127.0.0.1".to_owned(), port: 1 },
-        install_root_sha256: [0; 32],
-        seeds: Vec::new(),
-        own_ranges: Vec::new(),
-        multicast_dns: Interfaces::Off.into(),
-        data_dir: data_dir.to_owned(),
-        install_root: PathBuf::new(),
-        token_file: PathBuf::new(),
         snapshot_file: data_dir.join("mounted-snapshot.bin"),
-        listen_peer: free,
-        listen_api: free,
-        listen_probe: free,
-        drain: Duration::from_secs(5),
-        links: LinkSettings::default(),
-        limits: LimitSettings::default(),
-        otlp_endpoint: None,
+        ..Configuration::on_loopback(data_dir.to_owned())
     }
 }
 
@@ -139,14 +121,10 @@ pub(crate) fn options(authority: &Arc<Authority>, backing: Backing) -> StartOpti
     StartOptions { backing, enrolment, access: Access::ByToken, tune: impatient }
 }
 
-pub(crate) fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint { host: address.ip().to_string(), port: address.port() }
-}
-
 /// Nodes that keep nothing, each with the others as seeds.
 pub(crate) async fn start_nodes(authority: &Arc<Authority>, count: usize) -> Vec<RunningNode> {
     let bound = bind_nodes(count).await;
-    let seeds = bound.iter().map(|(_, sockets)| endpoint(sockets.peer_address)).collect();
+    let seeds = bound.iter().map(|(_, sockets)| sockets.peer_address.into()).collect();
     start_bound(authority, bound, seeds).await
 }
 

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::is_default;
 use crate::schema::words;
 
+const BAN_SECONDS_RULE: &str = "!has(self.banSeconds) || self.banSeconds == 0 || self.banSeconds >= 60";
+const BAN_SECONDS_MESSAGE: &str = "write banSeconds of at least 60, or 0 for a ban that does not end";
+
 /// Bans that nodes make by themselves, and what becomes of them.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,8 +49,7 @@ pub struct AutoBans {
 /// What does not verify, and frames that cannot be read.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[x_kube(
-    validation = Rule::new("!has(self.banSeconds) || self.banSeconds == 0 || self.banSeconds >= 60")
-        .message("write banSeconds of at least 60, or 0 for a ban that does not end"),
+    validation = Rule::new(BAN_SECONDS_RULE).message(BAN_SECONDS_MESSAGE),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct InvalidMessageRule {
@@ -70,8 +72,7 @@ pub struct InvalidMessageRule {
 /// Limits that were exceeded.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[x_kube(
-    validation = Rule::new("!has(self.banSeconds) || self.banSeconds == 0 || self.banSeconds >= 60")
-        .message("write banSeconds of at least 60, or 0 for a ban that does not end"),
+    validation = Rule::new(BAN_SECONDS_RULE).message(BAN_SECONDS_MESSAGE),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SpamRule {
@@ -94,8 +95,7 @@ pub struct SpamRule {
 /// Breaches of the protocol.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[x_kube(
-    validation = Rule::new("!has(self.banSeconds) || self.banSeconds == 0 || self.banSeconds >= 60")
-        .message("write banSeconds of at least 60, or 0 for a ban that does not end"),
+    validation = Rule::new(BAN_SECONDS_RULE).message(BAN_SECONDS_MESSAGE),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ProtocolViolationRule {
@@ -118,8 +118,7 @@ pub struct ProtocolViolationRule {
 /// Proven malice.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[x_kube(
-    validation = Rule::new("!has(self.banSeconds) || self.banSeconds == 0 || self.banSeconds >= 60")
-        .message("write banSeconds of at least 60, or 0 for a ban that does not end"),
+    validation = Rule::new(BAN_SECONDS_RULE).message(BAN_SECONDS_MESSAGE),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MaliciousContentRule {

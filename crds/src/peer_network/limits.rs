@@ -16,41 +16,21 @@ pub struct Limits {
 
     /// What one subject of a token, or one address without a token, may ask of one node by REST.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub external: ExternalLimits,
+    pub external: CallLimits,
 
     /// What one node of a group with the role Edge may ask of one node by gRPC.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub edge: EdgeLimits,
+    pub edge: CallLimits,
 
     /// What one other node may ask of one node by gRPC. What it passes on and replicates is bounded by its links.
     #[serde(default, skip_serializing_if = "is_default")]
     pub member: MemberLimits,
 }
 
-/// What one application or person may ask of one node in a minute.
+/// What one caller may ask of one node in a minute.
 #[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ExternalLimits {
-    /// Calls a minute; 0 is no limit, 0 to 1000000. Absent: the node's default, 1000.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1_000_000))]
-    pub requests_per_minute: Option<i32>,
-
-    /// Megabytes that come and go a minute; 0 is no limit, 0 to 1000000. Absent: the node's default, 100.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1_000_000))]
-    pub megabytes_per_minute: Option<i32>,
-
-    /// Transactions handed in a minute; 0 is no limit, 0 to 1000000. Absent: the node's default, 100.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1_000_000))]
-    pub transactions_per_minute: Option<i32>,
-}
-
-/// What one edge node may ask of one node in a minute.
-#[derive(JsonSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EdgeLimits {
+pub struct CallLimits {
     /// Calls a minute; 0 is no limit, 0 to 1000000. Absent: the node's default, 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000))]

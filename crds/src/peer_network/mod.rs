@@ -24,7 +24,7 @@ pub use connections::Connections;
 pub use detection::{Detection, Heartbeat};
 pub use discovery::Discovery;
 pub use gossip::Gossip;
-pub use limits::{EdgeLimits, ExternalLimits, Limits, MemberLimits};
+pub use limits::{CallLimits, Limits, MemberLimits};
 pub use links::Links;
 pub use membership::Membership;
 pub use nodes::{ImagePullPolicy, NodeGroup, NodeRole, ReclaimPolicy, Storage};

@@ -20,7 +20,12 @@ use command::Request;
 use file::FileValues;
 use peerwright_engine::{bounds::MAX_OWN_RANGES, session::Carrier};
 use peerwright_secure::Cidr;
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    ffi::OsString,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 use thiserror::Error;
 use values::Values;
 
@@ -98,6 +103,38 @@ pub struct Configuration {
     pub limits: LimitSettings,
     /// Where traces are sent.
     pub otlp_endpoint: Option<Endpoint>,
+}
+
+impl Configuration {
+    /// A node of this process: on loopback, on whichever ports are free, with no operator to ask. Its names are to be
+    /// given.
+    #[must_use]
+    pub fn on_loopback(data_dir: PathBuf) -> Self {
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            network: String::new(),
+            namespace: String::new(),
+            network_uid: String::new(),
+            node_name: String::new(),
+            trust_domain: String::new(),
+            operator: Endpoint { host: "localhost".to_owned(), port: 9_443 },
+            install_root_sha256: [0; 32],
+            seeds: Vec::new(),
+            own_ranges: Vec::new(),
+            multicast_dns: Interfaces::Off.into(),
+            data_dir,
+            install_root: PathBuf::new(),
+            token_file: PathBuf::new(),
+            snapshot_file: PathBuf::new(),
+            listen_peer: free,
+            listen_api: free,
+            listen_probe: free,
+            drain: Duration::from_secs(5),
+            links: LinkSettings::default(),
+            limits: LimitSettings::default(),
+            otlp_endpoint: None,
+        }
+    }
 }
 
 /// What `dev` needs to know.

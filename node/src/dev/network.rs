@@ -3,20 +3,12 @@
 use super::{Authority, AuthorityError};
 use crate::{
     api::Access,
-    config::{Configuration, DevConfiguration, Endpoint},
-    discovery::Interfaces,
-    limits::LimitSettings,
-    link::LinkSettings,
+    config::{Configuration, DevConfiguration},
     run::{Backing, Enrolment, PartEnded, RunningNode, Sockets, StartError, StartOptions},
 };
 use futures::future::{join_all, select_all};
 use peerwright_snapshot::{Content, Subscription};
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// The register that every `dev` network holds.
 pub const DEMO_REGISTER: [u8; 16] = *b"peerwright-demo1";
@@ -56,7 +48,7 @@ impl DevNetwork {
             let sockets = Sockets::bind(&configuration).await?;
             bound.push((configuration, sockets));
         }
-        let seeds: Vec<_> = bound.iter().map(|(_, sockets)| endpoint(sockets.peer_address)).collect();
+        let seeds: Vec<_> = bound.iter().map(|(_, sockets)| sockets.peer_address.into()).collect();
         let mut nodes = Vec::new();
         for (mut configuration, sockets) in bound {
             configuration.seeds.clone_from(&seeds);
@@ -103,34 +95,15 @@ fn start_error(error: &AuthorityError) -> StartError {
     StartError::Authority(error.to_string())
 }
 
-fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint { host: address.ip().to_string(), port: address.port() }
-}
-
-/// A node of this process: on loopback, on whichever ports are free, with no operator to ask.
+/// A node of this network.
 fn node_configuration(number: u16, data_dir: PathBuf) -> Configuration {
-    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Configuration {
         network: NAME.to_owned(),
         namespace: NAMESPACE.to_owned(),
         network_uid: NETWORK_UID.to_owned(),
         node_name: format!("{NAME}-peer-{number}"),
         trust_domain: TRUST_DOMAIN.to_owned(),
-        operator: Endpoint { host: "localhost".to_owned(), port: 9_443 },
-        install_root_sha256: [0; 32],
-        seeds: Vec::new(),
-        own_ranges: Vec::new(),
-        multicast_dns: Interfaces::Off.into(),
-        data_dir,
-        install_root: PathBuf::new(),
-        token_file: PathBuf::new(),
-        snapshot_file: PathBuf::new(),
-        listen_peer: free,
-        listen_api: free,
-        listen_probe: free,
         drain: DRAIN,
-        links: LinkSettings::default(),
-        limits: LimitSettings::default(),
-        otlp_endpoint: None,
+        ..Configuration::on_loopback(data_dir)
     }
 }

@@ -40,6 +40,14 @@ impl<'a> Client<'a> {
         }
     }
 
+    /// What a route answers with 200; an error with any other status.
+    fn get(&self, pod: &str, path: &str) -> Result<Value, String> {
+        match self.call(pod, "GET", path, None)? {
+            (200, answer) => Ok(answer),
+            (status, answer) => Err(format!("{status} {answer}")),
+        }
+    }
+
     /// The words of a call by curl.
     fn words(&self, pod: &str, method: &str, path: &str, body: Option<&str>) -> Vec<String> {
         let host = format!("{pod}.net-peers.{}.svc", self.network.namespace);
@@ -73,26 +81,21 @@ impl<'a> Client<'a> {
     /// Waits until a node serves a transaction.
     pub(crate) fn wait_holds(&self, pod: &str, id: &str, limit: Duration) -> Value {
         let path = format!("/api/registers/{REGISTER}/transactions/{id}");
-        wait_for(&format!("{pod} holds {id}"), limit, || match self.call(pod, "GET", &path, None)? {
-            (200, transaction) => Ok(transaction),
-            (status, answer) => Err(format!("{status} {answer}")),
-        })
+        wait_for(&format!("{pod} holds {id}"), limit, || self.get(pod, &path))
     }
 
     /// Ids of the transactions that a node lists, in its order; a thousand at most.
     pub(crate) fn listed(&self, pod: &str) -> Vec<String> {
-        let (status, page) = self.call(pod, "GET", &format!("{}?limit=1000", transactions()), None).unwrap();
-        assert_eq!((status, &page["next"]), (200, &Value::Null), "{page}");
+        let page = self.get(pod, &format!("{}?limit=1000", transactions())).unwrap();
+        assert_eq!(page["next"], Value::Null, "{page}");
         let rows = page["transactions"].as_array().unwrap();
         rows.iter().map(|row| row["transactionId"].as_str().unwrap().to_owned()).collect()
     }
 
     /// The members that a node knows.
     fn members(&self, pod: &str) -> Result<Vec<Value>, String> {
-        match self.call(pod, "GET", "/api/members", None)? {
-            (200, answer) => answer["members"].as_array().cloned().ok_or_else(|| answer.to_string()),
-            (status, answer) => Err(format!("{status} {answer}")),
-        }
+        let answer = self.get(pod, "/api/members")?;
+        answer["members"].as_array().cloned().ok_or_else(|| answer.to_string())
     }
 
     /// The node's own peer id.
@@ -116,10 +119,8 @@ impl<'a> Client<'a> {
 
     /// Number of established links of a node.
     pub(crate) fn links(&self, pod: &str) -> Result<u64, String> {
-        match self.call(pod, "GET", "/api/peers/connected", None)? {
-            (200, answer) => answer["count"].as_u64().ok_or_else(|| answer.to_string()),
-            (status, answer) => Err(format!("{status} {answer}")),
-        }
+        let answer = self.get(pod, "/api/peers/connected")?;
+        answer["count"].as_u64().ok_or_else(|| answer.to_string())
     }
 
     /// Waits until a node has that many links.

@@ -53,13 +53,8 @@ fn an_announcement_is_passed_on_only_by_those_who_hold_the_body() {
 
 #[test]
 fn a_body_travels_along_a_chain_of_nodes() {
-    let mut net = Net::new(4);
-    net.cut(&[0], &[2, 3]);
-    net.cut(&[1], &[3]);
-    for node in 0..4 {
-        net.start(node);
-    }
-    net.run(SECOND * 3);
+    let mut net = Net::chain();
+    net.start_all();
     net.submit_to(0, REGISTER, large(7, 200_000));
     net.run(SECOND);
     for node in 0..4 {

@@ -52,14 +52,8 @@ fn after_a_partition_every_accepted_transaction_is_everywhere() {
 
 #[test]
 fn what_comes_by_sync_reaches_those_behind_a_chain_of_nodes() {
-    let mut net = Net::new(4);
-    // 0 - 1 - 2 - 3, and nobody else reaches anybody.
-    net.cut(&[0], &[2, 3]);
-    net.cut(&[1], &[3]);
-    for node in 0..4 {
-        net.start(node);
-    }
-    net.run(SECOND * 3);
+    let mut net = Net::chain();
+    net.start_all();
     net.cut(&[0], &[1]);
     net.run(SECOND * 8);
     submit_many(&mut net, 0, "text", 20);

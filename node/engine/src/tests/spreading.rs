@@ -169,15 +169,12 @@ fn a_node_that_does_not_hold_a_register_passes_its_messages_on() {
 
 #[test]
 fn running_out_of_hops_delays_and_does_not_lose() {
-    let mut net = Net::new(4);
-    // 0 - 1 - 2 - 3: the third step is one too many.
-    net.cut(&[0], &[2, 3]);
-    net.cut(&[1], &[3]);
-    for node in 0..4 {
-        net.nodes[node].configure = |config| config.gossip.hop_limit = 1;
-        net.start(node);
+    let mut net = Net::chain();
+    // The third step is one too many.
+    for node in &mut net.nodes {
+        node.configure = |config| config.gossip.hop_limit = 1;
     }
-    net.run(SECOND * 3);
+    net.start_all();
     net.submit(0, "text-0");
     net.run(SECOND / 10);
     let holding: Vec<bool> = (0..4).map(|node| net.holds_exactly(node, &texts("text", 1))).collect();

@@ -21,14 +21,9 @@ impl Net {
 
 #[test]
 fn a_hop_limit_holds_from_the_next_transaction_on() {
-    let mut net = Net::new(4);
-    // 0 - 1 - 2 - 3: with a limit of one the third step is one too many.
-    net.cut(&[0], &[2, 3]);
-    net.cut(&[1], &[3]);
-    for node in 0..4 {
-        net.start(node);
-    }
-    net.run(SECOND * 3);
+    // With a limit of one the third step is one too many.
+    let mut net = Net::chain();
+    net.start_all();
     let reached = |net: &mut Net, text: &str| {
         net.submit(0, &format!("{text}-0"));
         net.run(SECOND / 10);

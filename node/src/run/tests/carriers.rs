@@ -5,8 +5,7 @@ use crate::{
     RunningNode,
     api::Node,
     testing::{
-        REGISTER, all_have_links, authority, bind_nodes, endpoint, eventually, holds, proxy::Proxy, start_bound,
-        transaction,
+        REGISTER, all_have_links, authority, bind_nodes, eventually, holds, proxy::Proxy, start_bound, transaction,
     },
 };
 use peerwright_engine::session::Carrier;
@@ -38,7 +37,7 @@ async fn nodes_without_the_stream_method_and_without_grpc_hold_every_transaction
     let mut bound = bind_nodes(3).await;
     bound[1].0.links.carriers = vec![Carrier::Unary, Carrier::Https];
     bound[2].0.links.carriers = vec![Carrier::Https];
-    let seeds = bound.iter().map(|(_, sockets)| endpoint(sockets.peer_address)).collect();
+    let seeds = bound.iter().map(|(_, sockets)| sockets.peer_address.into()).collect();
     let nodes = start_bound(&authority, bound, seeds).await;
     all_have_links(&nodes.iter().collect::<Vec<_>>(), 2).await;
     all_hear_all(&nodes, 20, async || {}).await;
@@ -52,7 +51,7 @@ async fn nodes_behind_proxies_that_kill_streams_after_two_seconds_hold_every_tra
     for (_, sockets) in &bound {
         proxies.push(Proxy::that_kills_after(Duration::from_secs(2), sockets.peer_address).await);
     }
-    let seeds = proxies.iter().map(|proxy| endpoint(proxy.address)).collect();
+    let seeds = proxies.iter().map(|proxy| proxy.address.into()).collect();
     let nodes = start_bound(&authority, bound, seeds).await;
     all_have_links(&nodes.iter().collect::<Vec<_>>(), 2).await;
     let killed = || proxies.iter().map(Proxy::killed_so_far).sum::<u64>();

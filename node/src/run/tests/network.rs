@@ -51,7 +51,7 @@ async fn a_node_that_comes_later_catches_up() {
     }
     let directory = std::path::Path::new("/nowhere");
     let mut configuration = crate::testing::configuration("demo-peer-2", directory);
-    configuration.seeds = vec![crate::testing::endpoint(seed)];
+    configuration.seeds = vec![seed.into()];
     let sockets = crate::run::Sockets::bind(&configuration).await.unwrap();
     assert_ne!(sockets.peer_address, sockets_gone);
     let options = crate::testing::options(&authority, crate::run::Backing::Memory);

@@ -5,7 +5,7 @@ use crate::{
     RunningNode,
     api::Node,
     run::Backing,
-    testing::{all_have_links, authority, bind_nodes, endpoint, holds, options, transaction},
+    testing::{all_have_links, authority, bind_nodes, holds, options, transaction},
 };
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
@@ -65,8 +65,8 @@ async fn dials_heartbeats_and_catching_up_are_traced_to_the_collector() {
     let mut bound = bind_nodes(2).await;
     let (second_configuration, second_sockets) = bound.pop().unwrap();
     let (mut configuration, sockets) = bound.pop().unwrap();
-    configuration.otlp_endpoint = Some(endpoint(address));
-    configuration.seeds = vec![endpoint(second_sockets.peer_address), endpoint((Ipv4Addr::LOCALHOST, 9).into())];
+    configuration.otlp_endpoint = Some(address.into());
+    configuration.seeds = [second_sockets.peer_address, (Ipv4Addr::LOCALHOST, 9).into()].map(Into::into).to_vec();
     let options = options(&authority, Backing::Memory);
     let second = RunningNode::start(&second_configuration, &options, second_sockets).await.unwrap();
     let early = transaction(&second, "before the other came");

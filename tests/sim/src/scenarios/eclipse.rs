@@ -5,7 +5,6 @@
 use super::{Finding, Scenario, count, overlay::Overlay};
 use crate::{
     adversary::Adversary,
-    event::HostId,
     faults::Change,
     invariants::Broken,
     options::{Known, Options},
@@ -34,10 +33,7 @@ pub(super) const ECLIPSE: Scenario = Scenario {
 
 fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     let nodes = simulation.options().nodes;
-    let hostile: Vec<HostId> = (0..nodes).filter(|host| host % SHARE == SHARE - 1).collect();
-    for host in &hostile {
-        simulation.apply(Change::Attack(*host, Adversary::Conspirator));
-    }
+    let hostile = super::attack(simulation, SHARE, Adversary::Conspirator);
     simulation.warm_up()?;
     let half = simulation.options().safety / 2;
     simulation.pass(half)?;

@@ -15,7 +15,9 @@ mod upgrade;
 mod vanish;
 mod verdicts;
 
-use crate::{invariants::Broken, options::Options, simulation::Simulation};
+use crate::{
+    adversary::Adversary, event::HostId, faults::Change, invariants::Broken, options::Options, simulation::Simulation,
+};
 use std::{fmt, time::Duration};
 
 /// One scenario.
@@ -111,6 +113,16 @@ impl fmt::Display for Finding {
 
 pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
+}
+
+/// One node in `share` is hostile from now on; gives those nodes.
+fn attack(simulation: &mut Simulation, share: u32, adversary: Adversary) -> Vec<HostId> {
+    let nodes = simulation.options().nodes;
+    let hostile: Vec<HostId> = (0..nodes).filter(|host| host % share == share - 1).collect();
+    for host in &hostile {
+        simulation.apply(Change::Attack(*host, adversary));
+    }
+    hostile
 }
 
 /// A count as a figure.

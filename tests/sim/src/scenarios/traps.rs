@@ -5,8 +5,6 @@
 use super::{Finding, Scenario, count, overlay::Overlay};
 use crate::{
     adversary::Adversary,
-    event::HostId,
-    faults::Change,
     invariants::Broken,
     options::{Known, Options},
     simulation::Simulation,
@@ -32,10 +30,7 @@ pub(super) const TRAPS: Scenario = Scenario {
 
 fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     let nodes = simulation.options().nodes;
-    let hostile: Vec<HostId> = (0..nodes).filter(|host| host % SHARE == SHARE - 1).collect();
-    for host in &hostile {
-        simulation.apply(Change::Attack(*host, Adversary::Trapper));
-    }
+    super::attack(simulation, SHARE, Adversary::Trapper);
     simulation.warm_up()?;
     let safety = simulation.options().safety;
     simulation.pass(safety)?;

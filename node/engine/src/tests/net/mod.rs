@@ -96,11 +96,24 @@ impl Net {
     /// All nodes started, and time for their links to settle.
     pub(super) fn running(count: usize) -> Self {
         let mut net = Self::new(count);
-        for node in 0..count {
-            net.start(node);
-        }
-        net.run(SECOND * 3);
+        net.start_all();
         net
+    }
+
+    /// 0 - 1 - 2 - 3, all down, and nobody else reaches anybody.
+    pub(super) fn chain() -> Self {
+        let mut net = Self::new(4);
+        net.cut(&[0], &[2, 3]);
+        net.cut(&[1], &[3]);
+        net
+    }
+
+    /// Starts all nodes, and gives their links time to settle.
+    pub(super) fn start_all(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.start(node);
+        }
+        self.run(SECOND * 3);
     }
 
     /// Starts a node, or starts it again: a new incarnation on the same store.
