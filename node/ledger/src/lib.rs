@@ -21,7 +21,7 @@ mod refusal;
 mod transaction;
 
 pub use equivocation::{Contradiction, EquivocationProof, MAX_PROOF_BYTES, ProofRefused};
-pub use identifiers::{RegisterId, TransactionId};
+pub use identifiers::{DocketHash, RegisterId, TransactionId};
 pub use message::{Entry, Message, MessageBody, MessageHeader, MessageId, MessageRefused};
 pub use refusal::Refusal;
 pub use transaction::{
