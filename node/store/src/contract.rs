@@ -1,5 +1,11 @@
 //! The contract between a node and its store.
 
+mod dockets;
+mod sealing;
+
+pub use dockets::DocketStore;
+pub use sealing::SealingStore;
+
 use crate::{Appended, Counts, Held, ListedTransaction, MessageRange, Purged, StoreError, StoredTransaction};
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};

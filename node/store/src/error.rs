@@ -1,5 +1,6 @@
 //! Why the store did not do what it was asked.
 
+use peerwright_ledger::RegisterId;
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -47,6 +48,73 @@ pub enum StoreError {
     /// The file or its directory cannot be opened.
     #[error("the store cannot be opened: {0}")]
     Unopened(String),
+    /// A docket to store does not have the number after the head's.
+    #[error("docket {number} of register {register} does not follow docket {head}, the last one held")]
+    DocketNotNext {
+        /// The register.
+        register: RegisterId,
+        /// Number of the docket that was handed in.
+        number: u64,
+        /// Number of the docket that it would have had to follow.
+        head: u64,
+    },
+    /// A docket to store names another predecessor than the one held.
+    #[error(
+        "docket {number} of register {register} does not name the docket before it; compare both with another node"
+    )]
+    DocketBreaksChain {
+        /// The register.
+        register: RegisterId,
+        /// Number of the docket that was handed in.
+        number: u64,
+    },
+    /// A certificate or a replacement is for a docket that is not held.
+    #[error("docket {number} of register {register} is not held")]
+    DocketNotHeld {
+        /// The register.
+        register: RegisterId,
+        /// The number.
+        number: u64,
+    },
+    /// A certificate or a replacement is for another docket than the one held.
+    #[error("another docket {number} of register {register} is held; compare both with another node")]
+    DocketDiffers {
+        /// The register.
+        register: RegisterId,
+        /// The number.
+        number: u64,
+    },
+    /// The disk has changed a docket. It can be written again with
+    /// [`DocketStore::replace_docket`](crate::DocketStore::replace_docket).
+    #[error("docket {number} of register {register} is not as it was stored; it must be fetched again")]
+    CorruptDocket {
+        /// The register.
+        register: RegisterId,
+        /// The number.
+        number: u64,
+    },
+    /// The disk has changed a checkpoint. It can be made again by verifying the dockets.
+    #[error("the checkpoint of register {0} is not as it was stored; its dockets must be verified again")]
+    CorruptCheckpoint(RegisterId),
+    /// An entry to append does not follow the last one of the sealing group's log.
+    #[error("entry {index} of the sealing log does not follow entry {last}")]
+    LogNotNext {
+        /// Index of the entry that was handed in.
+        index: u64,
+        /// Index of the last one.
+        last: u64,
+    },
+    /// What is to be applied was applied before.
+    #[error("the sealing log is applied through entry {applied}, entry {index} was handed in")]
+    AppliedBefore {
+        /// The index that was handed in.
+        index: u64,
+        /// The index that was applied.
+        applied: u64,
+    },
+    /// The disk has changed something of the sealing group's log.
+    #[error("{0} is not as it was stored; empty the volume so that this sealer joins its group anew")]
+    CorruptLog(String),
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -67,6 +135,15 @@ impl StoreError {
             Self::NetworkFileSystem { .. } => "store_network_file_system",
             Self::InUse(_) => "store_in_use",
             Self::Unopened(_) => "store_unopened",
+            Self::DocketNotNext { .. } => "docket_not_next",
+            Self::DocketBreaksChain { .. } => "docket_breaks_chain",
+            Self::DocketNotHeld { .. } => "docket_not_held",
+            Self::DocketDiffers { .. } => "docket_differs",
+            Self::CorruptDocket { .. } => "docket_corrupt",
+            Self::CorruptCheckpoint(_) => "checkpoint_corrupt",
+            Self::LogNotNext { .. } => "sealing_log_not_next",
+            Self::AppliedBefore { .. } => "sealing_log_applied_before",
+            Self::CorruptLog(_) => "sealing_log_corrupt",
             Self::Closed => "store_closed",
         }
     }

@@ -1,20 +1,25 @@
-//! What a node keeps on its volume: the messages it has accepted or received, an index by transaction, the bodies of
-//! large transactions, and the incarnation.
+//! What a node keeps on its volume: the dockets of registers with an index by transaction, the log of the sealing group,
+//! the messages it has accepted or received, the bodies of large transactions, and the incarnation.
 //!
 //! ```text
-//!  append, put_body, purge ─▶ queue (bounded) ─▶ writer: one database transaction, one fsync ─▶ all answered
-//!  held, read, list, ...   ─▶ reader pool ─▶ answered from the last commit
+//!  append, extend, apply, purge ─▶ queue (bounded) ─▶ writer: one database transaction, one fsync ─▶ all answered
+//!  held, read, dockets, find    ─▶ reader pool ─▶ answered from the last commit
 //! ```
 //!
-//! [`Store`] is the contract, [`Memory`] its model (and the store of a network that runs in one process for a first
-//! look), [`Sqlite`] the store of a node. What a writing call has answered is on the disk and survives `kill -9` and
-//! loss of power; what was not answered may or may not be there.
+//! [`Store`], [`DocketStore`] and [`SealingStore`] are the contracts, [`Memory`] their model (and the store of a network
+//! that runs in one process for a first look), [`Sqlite`] the store of a node. What a writing call has answered is on the
+//! disk and survives `kill -9` and loss of power; what was not answered may or may not be there.
+//!
+//! A docket is a row for its header and a blob for its body, and it is stored in one database transaction with the
+//! checkpoint of its register, so that a node goes on exactly where it was. Where a transaction is, an index tells that is
+//! made from the dockets behind the head; nothing waits for it.
 //!
 //! A message is known by (origin, incarnation, sequence) and, within a register, by (origin, incarnation, register
 //! sequence). The store keeps the ranges of register sequences that it holds beside the messages, so that a node can
 //! tell another what it holds without reading them.
 
 mod contract;
+mod docket;
 mod error;
 mod filesystem;
 mod memory;
@@ -22,7 +27,11 @@ mod message;
 mod sqlite;
 mod values;
 
-pub use contract::{Failure, Pending, Store};
+pub use contract::{DocketStore, Failure, Pending, SealingStore, Store};
+pub use docket::{
+    Applied, DocketCertificate, DocketTransactions, Extension, HeldDockets, LogEntry, LogState, NewDocket, Seen,
+    StoredDocket, StoredHeader, TransactionPlace,
+};
 pub use error::StoreError;
 pub use memory::Memory;
 pub use peerwright_engine::{Held, MessageRange};

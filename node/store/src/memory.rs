@@ -1,5 +1,8 @@
 //! The model: what a store must do, in maps. Loses everything with the process.
 
+mod dockets;
+mod log;
+mod registers;
 mod state;
 
 use crate::{

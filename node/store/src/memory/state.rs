@@ -1,5 +1,6 @@
 //! The maps of the model.
 
+use super::{dockets::Dockets, log::Log};
 use crate::{
     Appended, Counts, Held, ListedTransaction, MessageRange, Purged, StoredTransaction,
     message::{IndexEntry, IndexedMessage, Place, find_entry},
@@ -23,6 +24,8 @@ pub(super) struct State {
     last_position: u64,
     bodies: BTreeMap<TransactionId, (RegisterId, Bytes)>,
     pub(super) documents: BTreeMap<&'static str, Bytes>,
+    pub(super) dockets: Dockets,
+    pub(super) log: Log,
 }
 
 #[derive(Debug)]
