@@ -17,6 +17,14 @@ pub enum Context {
     Member,
     /// A member's signature that it does not reach another.
     Accusation,
+    /// A sealer's signature of a docket's hash.
+    Docket,
+    /// The signature of a docket's hash by its register's authority, which may replace the sealers.
+    DocketAuthority,
+    /// What a member of a register's roster signs of the register's first record.
+    Attestation,
+    /// A vote for a change of a register's roster or policy.
+    Governance,
 }
 
 impl Context {
@@ -31,6 +39,10 @@ impl Context {
             Self::Snapshot => b"peerwright/v1/snapshot\0",
             Self::Member => b"peerwright/v1/member\0",
             Self::Accusation => b"peerwright/v1/accusation\0",
+            Self::Docket => b"peerwright/v1/docket\0",
+            Self::DocketAuthority => b"peerwright/v1/docket-authority\0",
+            Self::Attestation => b"peerwright/v1/attestation\0",
+            Self::Governance => b"peerwright/v1/governance\0",
         }
     }
 }

@@ -18,8 +18,8 @@ pub const MAX_NAME_BYTES: usize = 512;
 /// The longest tracking value.
 pub const MAX_TRACKING_VALUE_BYTES: usize = 4096;
 
-const FORMAT: u8 = 1;
-const SIGNATURE_BYTES: usize = 64;
+pub(super) const FORMAT: u8 = 1;
+pub(super) const SIGNATURE_BYTES: usize = 64;
 
 /// Everything but the signature.
 pub(super) fn encode(body: &TransactionBody) -> Vec<u8> {
@@ -169,7 +169,7 @@ const fn kind_byte(kind: Kind) -> u8 {
     }
 }
 
-fn read_kind(reader: &mut Reader<'_>) -> Result<Kind, DecodeError> {
+pub(super) fn read_kind(reader: &mut Reader<'_>) -> Result<Kind, DecodeError> {
     match reader.u8("kind")? {
         0 => Ok(Kind::Control),
         1 => Ok(Kind::Action),

@@ -3,10 +3,12 @@
 mod admission;
 mod body;
 mod format;
+mod view;
 
 pub use admission::{DEFAULT_LIFETIME_MICROS, Limits};
 pub use body::{Kind, Metadata, Payload, TransactionBody};
 pub use format::{MAX_LIST_ITEMS, MAX_NAME_BYTES, MAX_PAYLOADS, MAX_TRACKING_VALUE_BYTES, MAX_TRANSACTION_BYTES};
+pub use view::TransactionView;
 
 use crate::{Refusal, TransactionId};
 use bytes::Bytes;
