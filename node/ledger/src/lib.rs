@@ -22,6 +22,7 @@
 pub mod chain;
 pub mod docket;
 mod equivocation;
+mod fork;
 mod identifiers;
 pub mod merkle;
 pub mod message;
@@ -35,6 +36,7 @@ pub use docket::{
     verify_body,
 };
 pub use equivocation::{Contradiction, EquivocationProof, MAX_PROOF_BYTES, ProofRefused};
+pub use fork::{CertifiedHeader, ForkProof, ForkProofRefused, MAX_FORK_PROOF_BYTES};
 pub use identifiers::{DocketHash, RegisterId, TransactionId};
 pub use merkle::{ConsistencyProof, Frontier, InclusionProof, LeafHash, MerkleRoot, merkle_root};
 pub use message::{Entry, Message, MessageBody, MessageHeader, MessageId, MessageRefused};

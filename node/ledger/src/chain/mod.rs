@@ -22,7 +22,7 @@ pub use seal::{Proposal, SealedDocket, seal_genesis};
 
 use crate::docket::{CertificateRefused, CommitCertificate, Docket, DocketBody, DocketHeader, DocketRefused};
 use crate::docket::{Verify, verify_body};
-use crate::merkle::{Frontier, LeafHash};
+use crate::merkle::{ConsistencyProof, Frontier};
 use crate::register::{ControlRecord, ControlRefused, GenesisHash, Governance};
 use crate::{DocketHash, RegisterId, Transaction, TransactionId};
 use next::Next;
@@ -145,6 +145,34 @@ impl Chain {
         self.take(header, body, verify, false)
     }
 
+    /// Goes on right before `header`, whatever number of dockets that leaves out; [`Chain::extend`] takes the header's docket
+    /// then. What governs the register has not changed in between, for the header's last control docket is this chain's. The
+    /// header commits to `history`, the tree over all that lies before it, and `proof` shows that this begins with what
+    /// is known here.
+    pub fn skip_to(
+        &mut self,
+        header: &DocketHeader,
+        certificate: &CommitCertificate,
+        history: Frontier,
+        proof: &ConsistencyProof,
+    ) -> Result<(), DocketRefused> {
+        let Some(number) = header.number.checked_sub(1).filter(|number| *number >= self.head.number) else {
+            return Err(DocketRefused::Number { expected: self.history.size(), found: header.number });
+        };
+        let previous = header.previous.ok_or(DocketRefused::PreviousMissing)?;
+        let is_about = (proof.earlier(), proof.later()) == (self.history.size(), history.size());
+        let goes_on = is_about && proof.holds(&self.history.root(), &header.history_root);
+        if history.size() != header.number || !goes_on {
+            return Err(DocketRefused::History);
+        }
+        let head = Head { number, hash: previous, ..self.head };
+        let skipped = Self { head, history, ..self.clone() };
+        skipped.check_place(header)?;
+        skipped.check_signed(header, certificate)?;
+        *self = skipped;
+        Ok(())
+    }
+
     /// The register.
     #[must_use]
     pub fn register(&self) -> RegisterId {
@@ -189,6 +217,10 @@ impl Chain {
     ) -> Result<(), DocketRefused> {
         self.check_place(header)?;
         check_clock(header, now_micros)?;
+        self.check_signed(header, certificate)
+    }
+
+    fn check_signed(&self, header: &DocketHeader, certificate: &CommitCertificate) -> Result<(), DocketRefused> {
         self.check_sealer(header, matches!(certificate, CommitCertificate::Authority(_)))?;
         let governance = &self.governance;
         Ok(certificate.verify(&header.hash(), governance.sealers(), governance.authority())?)
@@ -241,7 +273,7 @@ impl Chain {
             if by_authority && !matches!(ControlRecord::of(&transaction)?, ControlRecord::SealerChange(_)) {
                 return Err(CertificateRefused::NotForAuthority.into());
             }
-            self.governance = self.governance.changed_by(&transaction)?;
+            self.governance = self.governance.changed_by(&transaction, header.sealed_at_micros)?;
         }
         self.advance(header);
         Ok(ids)
@@ -252,7 +284,7 @@ impl Chain {
         if header.control {
             self.last_control = header.number;
         }
-        self.history.push(LeafHash::of(&[self.head.hash.as_bytes()]));
+        self.history.push(self.head.hash.leaf());
     }
 }
 

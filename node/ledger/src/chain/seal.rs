@@ -76,7 +76,7 @@ impl Chain {
         let transaction = control_transaction(&body).ok()?;
         let is_sealer_change = matches!(ControlRecord::of(&transaction).ok()?, ControlRecord::SealerChange(_));
         self.check_sealer(&header, false).or_else(|_| self.check_sealer(&header, is_sealer_change)).ok()?;
-        self.governance.changed_by(&transaction).ok()?;
+        self.governance.changed_by(&transaction, header.sealed_at_micros).ok()?;
         Some((header, body))
     }
 }

@@ -15,6 +15,7 @@
 mod body;
 mod certificate;
 mod header;
+mod proof;
 mod refusal;
 mod sealers;
 mod verification;

@@ -2,6 +2,7 @@
 
 use super::genesis::GenesisRecord;
 use super::refusal::ControlRefused;
+use super::vote::GovernanceChange;
 use crate::{
     DEFAULT_LIFETIME_MICROS, Kind, Metadata, Payload, Refusal, RegisterId, SealerSet, Transaction, TransactionBody,
 };
@@ -22,6 +23,8 @@ pub enum ControlRecord {
     Genesis(Box<GenesisRecord>),
     /// Others seal it.
     SealerChange(SealerSet),
+    /// Policy or roster change.
+    Governance(Box<GovernanceChange>),
 }
 
 impl ControlRecord {
@@ -62,6 +65,7 @@ impl ControlRecord {
                 writer.u8(0).bytes(&record.encode());
             }
             Self::SealerChange(sealers) => sealers.write(writer.u8(1)),
+            Self::Governance(change) => change.write(writer.u8(2)),
         }
         writer.finish()
     }
@@ -79,6 +83,7 @@ impl ControlRecord {
                 Self::Genesis(Box::new(record))
             }
             1 => Self::SealerChange(SealerSet::read(&mut reader)?),
+            2 => Self::Governance(Box::new(GovernanceChange::read(&mut reader)?)),
             value => return Err(DecodeError::Unknown { what: "control record", value: value.into() }.into()),
         };
         reader.finish()?;

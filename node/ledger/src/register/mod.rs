@@ -3,6 +3,7 @@
 //! ```text
 //! docket 0:  ControlRecord::Genesis       who owns it, who may replace its sealers, the first sealers, the first policy
 //! docket n:  ControlRecord::SealerChange  the next sealers, by most of the old ones or by the authority
+//!            ControlRecord::Governance    another policy, or somebody's place, by vote of owner and admins
 //! ```
 //!
 //! Each is the one transaction of a control docket, so what governs a register is signed, ordered and proven like all that is in it.
@@ -12,6 +13,7 @@ mod genesis;
 mod governance;
 mod policy;
 mod refusal;
+mod vote;
 
 pub use control::{CONTROL_CONTENT_TYPE, ControlRecord};
 pub use genesis::{
@@ -21,3 +23,4 @@ pub use genesis::{
 pub use governance::Governance;
 pub use policy::{Quorum, RegisterPolicy, VerifyPolicy};
 pub use refusal::ControlRefused;
+pub use vote::{Change, GovernanceChange};

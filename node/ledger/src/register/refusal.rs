@@ -58,6 +58,46 @@ pub enum ControlRefused {
         /// The record's.
         found: u32,
     },
+    /// A vote's signature does not hold.
+    #[error("the vote of {key:?} does not hold: {refused}")]
+    Vote {
+        /// Whose.
+        key: NodePublicKey,
+        /// Why the signature does not hold.
+        refused: SignatureRefused,
+    },
+    /// A vote of somebody who has none.
+    #[error("{0:?} has voted and does not govern the register")]
+    ForeignVote(NodePublicKey),
+    /// Too few votes.
+    #[error("{votes} votes are for the change, {needed} are needed")]
+    Quorum {
+        /// How many there are.
+        votes: usize,
+        /// How many the policy asks for.
+        needed: usize,
+    },
+    /// Votes that no longer count.
+    #[error("the votes are older than {days} days; vote again")]
+    ProposalExpired {
+        /// For how long they count.
+        days: u32,
+    },
+    /// Proposed after it was sealed.
+    #[error("the change is dated later than its docket; compare the clocks")]
+    ProposedLater,
+    /// There is one owner, and that does not change.
+    #[error("a register has one owner, who stays")]
+    OwnerStays,
+    /// Nobody would be left to govern with the owner.
+    #[error("the last admin is not dismissed; admit another one first")]
+    LastAdmin,
+    /// No place is free.
+    #[error("the roster is full; dismiss somebody first")]
+    RosterFull,
+    /// Dismissed without a place.
+    #[error("{0:?} has no place in the register")]
+    NotOnRoster(NodePublicKey),
 }
 
 impl ControlRefused {
@@ -75,6 +115,15 @@ impl ControlRefused {
             Self::OtherGenesis => "control_other_genesis",
             Self::Author(_) => "control_author",
             Self::Version { .. } => "control_version",
+            Self::Vote { .. } => "control_vote",
+            Self::ForeignVote(_) => "control_foreign_vote",
+            Self::Quorum { .. } => "control_quorum",
+            Self::ProposalExpired { .. } => "control_proposal_expired",
+            Self::ProposedLater => "control_proposed_later",
+            Self::OwnerStays => "control_owner_stays",
+            Self::LastAdmin => "control_last_admin",
+            Self::RosterFull => "control_roster_full",
+            Self::NotOnRoster(_) => "control_not_on_roster",
         }
     }
 }

@@ -3,8 +3,10 @@
 mod admission;
 mod chain;
 mod equivocation;
+mod governance;
 mod merkle;
 mod message;
+mod proofs;
 mod registers;
 mod samples;
 mod transaction;

@@ -3,7 +3,7 @@
 use crate::{Context, NodeKey, NodePublicKey, PeerId, Signature, SignatureRefused};
 use proptest::prelude::*;
 
-const CONTEXTS: [Context; 7] = [
+const CONTEXTS: [Context; 11] = [
     Context::Transaction,
     Context::Message,
     Context::TlsBinding,
@@ -11,6 +11,10 @@ const CONTEXTS: [Context; 7] = [
     Context::Snapshot,
     Context::Member,
     Context::Accusation,
+    Context::Docket,
+    Context::DocketAuthority,
+    Context::Attestation,
+    Context::Governance,
 ];
 
 /// RFC 8032, section 7.1: secret seed, public key, message, signature.
