@@ -18,6 +18,7 @@
 //! sequence). The store keeps the ranges of register sequences that it holds beside the messages, so that a node can
 //! tell another what it holds without reading them.
 
+mod checksum;
 mod contract;
 mod docket;
 mod error;

@@ -30,6 +30,11 @@ impl<'c> Batch<'c> {
         Self { connection, registers: HashMap::new(), lives: HashMap::new(), streams: HashMap::new() }
     }
 
+    /// For operations that keep nothing in the batch.
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        self.connection
+    }
+
     pub(super) async fn next_incarnation(&mut self, now: u64) -> Result<u64, StoreError> {
         let last: Option<i64> = sqlx::query_scalar("SELECT value FROM records WHERE name = 'incarnation'")
             .fetch_optional(&mut *self.connection)

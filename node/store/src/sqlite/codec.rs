@@ -1,4 +1,6 @@
-//! Numbers of 64 bits in SQLite, whose integers are signed.
+//! Numbers of 64 bits in SQLite, whose integers are signed; keys; limits.
+
+use crate::StoreError;
 
 const TOP_BIT: u64 = 1 << 63;
 
@@ -10,6 +12,16 @@ pub(super) fn ordered(number: u64) -> i64 {
 /// The number that [`ordered`] stored.
 pub(super) fn from_ordered(stored: i64) -> u64 {
     stored.cast_unsigned() ^ TOP_BIT
+}
+
+/// A key of a fixed length.
+pub(super) fn key<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], StoreError> {
+    bytes.try_into().map_err(|_| StoreError::Damaged("a key has the wrong length".to_owned()))
+}
+
+/// The number for a `LIMIT`, or for a sum that is compared with one.
+pub(super) fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

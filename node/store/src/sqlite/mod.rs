@@ -2,6 +2,7 @@
 
 mod apply;
 mod codec;
+mod dockets;
 mod failure;
 mod index;
 mod open;

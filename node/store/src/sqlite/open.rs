@@ -75,15 +75,15 @@ fn unopened(path: &Path, error: &std::io::Error) -> StoreError {
 }
 
 /// Every schema that was ever released, in order; a released one never changes.
-fn migrations() -> Migrator {
-    let messages = include_str!("../../migrations/0001_messages.sql");
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "messages".into(),
-        MigrationType::Simple,
-        messages.into_sql_str(),
-        false,
-    )])
+pub(super) fn migrations() -> Migrator {
+    let released = [
+        ("messages", include_str!("../../migrations/0001_messages.sql")),
+        ("dockets", include_str!("../../migrations/0002_dockets.sql")),
+    ];
+    let migrations = (1..).zip(released).map(|(version, (name, sql))| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
 }
 
 /// Records the network in a new store, and refuses the store of another.

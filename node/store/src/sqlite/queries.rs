@@ -1,6 +1,6 @@
 //! Reading, from the last commit.
 
-use super::codec::{from_ordered, ordered};
+use super::codec::{from_ordered, key, limit, ordered};
 use crate::{
     BODY_CHUNK_BYTES, Counts, Held, ListedTransaction, MessageRange, StoreError, StoredTransaction,
     message::{Place, find_entry},
@@ -16,10 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 type TransactionRow = (i64, i64, i64, Vec<u8>, i64, Vec<u8>);
 /// Position, id, size, origin, time of storing.
 type ListRow = (i64, Vec<u8>, i64, Vec<u8>, i64);
-
-fn key<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], StoreError> {
-    bytes.try_into().map_err(|_| StoreError::Damaged("a key has the wrong length".to_owned()))
-}
 
 pub(super) async fn held(readers: &SqlitePool, registers: Vec<RegisterId>) -> Result<Vec<Held>, StoreError> {
     let wanted: BTreeSet<RegisterId> = registers.into_iter().collect();
@@ -206,8 +202,4 @@ pub(super) async fn body_chunk(
         return Err(StoreError::Damaged(format!("the body of transaction {id} lacks bytes")));
     }
     Ok(Some(bytes.into()))
-}
-
-fn limit(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,6 @@
 //! The bounded queue in front of the writer.
 
+use super::dockets::DocketOperation;
 use crate::{Appended, Purged, StoreError, message::IndexedMessage};
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -18,6 +19,7 @@ pub(super) enum Operation {
     PutBody { register: RegisterId, id: TransactionId, bytes: Bytes, slot: Slot<()> },
     PutDocument { name: &'static str, bytes: Bytes, slot: Slot<()> },
     Purge { register: RegisterId, slot: Slot<Purged> },
+    Dockets(DocketOperation),
 }
 
 impl Operation {
@@ -29,13 +31,14 @@ impl Operation {
             Self::PutBody { slot, .. } => slot.finish(committed),
             Self::PutDocument { slot, .. } => slot.finish(committed),
             Self::Purge { slot, .. } => slot.finish(committed),
+            Self::Dockets(operation) => operation.finish(committed),
         }
     }
 }
 
 /// Keeps the answer of an applied operation until it is durable.
 pub(super) struct Slot<T> {
-    value: Option<T>,
+    value: Option<Result<T, StoreError>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
 
@@ -46,11 +49,16 @@ impl<T> Slot<T> {
     }
 
     pub(super) fn fill(&mut self, value: T) {
-        self.value = Some(value);
+        self.answer(Ok(value));
     }
 
-    fn finish(self, committed: &Result<(), StoreError>) {
-        let answer = committed.clone().and_then(|()| self.value.ok_or(StoreError::Closed));
+    /// Also a refusal waits until the group is committed: what it is about may have been written by the same group.
+    pub(super) fn answer(&mut self, answer: Result<T, StoreError>) {
+        self.value = Some(answer);
+    }
+
+    pub(super) fn finish(self, committed: &Result<(), StoreError>) {
+        let answer = committed.clone().and_then(|()| self.value.unwrap_or(Err(StoreError::Closed)));
         // Whoever asked may have gone; the write stands.
         drop(self.answer.send(answer));
     }

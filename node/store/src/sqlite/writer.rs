@@ -1,7 +1,9 @@
-//! The one task that writes. While a commit syncs, calls queue up; the next commit takes all of them.
+//! The one task that writes. While a commit syncs, calls queue up; the next commit takes all of them. What can wait is done
+//! between the groups, a step at a time, and without a pause only while nobody writes.
 
 use super::{
     apply::Batch,
+    dockets::Upkeep,
     queue::{Job, Operation},
 };
 use crate::StoreError;
@@ -10,7 +12,10 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{
+    mpsc::{self, error::TryRecvError},
+    watch,
+};
 
 /// A commit takes at most so many jobs ...
 const GROUP_JOBS: usize = 1024;
@@ -26,11 +31,18 @@ pub(super) struct Writer {
     /// [`StoreError::Closed`].
     pub(super) ended: watch::Sender<Option<StoreError>>,
     pub(super) commits: Arc<AtomicU64>,
+    upkeep: Upkeep,
 }
 
 impl Writer {
     pub(super) fn new(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
-        Self { options, connection: Some(connection), ended: watch::Sender::new(None), commits: Arc::default() }
+        Self {
+            options,
+            connection: Some(connection),
+            ended: watch::Sender::new(None),
+            commits: Arc::default(),
+            upkeep: Upkeep::new(),
+        }
     }
 
     /// All of the group, or nothing of it.
@@ -42,15 +54,42 @@ impl Writer {
         let outcome = self.try_write(group).await;
         if let Err(error) = &outcome {
             tracing::error!(error = %error, code = error.code(), jobs = group.len(), "nothing of a group was written");
-            if let Some(connection) = self.connection.take() {
-                drop(connection.close().await);
-            }
-            // After a failed sync the kernel may report success for pages that it has dropped: a retry proves nothing.
-            if matches!(error, StoreError::Failed(_) | StoreError::Damaged(_)) {
-                self.ended.send_replace(Some(error.clone()));
-            }
+            self.reset(error).await;
         }
         outcome
+    }
+
+    /// A step of what is to be done behind the writes. When it fails for lack of room, the next group tries again.
+    async fn keep_up(&mut self) {
+        if self.ended.borrow().is_some() {
+            self.upkeep.pending = false;
+        } else if let Err(error) = self.try_keep_up().await {
+            tracing::warn!(error = %error, code = error.code(), "the index by transaction waits");
+            self.upkeep.pending = false;
+            self.reset(&error).await;
+        }
+    }
+
+    /// After something failed: nothing of it stays, and after some errors nothing is written any more.
+    async fn reset(&mut self, error: &StoreError) {
+        if let Some(connection) = self.connection.take() {
+            drop(connection.close().await);
+        }
+        // After a failed sync the kernel may report success for pages that it has dropped: a retry proves nothing.
+        if matches!(error, StoreError::Failed(_) | StoreError::Damaged(_)) {
+            self.ended.send_replace(Some(error.clone()));
+        }
+    }
+
+    async fn try_keep_up(&mut self) -> Result<(), StoreError> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            None => self.connection.insert(SqliteConnection::connect_with(&self.options).await?),
+        };
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        self.upkeep.step(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     async fn try_write(&mut self, group: &mut [Job]) -> Result<(), StoreError> {
@@ -60,7 +99,7 @@ impl Writer {
         };
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         let mut batch = Batch::new(&mut transaction);
-        for job in group {
+        for job in &mut *group {
             match &mut job.operation {
                 Operation::NextIncarnation { now, slot } => slot.fill(batch.next_incarnation(*now).await?),
                 Operation::Append { messages, now, slot } => slot.fill(batch.append(messages, *now).await?),
@@ -73,27 +112,47 @@ impl Writer {
                     slot.fill(());
                 }
                 Operation::Purge { register, slot } => slot.fill(batch.purge(*register).await?),
+                Operation::Dockets(operation) => operation.apply(batch.connection()).await?,
             }
         }
         transaction.commit().await?;
         self.commits.fetch_add(1, Ordering::Relaxed);
+        for job in group {
+            if let Operation::Dockets(operation) = &job.operation {
+                self.upkeep.look_again(operation.replaces());
+            }
+        }
         Ok(())
+    }
+}
+
+/// Writes a job, and with it whatever waits.
+async fn write_group(writer: &mut Writer, first: Job, jobs: &mut mpsc::Receiver<Job>) {
+    let mut bytes = first.bytes;
+    let mut group = vec![first];
+    while group.len() < GROUP_JOBS && bytes < GROUP_BYTES {
+        let Ok(job) = jobs.try_recv() else { break };
+        bytes += job.bytes;
+        group.push(job);
+    }
+    let committed = writer.write(&mut group).await;
+    for job in group {
+        job.operation.finish(&committed);
     }
 }
 
 /// Writes until the queue is closed and empty.
 pub(super) async fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
-    while let Some(first) = jobs.recv().await {
-        let mut bytes = first.bytes;
-        let mut group = vec![first];
-        while group.len() < GROUP_JOBS && bytes < GROUP_BYTES {
-            let Ok(job) = jobs.try_recv() else { break };
-            bytes += job.bytes;
-            group.push(job);
+    loop {
+        let first =
+            if writer.upkeep.pending { jobs.try_recv() } else { jobs.recv().await.ok_or(TryRecvError::Disconnected) };
+        match first {
+            Ok(first) => write_group(&mut writer, first, &mut jobs).await,
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => break,
         }
-        let committed = writer.write(&mut group).await;
-        for job in group {
-            job.operation.finish(&committed);
+        if writer.upkeep.pending {
+            writer.keep_up().await;
         }
     }
     // A failure stays the last word.

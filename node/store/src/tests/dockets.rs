@@ -5,7 +5,8 @@ use super::{
     fixtures::{NETWORK, register},
 };
 use crate::{
-    Applied, Extension, LogEntry, LogState, Memory, NewDocket, SealingStore, Seen, StoreError, TransactionPlace,
+    Applied, Extension, LogEntry, LogState, Memory, NewDocket, SealingStore, Seen, Sqlite, Store, StoreError,
+    TransactionPlace,
 };
 use peerwright_ledger::TransactionId;
 
@@ -18,6 +19,19 @@ macro_rules! on_every_store {
                 #[tokio::test]
                 async fn $name() {
                     super::$name(&Memory::new(NETWORK)).await;
+                }
+            )*
+        }
+
+        mod sqlite {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let directory = tempfile::tempdir().unwrap();
+                    let store = Sqlite::open(&directory.path().join("store.sqlite"), NETWORK).await.unwrap();
+                    super::$name(&store).await;
+                    store.close().await.unwrap();
                 }
             )*
         }

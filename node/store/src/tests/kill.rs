@@ -15,12 +15,12 @@ use std::{
 const CHILD: &str = "PEERWRIGHT_STORE_TEST_CHILD";
 const WRITERS: u64 = 8;
 
-fn child_directory() -> Option<PathBuf> {
+pub(super) fn child_directory() -> Option<PathBuf> {
     std::env::var_os(CHILD).map(PathBuf::from)
 }
 
 /// This test again, in a process of its own, after the shell has run `before`.
-fn start_child(test: &str, before: &str, directory: &Path) -> Child {
+pub(super) fn start_child(test: &str, before: &str, directory: &Path) -> Child {
     Command::new("sh")
         .args(["-c", &format!("{before} exec \"$@\""), "sh"])
         .arg(std::env::current_exe().unwrap())
@@ -31,7 +31,7 @@ fn start_child(test: &str, before: &str, directory: &Path) -> Child {
         .unwrap()
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
@@ -71,14 +71,14 @@ async fn write_until_refused(directory: &Path) -> StoreError {
 
 /// What a child printed: (origin, incarnation, sequence) of each acknowledgement, and why it stopped.
 #[derive(Default)]
-struct Report {
-    acknowledged: Vec<(u8, u64, u64)>,
+pub(super) struct Report {
+    pub(super) acknowledged: Vec<(u8, u64, u64)>,
     incarnation: u64,
     refused: Option<String>,
 }
 
 /// Reads what the child prints to its end, and kills it once it has acknowledged so many.
-fn watch(mut child: Child, kill_after: usize) -> Report {
+pub(super) fn watch(mut child: Child, kill_after: usize) -> Report {
     let mut report = Report::default();
     for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
         match line.split(' ').collect::<Vec<_>>()[..] {

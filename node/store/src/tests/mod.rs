@@ -1,6 +1,7 @@
 //! The SQLite store behaves as the model does, and keeps what it has acknowledged.
 
-mod docket_fixtures;
+pub(crate) mod docket_fixtures;
+mod docket_model;
 mod dockets;
 pub(crate) mod fixtures;
 mod kill;

@@ -1,0 +1,249 @@
+//! What the writer does with dockets, inside the transaction of its group.
+//!
+//! A refusal is the inner result: it is found before anything is written, so the rest of the group stands.
+
+use super::{
+    chain::Chain,
+    prepared::{PreparedDocket, PreparedExtension},
+};
+use crate::{
+    DocketCertificate, NewDocket, StoreError,
+    checksum::Checked,
+    docket::{Link, follow},
+    sqlite::codec::ordered,
+};
+use peerwright_ledger::RegisterId;
+use peerwright_secure::sha256;
+use sqlx::SqliteConnection;
+use std::collections::BTreeMap;
+
+/// What an operation came to, unless the database failed.
+pub(in crate::sqlite) type Outcome<T> = Result<Result<T, StoreError>, StoreError>;
+
+pub(in crate::sqlite) async fn extend(
+    connection: &mut SqliteConnection,
+    extensions: Vec<PreparedExtension>,
+) -> Outcome<()> {
+    let mut chains: BTreeMap<RegisterId, Option<Chain>> = BTreeMap::new();
+    let mut heads: BTreeMap<RegisterId, Option<Link>> = BTreeMap::new();
+    for PreparedExtension { register, dockets, .. } in &extensions {
+        if !chains.contains_key(register) {
+            let chain = Chain::load(&mut *connection, *register).await?;
+            heads.insert(*register, chain.as_ref().map(Chain::head));
+            chains.insert(*register, chain);
+        }
+        let head = heads.get(register).copied().flatten();
+        match follow(*register, head, dockets.iter().map(|docket| (&docket.docket, docket.hash))) {
+            Ok(head) => heads.insert(*register, head),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+    }
+    for extension in extensions {
+        let chain = chains.entry(extension.register).or_default();
+        append(connection, chain, extension).await?;
+    }
+    for chain in chains.values_mut().flatten() {
+        chain.find_certified(connection).await?;
+        chain.save(connection).await?;
+    }
+    Ok(Ok(()))
+}
+
+/// Writes dockets that follow; the row of their register is saved by the caller.
+async fn append(
+    connection: &mut SqliteConnection,
+    chain: &mut Option<Chain>,
+    extension: PreparedExtension,
+) -> Result<(), StoreError> {
+    let Some(first) = extension.dockets.first() else { return Ok(()) };
+    let chain = match chain {
+        Some(chain) => chain,
+        None => {
+            let begun = Chain::begin(connection, extension.register, (first.docket.number, first.hash)).await?;
+            chain.insert(begun)
+        }
+    };
+    for docket in extension.dockets {
+        chain.held.head = docket.docket.number;
+        chain.held.head_hash = docket.hash;
+        chain.held.transactions += docket.transactions();
+        chain.held.body_bytes += docket.body_bytes();
+        chain.unindexed_dockets += 1;
+        chain.unindexed_transactions += docket.transactions();
+        insert(connection, chain.id, docket).await?;
+    }
+    sqlx::query(
+        "INSERT INTO checkpoints (chain, checksum, bytes) VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET checksum = excluded.checksum, bytes = excluded.bytes",
+    )
+    .bind(chain.id)
+    .bind(extension.checkpoint_checksum)
+    .bind(Vec::from(extension.checkpoint))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn insert(connection: &mut SqliteConnection, chain: i64, prepared: PreparedDocket) -> Result<(), StoreError> {
+    let (transactions, body_bytes) = (prepared.transactions(), prepared.body_bytes());
+    let PreparedDocket { docket, hash, ids, ids_checksum, body_checksum, certificate_checksum } = prepared;
+    let NewDocket { number, header, body, certificate, .. } = docket;
+    let row: i64 = sqlx::query_scalar(
+        "INSERT INTO dockets (chain, number, hash, transactions, body_bytes, header, certificate_checksum, certificate)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+    )
+    .bind(chain)
+    .bind(ordered(number))
+    .bind(hash.as_bytes().as_slice())
+    .bind(transactions.cast_signed())
+    .bind(body_bytes.cast_signed())
+    .bind(Vec::from(header))
+    .bind(certificate_checksum)
+    .bind(certificate.map(Vec::from))
+    .fetch_one(&mut *connection)
+    .await?;
+    sqlx::query("INSERT INTO docket_bodies (docket, ids_checksum, body_checksum, ids, body) VALUES (?, ?, ?, ?, ?)")
+        .bind(row)
+        .bind(ids_checksum)
+        .bind(body_checksum)
+        .bind(ids)
+        .bind(Vec::from(body))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(in crate::sqlite) async fn certify(
+    connection: &mut SqliteConnection,
+    certificates: Vec<DocketCertificate>,
+) -> Outcome<()> {
+    let mut chains: BTreeMap<RegisterId, Chain> = BTreeMap::new();
+    let mut rows = Vec::with_capacity(certificates.len());
+    for DocketCertificate { register, number, hash, .. } in &certificates {
+        let not_held = StoreError::DocketNotHeld { register: *register, number: *number };
+        if !chains.contains_key(register) {
+            let Some(chain) = Chain::load(&mut *connection, *register).await? else { return Ok(Err(not_held)) };
+            chains.insert(*register, chain);
+        }
+        let Some(row) = find(connection, chains.get(register), *number).await? else { return Ok(Err(not_held)) };
+        if row.hash != hash.as_bytes() {
+            return Ok(Err(StoreError::DocketDiffers { register: *register, number: *number }));
+        }
+        rows.push(row.id);
+    }
+    for (row, DocketCertificate { register, number, certificate, .. }) in rows.into_iter().zip(certificates) {
+        sqlx::query(
+            "UPDATE dockets SET certificate_checksum = ?, certificate = ? WHERE id = ? AND certificate IS NULL",
+        )
+        .bind(Checked::Certificate(register, number).checksum(&certificate))
+        .bind(Vec::from(certificate))
+        .bind(row)
+        .execute(&mut *connection)
+        .await?;
+    }
+    for chain in chains.values_mut() {
+        chain.find_certified(connection).await?;
+        chain.save(connection).await?;
+    }
+    Ok(Ok(()))
+}
+
+struct Found {
+    id: i64,
+    hash: Vec<u8>,
+    header: Vec<u8>,
+}
+
+async fn find(
+    connection: &mut SqliteConnection,
+    chain: Option<&Chain>,
+    number: u64,
+) -> Result<Option<Found>, StoreError> {
+    let Some(chain) = chain.filter(|chain| number >= chain.held.first) else { return Ok(None) };
+    let row = sqlx::query_as("SELECT id, hash, header FROM dockets WHERE chain = ? AND number = ?")
+        .bind(chain.id)
+        .bind(ordered(number))
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(|(id, hash, header)| Found { id, hash, header }))
+}
+
+pub(in crate::sqlite) async fn replace(
+    connection: &mut SqliteConnection,
+    register: RegisterId,
+    prepared: PreparedDocket,
+) -> Outcome<()> {
+    let number = prepared.docket.number;
+    let chain = Chain::load(&mut *connection, register).await?;
+    let found = find(connection, chain.as_ref(), number).await?;
+    let (Some(mut chain), Some(Found { id, hash, header })) = (chain, found) else {
+        return Ok(Err(StoreError::DocketNotHeld { register, number }));
+    };
+    if sha256(&header).as_slice() == hash && hash != prepared.hash.as_bytes() {
+        return Ok(Err(StoreError::DocketDiffers { register, number }));
+    }
+    sqlx::query(
+        "UPDATE dockets SET hash = ?, transactions = ?, body_bytes = ?, header = ?,
+         certificate_checksum = COALESCE(?, certificate_checksum), certificate = COALESCE(?, certificate) WHERE id = ?",
+    )
+    .bind(prepared.hash.as_bytes().as_slice())
+    .bind(prepared.transactions().cast_signed())
+    .bind(prepared.body_bytes().cast_signed())
+    .bind(Vec::from(prepared.docket.header))
+    .bind(prepared.certificate_checksum)
+    .bind(prepared.docket.certificate.map(Vec::from))
+    .bind(id)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "INSERT OR REPLACE INTO docket_bodies (docket, ids_checksum, body_checksum, ids, body) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(id)
+    .bind(prepared.ids_checksum)
+    .bind(prepared.body_checksum)
+    .bind(prepared.ids)
+    .bind(Vec::from(prepared.docket.body))
+    .execute(&mut *connection)
+    .await?;
+    chain.find_certified(connection).await?;
+    chain.save(connection).await?;
+    Ok(Ok(()))
+}
+
+pub(in crate::sqlite) async fn trim(
+    connection: &mut SqliteConnection,
+    register: RegisterId,
+    below: u64,
+) -> Result<(), StoreError> {
+    let Some(mut chain) = Chain::load(&mut *connection, register).await? else { return Ok(()) };
+    let below = below.min(chain.held.head);
+    if below <= chain.held.first {
+        return Ok(());
+    }
+    let (transactions, body_bytes): (i64, i64) = sqlx::query_as(
+        "SELECT COALESCE(SUM(transactions), 0), COALESCE(SUM(body_bytes), 0) FROM dockets
+         WHERE chain = ? AND number >= ? AND number < ?",
+    )
+    .bind(chain.id)
+    .bind(ordered(chain.held.first))
+    .bind(ordered(below))
+    .fetch_one(&mut *connection)
+    .await?;
+    chain.held.transactions = chain.held.transactions.saturating_sub(transactions.cast_unsigned());
+    chain.held.body_bytes = chain.held.body_bytes.saturating_sub(body_bytes.cast_unsigned());
+    chain.held.first = below;
+    chain.find_certified(connection).await?;
+    chain.count_unindexed(connection).await?;
+    chain.save(connection).await
+}
+
+/// The rows go little by little, see the upkeep.
+pub(in crate::sqlite) async fn purge(
+    connection: &mut SqliteConnection,
+    register: RegisterId,
+) -> Result<u64, StoreError> {
+    let Some(chain) = Chain::load(&mut *connection, register).await? else { return Ok(0) };
+    sqlx::query("DELETE FROM checkpoints WHERE chain = ?").bind(chain.id).execute(&mut *connection).await?;
+    sqlx::query("UPDATE chains SET register = NULL WHERE id = ?").bind(chain.id).execute(connection).await?;
+    Ok((chain.held.head - chain.held.first).saturating_add(1))
+}

@@ -1,0 +1,72 @@
+//! Dockets made ready for their rows, before they wait for the writer: hashes and checksums cost its callers, not it.
+
+use crate::{Extension, NewDocket, checksum::Checked};
+use bytes::Bytes;
+use peerwright_ledger::{DocketHash, RegisterId, TransactionId};
+
+/// A docket with what its rows hold beside it.
+#[derive(Debug)]
+pub(in crate::sqlite) struct PreparedDocket {
+    pub(super) docket: NewDocket,
+    pub(super) hash: DocketHash,
+    pub(super) ids: Vec<u8>,
+    pub(super) ids_checksum: i64,
+    pub(super) body_checksum: i64,
+    pub(super) certificate_checksum: Option<i64>,
+}
+
+/// Dockets of one register.
+#[derive(Debug)]
+pub(in crate::sqlite) struct PreparedExtension {
+    pub(super) register: RegisterId,
+    pub(super) dockets: Vec<PreparedDocket>,
+    pub(super) checkpoint: Bytes,
+    pub(super) checkpoint_checksum: i64,
+}
+
+impl PreparedDocket {
+    pub(in crate::sqlite) fn new(register: RegisterId, docket: NewDocket) -> Self {
+        let ids = docket.transactions.iter().flat_map(TransactionId::as_bytes).copied().collect::<Vec<u8>>();
+        let certificate = docket.certificate.as_ref();
+        Self {
+            hash: docket.hash(),
+            ids_checksum: Checked::Ids(register, docket.number).checksum(&ids),
+            body_checksum: Checked::Body(register, docket.number).checksum(&docket.body),
+            certificate_checksum: certificate
+                .map(|bytes| Checked::Certificate(register, docket.number).checksum(bytes)),
+            ids,
+            docket,
+        }
+    }
+
+    /// How much it takes in the queue of the writer.
+    pub(super) fn size(&self) -> usize {
+        let certificate = self.docket.certificate.as_ref().map_or(0, Bytes::len);
+        self.docket.header.len() + self.docket.body.len() + certificate + self.ids.len()
+    }
+
+    pub(super) fn transactions(&self) -> u64 {
+        self.docket.transactions.len() as u64
+    }
+
+    pub(super) fn body_bytes(&self) -> u64 {
+        self.docket.body.len() as u64
+    }
+}
+
+impl PreparedExtension {
+    pub(in crate::sqlite) fn new(extension: Extension) -> Self {
+        let Extension { register, dockets, checkpoint } = extension;
+        Self {
+            register,
+            dockets: dockets.into_iter().map(|docket| PreparedDocket::new(register, docket)).collect(),
+            checkpoint_checksum: Checked::Checkpoint(register).checksum(&checkpoint),
+            checkpoint,
+        }
+    }
+
+    /// How much it takes in the queue of the writer.
+    pub(in crate::sqlite) fn size(&self) -> usize {
+        self.checkpoint.len() + self.dockets.iter().map(PreparedDocket::size).sum::<usize>()
+    }
+}

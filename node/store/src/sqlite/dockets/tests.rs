@@ -1,0 +1,310 @@
+//! What only a file can do: be changed by its disk, be of an earlier version, hold more than fits in one step.
+
+use crate::{
+    Applied, DocketStore, Extension, LogEntry, NewDocket, SealingStore, Seen, Sqlite, Store, StoreError,
+    TransactionPlace,
+    sqlite::open,
+    tests::{
+        docket_fixtures::{Nth, extension},
+        fixtures::{NETWORK, NOW, Place, message, register, transaction},
+    },
+};
+use peerwright_ledger::TransactionId;
+use peerwright_secure::sha256;
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection, migrate::Migrator};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+fn place() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store.sqlite");
+    (directory, path)
+}
+
+async fn opened(path: &Path) -> Sqlite {
+    Sqlite::open(path, NETWORK).await.unwrap()
+}
+
+/// What a disk might do, behind the store's back.
+async fn change(path: &Path, statement: &str) {
+    let mut connection = SqliteConnection::connect_with(&open::writer_options(path)).await.unwrap();
+    let changed = sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    assert!(changed.rows_affected() > 0, "{statement}");
+    connection.close().await.unwrap();
+}
+
+async fn count(path: &Path, query: &str) -> i64 {
+    let mut connection = SqliteConnection::connect_with(&open::writer_options(path)).await.unwrap();
+    let count = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    count
+}
+
+/// Lets the writer do what it does behind the writes, a step after each.
+async fn settle(store: &Sqlite, path: &Path) {
+    for _ in 0..10_000 {
+        let left = "SELECT (SELECT COUNT(*) FROM index_runs WHERE state <> 1)
+                    + (SELECT COUNT(*) FROM chains WHERE register IS NULL OR lowest < first)";
+        if count(path, left).await == 0 {
+            return;
+        }
+        store.save_vote("a write".into()).await.unwrap();
+    }
+    panic!("the upkeep never ends");
+}
+
+#[tokio::test]
+async fn a_docket_that_the_disk_has_changed_is_named_and_can_be_written_again() {
+    let third = format!("WHERE id = (SELECT id FROM dockets WHERE number = {})", i64::MIN + 3);
+    let body = format!("WHERE docket = (SELECT id FROM dockets WHERE number = {})", i64::MIN + 3);
+    let changes = [
+        (format!("UPDATE dockets SET header = x'00' {third}"), true),
+        (format!("UPDATE dockets SET hash = zeroblob(32) {third}"), true),
+        (format!("UPDATE dockets SET certificate = x'00' {third}"), true),
+        (format!("UPDATE docket_bodies SET body = zeroblob(LENGTH(body)) {body}"), false),
+        (format!("UPDATE docket_bodies SET body = x'' {body}"), false),
+        (format!("DELETE FROM docket_bodies {body}"), false),
+    ];
+    for (statement, in_header) in changes {
+        let (_directory, path) = place();
+        let store = opened(&path).await;
+        let of = register(1);
+        store.extend(vec![extension(1, 0..6)]).await.unwrap();
+        change(&path, &statement).await;
+
+        let corrupt = StoreError::CorruptDocket { register: of, number: 3 };
+        assert_eq!(store.docket(of, 3, Seen::All).await, Err(corrupt.clone()), "{statement}");
+        assert_eq!(store.dockets(of, 3, Seen::Certified, 9, usize::MAX).await, Err(corrupt.clone()));
+        assert_eq!(store.dockets(of, 1, Seen::Certified, 9, usize::MAX).await.unwrap().len(), 2);
+        assert_eq!(store.dockets(of, 4, Seen::Certified, 9, usize::MAX).await.unwrap().len(), 2);
+        if in_header {
+            assert_eq!(store.headers(of, 3, Seen::All, 9).await, Err(corrupt));
+        }
+
+        store.replace_docket(of, Nth::of(1, 3).certified()).await.unwrap();
+        assert_eq!(store.dockets(of, 0, Seen::Certified, 9, usize::MAX).await.unwrap().len(), 6);
+        let body = store.docket(of, 3, Seen::All).await.unwrap().unwrap().body;
+        assert_eq!(body, Nth::of(1, 3).docket().body);
+        store.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_byte_that_changes_in_the_file_itself_is_found() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    let of = register(1);
+    let docket = NewDocket { body: b"where the file has this text, ".repeat(400).into(), ..Nth::of(1, 0).certified() };
+    store.extend(vec![Extension { register: of, dockets: vec![docket], checkpoint: "one".into() }]).await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let mut file = std::fs::read(&path).unwrap();
+    let found = file.windows(9).rposition(|window| window == b"this text").unwrap();
+    file[found] ^= 1;
+    std::fs::write(&path, file).unwrap();
+
+    let store = opened(&path).await;
+    assert_eq!(store.docket(of, 0, Seen::All).await, Err(StoreError::CorruptDocket { register: of, number: 0 }));
+    assert_eq!(store.headers(of, 0, Seen::All, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_row_in_the_place_of_another_is_found() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    let same = |number| NewDocket { body: "the same".into(), ..Nth::of(1, number).certified() };
+    let dockets = (0..3).map(same).collect();
+    store.extend(vec![Extension { register: register(1), dockets, checkpoint: "two".into() }]).await.unwrap();
+    change(
+        &path,
+        "UPDATE docket_bodies SET (body, body_checksum) =
+         (SELECT body, body_checksum FROM docket_bodies AS other WHERE other.docket = 1) WHERE docket = 2",
+    )
+    .await;
+    assert_eq!(
+        store.docket(register(1), 1, Seen::All).await,
+        Err(StoreError::CorruptDocket { register: register(1), number: 1 })
+    );
+    change(&path, "DELETE FROM docket_bodies WHERE docket = 2").await;
+    change(&path, "DELETE FROM dockets WHERE id = 2").await;
+    let lost = StoreError::CorruptDocket { register: register(1), number: 1 };
+    assert_eq!(store.docket(register(1), 1, Seen::All).await, Err(lost.clone()));
+    assert_eq!(store.headers(register(1), 1, Seen::All, 9).await, Err(lost));
+    assert_eq!(store.dockets(register(1), 0, Seen::All, 9, usize::MAX).await.unwrap().len(), 1);
+    assert_eq!(store.docket(register(1), 3, Seen::All).await, Ok(None));
+}
+
+#[tokio::test]
+async fn changed_ids_stop_the_index_until_their_docket_is_written_again() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    let of = register(1);
+    store.extend(vec![extension(1, 0..6)]).await.unwrap();
+    change(&path, "UPDATE docket_bodies SET ids = zeroblob(LENGTH(ids)) WHERE docket = 4").await;
+    let corrupt = StoreError::CorruptDocket { register: of, number: 3 };
+    assert_eq!(store.index(of).await, Ok(Some(2)));
+    assert_eq!(store.index(of).await, Err(corrupt.clone()));
+    let id = Nth::of(1, 4).transactions()[0];
+    assert_eq!(store.find(of, id, Seen::All).await, Err(corrupt.clone()));
+    assert_eq!(store.transaction_ids(of, 3, 9).await, Err(corrupt));
+    store.replace_docket(of, Nth::of(1, 3).certified()).await.unwrap();
+    assert_eq!(store.index(of).await, Ok(Some(5)));
+    assert_eq!(store.find(of, id, Seen::All).await, Ok(Some(TransactionPlace { number: 4, position: 0 })));
+}
+
+#[tokio::test]
+async fn a_changed_checkpoint_or_log_is_named() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    store.extend(vec![extension(1, 0..2)]).await.unwrap();
+    store.append_log((0..3).map(|index| LogEntry { index, bytes: "entry".into() }).collect()).await.unwrap();
+    store.apply(Vec::new(), Applied { index: 2, state: "state".into() }).await.unwrap();
+    change(&path, "UPDATE checkpoints SET bytes = x'00'").await;
+    assert_eq!(store.checkpoint(register(1)).await, Err(StoreError::CorruptCheckpoint(register(1))));
+    change(&path, &format!("UPDATE sealing_log SET bytes = x'00' WHERE entry = {}", i64::MIN + 1)).await;
+    assert_eq!(store.read_log(0, 3, usize::MAX).await.unwrap().len(), 1);
+    assert!(matches!(store.read_log(1, 3, usize::MAX).await, Err(StoreError::CorruptLog(what)) if what.contains('1')));
+    change(&path, "UPDATE sealing_states SET bytes = x'00' WHERE name = 'applied'").await;
+    assert!(matches!(store.log_state().await, Err(StoreError::CorruptLog(what)) if what.contains("applied")));
+}
+
+/// A docket with many transactions.
+fn large(number: u64, transactions: u64) -> NewDocket {
+    NewDocket {
+        transactions: (0..transactions).map(|position| id(number, position)).collect(),
+        ..Nth::of(1, number).certified()
+    }
+}
+
+fn id(number: u64, position: u64) -> TransactionId {
+    TransactionId::from_bytes(sha256(&[number.to_be_bytes(), position.to_be_bytes()].concat()))
+}
+
+#[tokio::test]
+async fn runs_merge_step_by_step_and_every_transaction_is_found_all_the_while() {
+    const DOCKETS: u64 = 40;
+    const EACH: u32 = 2_000;
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    let of = register(1);
+    let all_found = async |below| {
+        for number in 0..below {
+            for position in [0, 1, EACH / 2, EACH - 1] {
+                let found = store.find(of, id(number, position.into()), Seen::All).await;
+                assert_eq!(found, Ok(Some(TransactionPlace { number, position })));
+            }
+        }
+    };
+    for number in 0..DOCKETS {
+        let dockets = vec![large(number, EACH.into())];
+        store.extend(vec![Extension { register: of, dockets, checkpoint: "large".into() }]).await.unwrap();
+        assert_eq!(store.index(of).await, Ok(Some(number)));
+        if number % 13 == 5 {
+            all_found(number + 1).await;
+        }
+    }
+    settle(&store, &path).await;
+    assert!(count(&path, "SELECT MAX(level) FROM index_runs").await == 1);
+    assert!(count(&path, "SELECT COUNT(*) FROM index_runs").await < 16);
+    assert_eq!(count(&path, "SELECT SUM(LENGTH(entries)) / 28 FROM index_chunks").await, 80_000);
+    all_found(DOCKETS).await;
+    assert_eq!(store.find(of, id(DOCKETS, 0), Seen::All).await, Ok(None));
+}
+
+#[tokio::test]
+async fn the_index_follows_by_itself_once_there_is_enough() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    let of = register(1);
+    for number in 0..3 {
+        let dockets = vec![large(number, 8_200)];
+        store.extend(vec![Extension { register: of, dockets, checkpoint: "large".into() }]).await.unwrap();
+    }
+    for _ in 0..2 {
+        store.save_vote("a write, and a step".into()).await.unwrap();
+    }
+    assert!(store.held_dockets(of).await.unwrap().unwrap().indexed_through >= Some(1));
+}
+
+#[tokio::test]
+async fn a_changed_index_is_noticed_and_made_again() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    let of = register(1);
+    store.extend(vec![extension(1, 0..20)]).await.unwrap();
+    store.index(of).await.unwrap();
+    change(&path, "UPDATE index_chunks SET entries = zeroblob(LENGTH(entries))").await;
+    let id = Nth::of(1, 7).transactions()[1];
+    assert_eq!(store.find(of, id, Seen::All).await, Ok(Some(TransactionPlace { number: 7, position: 1 })));
+    assert_eq!(store.held_dockets(of).await.unwrap().unwrap().indexed_through, None);
+    assert_eq!(store.index(of).await, Ok(Some(19)));
+    assert_eq!(store.find(of, id, Seen::All).await, Ok(Some(TransactionPlace { number: 7, position: 1 })));
+}
+
+#[tokio::test]
+async fn what_was_let_go_leaves_the_file_little_by_little() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    for register in 1..3 {
+        for part in 0..4 {
+            store.extend(vec![extension(register, part * 200..(part + 1) * 200)]).await.unwrap();
+        }
+        store.index(crate::tests::fixtures::register(register)).await.unwrap();
+    }
+    store.trim(register(1), 790).await.unwrap();
+    store.purge_dockets(register(2)).await.unwrap();
+    settle(&store, &path).await;
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM dockets").await, 10);
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM docket_bodies").await, 10);
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM chains").await, 1);
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM checkpoints").await, 1);
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM index_runs").await, 1);
+}
+
+#[tokio::test]
+async fn a_store_of_the_version_before_opens_and_keeps_what_it_holds() {
+    let (_directory, path) = place();
+    let mut connection = SqliteConnection::connect_with(&open::writer_options(&path)).await.unwrap();
+    let released = open::migrations().iter().take(1).cloned().collect();
+    Migrator::with_migrations(released).run_direct(None, &mut connection, false).await.unwrap();
+    sqlx::query("INSERT INTO documents (name, bytes) VALUES ('note', x'77')").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    let store = opened(&path).await;
+    assert_eq!(store.document("note").await, Ok(Some("w".into())));
+    store.append(vec![message(Place::nth(1), &[transaction(register(1), 1)])], NOW).await.unwrap();
+    store.extend(vec![extension(1, 0..2)]).await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let store = opened(&path).await;
+    assert_eq!(store.counts(register(1)).await.unwrap().messages, 1);
+    assert_eq!(store.held_dockets(register(1)).await.unwrap().unwrap().head, 1);
+}
+
+#[tokio::test]
+async fn dockets_and_messages_under_way_at_once_share_commits() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    let before = store.commits();
+    let appends = (1..=100).map(|sequence| {
+        let number = u32::try_from(sequence).unwrap();
+        store.append(vec![message(Place::nth(sequence), &[transaction(register(1), number)])], NOW)
+    });
+    let appends = futures::future::join_all(appends);
+    let extensions =
+        futures::future::join_all((0..100).map(|number| store.extend(vec![extension(1, number..number + 1)])));
+    let (appended, extended) = futures::future::join(appends, extensions).await;
+    assert!(appended.iter().all(Result::is_ok) && extended.iter().all(Result::is_ok));
+    let commits = store.commits() - before;
+    assert!((1..=20).contains(&commits), "200 writes took {commits} commits");
+}
+
+#[tokio::test]
+async fn a_refused_docket_leaves_the_rest_of_its_group_as_it_is() {
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    let writes = [extension(1, 0..2), extension(1, 5..6), extension(1, 2..3), extension(2, 0..1)];
+    let outcomes = futures::future::join_all(writes.map(|write| store.extend(vec![write]))).await;
+    assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true, true]);
+    assert_eq!(store.held_dockets(register(1)).await.unwrap().unwrap().head, 2);
+}
