@@ -68,6 +68,29 @@ fn a_tree_grows_leaf_by_leaf_to_the_hash_of_the_rfc() {
     }
 }
 
+/// RFC 6962, 2.1.3: the tree of seven leaves, and what is beside which way.
+#[test]
+fn the_paths_of_seven_leaves_are_those_of_the_rfc() {
+    let leaves = leaves(7);
+    let node = |from: usize, to: usize| tree_hash(&leaves[from..to]);
+    let [b, c, d, f] = [node(1, 2), node(2, 3), node(3, 4), node(5, 6)];
+    let [g, h, i, j] = [node(0, 2), node(2, 4), node(4, 6), node(6, 7)];
+    let (k, l) = (node(0, 4), node(4, 7));
+    let written = |write: &dyn Fn(&mut Writer)| {
+        let mut writer = Writer::new();
+        write(&mut writer);
+        writer.finish()[20..].to_vec()
+    };
+    for (index, path) in [(0, vec![b, h, l]), (3, vec![c, g, l]), (4, vec![f, j, k]), (6, vec![i, k])] {
+        let proof = InclusionProof::of(index, &leaves).unwrap();
+        assert_eq!(written(&|writer| proof.write(writer)), path.concat(), "leaf {index}");
+    }
+    for (earlier, path) in [(3, vec![c, d, g, l]), (4, vec![l]), (6, vec![i, j, k])] {
+        let proof = ConsistencyProof::of(earlier, &leaves).unwrap();
+        assert_eq!(written(&|writer| proof.write(writer)), path.concat(), "{earlier} leaves");
+    }
+}
+
 #[test]
 fn doubling_the_last_leaf_makes_another_root() {
     for count in 1..33 {
