@@ -37,14 +37,18 @@ peerwright_encoding::identifier!(
 const MAX_PATH: usize = 65;
 
 impl LeafHash {
-    /// The hash of a leaf whose data is `parts`, one behind the other.
+    /// The hash of a leaf with this data.
     #[must_use]
-    pub fn of(parts: &[&[u8]]) -> Self {
-        let mut hash = Sha256::new_with_prefix([0]);
-        for part in parts {
-            hash.update(part);
-        }
-        Self(hash.finalize().into())
+    pub fn of(data: &[u8]) -> Self {
+        Self(Sha256::new_with_prefix([0]).chain_update(data).finalize().into())
+    }
+
+    /// The hash of the leaf whose data is a hash and a signature. In one piece, which hashes faster than three.
+    pub(crate) fn of_signed(hash: &[u8; 32], signature: &[u8; 64]) -> Self {
+        let mut prefixed = [0; 97];
+        prefixed[1..33].copy_from_slice(hash);
+        prefixed[33..].copy_from_slice(signature);
+        Self(Sha256::digest(prefixed).into())
     }
 }
 
@@ -58,7 +62,10 @@ pub fn merkle_root(leaves: impl IntoIterator<Item = LeafHash>) -> MerkleRoot {
 }
 
 fn parent(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    Sha256::new_with_prefix([1]).chain_update(left).chain_update(right).finalize().into()
+    let mut prefixed = [1; 65];
+    prefixed[1..33].copy_from_slice(left);
+    prefixed[33..].copy_from_slice(right);
+    Sha256::digest(prefixed).into()
 }
 
 fn write_path(writer: &mut Writer, path: &[[u8; 32]]) {

@@ -1,7 +1,7 @@
 //! How a register is sealed, checked and governed.
 
 use super::refusal::{ControlRefused, check_range};
-use crate::docket::{MAX_DOCKET_BYTES, MAX_DOCKET_TRANSACTIONS};
+use crate::docket::{MAX_DOCKET_BYTES, MAX_DOCKET_TRANSACTIONS, Verify};
 use peerwright_encoding::{DecodeError, Reader, Writer};
 
 /// Shortest `max_docket_bytes`.
@@ -62,6 +62,17 @@ impl Default for RegisterPolicy {
             max_docket_transactions: 1000,
             max_docket_bytes: 1024 * 1024,
             build_interval_millis: 100,
+        }
+    }
+}
+
+impl VerifyPolicy {
+    /// What is checked by a verifier whose samples follow from `secret`.
+    #[must_use]
+    pub const fn with_secret(self, secret: u64) -> Verify {
+        match self {
+            Self::Docket => Verify::Sampled { secret },
+            Self::EveryTransaction => Verify::EveryTransaction,
         }
     }
 }

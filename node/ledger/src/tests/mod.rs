@@ -2,6 +2,7 @@
 
 mod admission;
 mod chain;
+mod docket;
 mod docket_vectors;
 mod equivocation;
 mod governance;

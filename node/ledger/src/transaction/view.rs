@@ -60,6 +60,6 @@ impl<'a> TransactionView<'a> {
     /// The leaf that stands for it in its docket's tree: id and signature, so the root commits to each of its bytes.
     #[must_use]
     pub fn leaf(&self, id: &TransactionId) -> LeafHash {
-        LeafHash::of(&[id.as_bytes(), self.signature])
+        LeafHash::of_signed(id.as_bytes(), self.signature)
     }
 }
