@@ -19,7 +19,7 @@ impl DocketHash {
     /// The leaf that stands for the docket in its register's history.
     #[must_use]
     pub fn leaf(&self) -> LeafHash {
-        LeafHash::of(self.as_bytes())
+        LeafHash::of(&[self.as_bytes()])
     }
 }
 

@@ -37,10 +37,11 @@ peerwright_encoding::identifier!(
 const MAX_PATH: usize = 65;
 
 impl LeafHash {
-    /// The hash of a leaf with this data.
+    /// The hash of a leaf whose data is `parts`, one behind the other.
     #[must_use]
-    pub fn of(data: &[u8]) -> Self {
-        Self(Sha256::new_with_prefix([0]).chain_update(data).finalize().into())
+    pub fn of(parts: &[&[u8]]) -> Self {
+        let hash = parts.iter().fold(Sha256::new_with_prefix([0]), |hash, part| hash.chain_update(part));
+        Self(hash.finalize().into())
     }
 
     /// The hash of the leaf whose data is a hash and a signature. In one piece, which hashes faster than three.

@@ -94,7 +94,7 @@ fn changes_of_policy_and_roster_have_their_version_1_bytes() {
 
 #[test]
 fn proofs_have_their_version_1_bytes() {
-    let leaves: Vec<LeafHash> = (0u8..7).map(|number| LeafHash::of(&[number])).collect();
+    let leaves: Vec<LeafHash> = (0u8..7).map(|number| LeafHash::of(&[&[number]])).collect();
     let included = InclusionProof::of(4, &leaves).unwrap();
     let consistent = ConsistencyProof::of(3, &leaves).unwrap();
     let vectors: Vec<&str> = include_str!("../../vectors/merkle-v1.hex").lines().collect();

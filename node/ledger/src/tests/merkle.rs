@@ -22,11 +22,11 @@ const ROOTS: [&str; 8] = [
 ];
 
 fn samples() -> Vec<LeafHash> {
-    LEAVES.iter().map(|data| LeafHash::of(&hex::decode(data).unwrap())).collect()
+    LEAVES.iter().map(|data| LeafHash::of(&[&hex::decode(data).unwrap()])).collect()
 }
 
 fn leaves(count: usize) -> Vec<LeafHash> {
-    (0..count).map(|number| LeafHash::of(&number.to_be_bytes())).collect()
+    (0..count).map(|number| LeafHash::of(&[&number.to_be_bytes()])).collect()
 }
 
 /// MTH of RFC 6962, 2.1, as it is written there.
