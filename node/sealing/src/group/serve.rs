@@ -1,0 +1,95 @@
+//! What this sealer does for the others.
+
+use super::{Group, forgetful::last_of};
+use crate::{
+    exchange, fetch,
+    raft::SealerId,
+    snapshot::Heads,
+    wire::{Answer, Request},
+};
+use bytes::Bytes;
+use openraft::Snapshot;
+use peerwright_secure::NodePublicKey;
+use std::{collections::BTreeSet, sync::PoisonError};
+
+impl Group {
+    /// Answers a request that came from `from`, whose key its link has proven.
+    pub async fn serve(&self, from: NodePublicKey, request: Bytes) -> Bytes {
+        let answer = if self.knows(&from) {
+            match Request::decode(&request) {
+                Ok(request) => self.answer(from, request).await,
+                Err(error) => {
+                    tracing::warn!(sealer = ?from, %error, "a sealer's request cannot be read");
+                    refused("malformed")
+                }
+            }
+        } else {
+            refused("not_a_sealer")
+        };
+        answer.encode()
+    }
+
+    /// Says anew who may be a sealer.
+    pub fn permit(&self, permitted: BTreeSet<NodePublicKey>) {
+        *self.permitted.lock().unwrap_or_else(PoisonError::into_inner) = permitted;
+    }
+
+    fn knows(&self, from: &NodePublicKey) -> bool {
+        let is_permitted = self.permitted.lock().unwrap_or_else(PoisonError::into_inner).contains(from);
+        let metrics = self.raft.metrics();
+        let is_member = || metrics.borrow().membership_config.membership().get_node(&SealerId::from(*from)).is_some();
+        is_permitted || is_member()
+    }
+
+    async fn answer(&self, from: NodePublicKey, request: Request) -> Answer {
+        match request {
+            Request::Vote(request) => {
+                let voted = self.raft.metrics().borrow().vote;
+                if !self.forgetful.may_vote(&request, &voted) {
+                    return refused("forgetful");
+                }
+                self.raft.vote(request).await.map_or_else(|_| refused("stopped"), Answer::Vote)
+            }
+            Request::Append(request) => {
+                let (last, committed) = (last_of(&request), request.leader_commit);
+                let Ok(answer) = self.raft.append_entries(request).await else { return refused("stopped") };
+                self.forgetful.appended(last, committed, &answer);
+                Answer::Append(answer)
+            }
+            Request::Snapshot { vote, meta, heads } => {
+                if let Err(error) = self.fetch(from, &heads).await {
+                    tracing::warn!(sealer = ?from, %error, "a snapshot could not be followed up");
+                    return refused("not_fetched");
+                }
+                let snapshot = Snapshot { meta, snapshot: Box::new(heads) };
+                let Ok(installed) = self.raft.install_full_snapshot(vote, snapshot).await else {
+                    return refused("stopped");
+                };
+                Answer::Snapshot(installed.vote)
+            }
+            Request::Signatures(dockets) => {
+                let answer = exchange::answer(&self.core, from, dockets).await;
+                answer.map_or_else(|error| refused(error.code()), Answer::Signatures)
+            }
+            Request::Dockets { register, from, max_bytes } => {
+                let dockets = fetch::serve(&self.core, register, from, max_bytes).await;
+                dockets.map_or_else(
+                    |error| {
+                        tracing::warn!(%register, number = from, %error, "dockets cannot be given");
+                        refused("not_served")
+                    },
+                    Answer::Dockets,
+                )
+            }
+            Request::Elect => self.raft.trigger().elect().await.map_or_else(|_| refused("stopped"), |()| Answer::Elect),
+        }
+    }
+
+    async fn fetch(&self, from: NodePublicKey, heads: &Heads) -> Result<(), fetch::NotFetched> {
+        fetch::fetch(&self.core, self.transport.as_ref(), from, heads).await
+    }
+}
+
+fn refused(code: &str) -> Answer {
+    Answer::Refused(code.to_owned())
+}

@@ -1,0 +1,32 @@
+//! Our settings in the library's words.
+
+use crate::SealingSettings;
+use openraft::{Config, SnapshotPolicy};
+use std::{sync::Arc, time::Duration};
+
+/// How long fetching what a snapshot names may take before the leader asks again.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(300);
+/// Most entries in one request; their bytes are bounded by the log's reader.
+const REQUEST_ENTRIES: u64 = 256;
+
+pub(crate) fn config(settings: &SealingSettings) -> Arc<Config> {
+    let kept = u64::from(settings.log_entries_kept);
+    let leader_timeout = milliseconds(settings.leader_timeout);
+    Arc::new(Config {
+        cluster_name: "sealing".to_owned(),
+        heartbeat_interval: milliseconds(settings.heartbeat_interval),
+        // A follower stands by its leader for the larger of the two, and then draws how long it waits to be elected.
+        election_timeout_min: leader_timeout / 2,
+        election_timeout_max: leader_timeout,
+        install_snapshot_timeout: milliseconds(SNAPSHOT_TIMEOUT),
+        max_payload_entries: REQUEST_ENTRIES,
+        replication_lag_threshold: kept,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(kept),
+        max_in_snapshot_log_to_keep: kept,
+        ..Config::default()
+    })
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

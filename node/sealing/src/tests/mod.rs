@@ -1,0 +1,10 @@
+//! Groups of several sealers in one process, over wires that delay, cut and stop.
+
+mod chaos;
+mod cluster;
+mod failures;
+mod members;
+pub(crate) mod register;
+mod sealing;
+mod submitting;
+mod wires;

@@ -1,0 +1,92 @@
+//! Registers and transactions to work with, and the stranger who verifies them.
+
+use bytes::Bytes;
+use peerwright_ledger::{
+    Attestation, Chain, CommitCertificate, Docket, DocketBody, DocketHeader, GenesisRecord, Kind, Metadata, Payload,
+    RegisterId, RegisterPolicy, Role, SealedDocket, SealerSet, Transaction, TransactionBody, TransactionId,
+    TransactionView, Verify, seal_genesis,
+};
+use peerwright_secure::{NodeKey, NodePublicKey, Signature};
+use peerwright_store::{SealingStore, Seen};
+use std::collections::BTreeSet;
+
+/// 2026-01-01 in unix microseconds.
+pub(crate) const BEGIN: u64 = 1_767_225_600_000_000;
+const HOUR: u64 = 3_600_000_000;
+
+fn owner() -> NodeKey {
+    NodeKey::from_seed([200; 32])
+}
+
+/// Docket 0 of a register with these sealers.
+pub(crate) fn genesis(sealers: BTreeSet<NodePublicKey>, nonce: u8, build_interval_millis: u32) -> SealedDocket {
+    let proposer = *sealers.first().unwrap();
+    let attestation = Attestation {
+        role: Role::Owner,
+        subject: "owner".to_owned(),
+        attested_at_micros: BEGIN,
+        signature: Signature::from_bytes([0; 64]),
+    };
+    let mut record = GenesisRecord {
+        name: "orders".to_owned(),
+        description: String::new(),
+        authority: owner().public(),
+        sealers: SealerSet::new(1, sealers).unwrap(),
+        policy: RegisterPolicy { build_interval_millis, ..RegisterPolicy::default() },
+        created_at_micros: BEGIN,
+        nonce: [nonce; 16],
+        attestations: [(owner().public(), attestation)].into(),
+    };
+    record.attest(&owner()).unwrap();
+    seal_genesis(&record, &owner(), proposer).unwrap()
+}
+
+/// A transaction that says `number`, valid for an hour from `now` on.
+pub(crate) fn transaction(register: RegisterId, number: u64, now: u64) -> Transaction {
+    let author = NodeKey::from_seed([100; 32]);
+    let body = TransactionBody {
+        register,
+        previous: None,
+        author: author.public(),
+        subject: None,
+        recipients: [].into(),
+        created_at_micros: now,
+        valid_until_micros: now + HOUR,
+        kind: Kind::Action,
+        metadata: Metadata::default(),
+        payloads: vec![Payload::new(number.to_be_bytes().to_vec())],
+    };
+    body.sign(&author).unwrap()
+}
+
+pub(crate) fn encoded(transactions: &[Transaction]) -> Vec<Bytes> {
+    transactions.iter().map(|transaction| transaction.encoded().clone()).collect()
+}
+
+/// What a stranger learns from one sealer's store: the chain from docket 0, verified with every signature, and all ids.
+pub(crate) async fn verify_as_a_stranger(
+    store: &dyn SealingStore,
+    register: RegisterId,
+    now: u64,
+) -> (Chain, Vec<TransactionId>) {
+    let stored = store.dockets(register, 0, Seen::Certified, usize::MAX, usize::MAX).await.unwrap();
+    let mut dockets = stored.into_iter().map(|stored| Docket {
+        header: DocketHeader::decode(&stored.header.header).unwrap(),
+        certificate: CommitCertificate::decode(&stored.header.certificate.unwrap()).unwrap(),
+        body: DocketBody::decode(stored.body).unwrap(),
+    });
+    let mut chain = Chain::begin(&dockets.next().expect("docket 0 is there"), now).unwrap();
+    assert_eq!(chain.register(), register);
+    let mut ids = Vec::new();
+    for docket in dockets {
+        let taken = chain.extend(&docket, Verify::EveryTransaction, now).unwrap();
+        assert_eq!(
+            taken.len(),
+            docket.body.transactions().filter(|encoded| TransactionView::read(encoded).is_ok()).count()
+        );
+        if !docket.header.control {
+            ids.extend(taken);
+        }
+    }
+    (chain, ids)
+}
