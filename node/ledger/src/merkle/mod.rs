@@ -40,7 +40,7 @@ impl LeafHash {
     /// The hash of a leaf whose data is `parts`, one behind the other.
     #[must_use]
     pub fn of(parts: &[&[u8]]) -> Self {
-        let hash = parts.iter().fold(Sha256::new_with_prefix([0]), |hash, part| hash.chain_update(part));
+        let hash = parts.iter().fold(Sha256::new_with_prefix([0]), Sha256::chain_update);
         Self(hash.finalize().into())
     }
 
