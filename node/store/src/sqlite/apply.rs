@@ -41,7 +41,8 @@ impl<'c> Batch<'c> {
             .await?;
         let next = last.map_or(now, |last| now.max(from_ordered(last).saturating_add(1)));
         sqlx::query(
-            "INSERT INTO records (name, value) VALUES ('incarnation', ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            "INSERT INTO records (name, value) VALUES ('incarnation', $1)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         )
         .bind(ordered(next))
         .execute(&mut *self.connection)
@@ -72,12 +73,14 @@ impl<'c> Batch<'c> {
             index::ranges(self.connection, stream, sequences).await?;
         }
         for (register, Growth { messages, transactions }) in growth {
-            sqlx::query("UPDATE registers SET messages = messages + ?, transactions = transactions + ? WHERE id = ?")
-                .bind(messages)
-                .bind(transactions)
-                .bind(register)
-                .execute(&mut *self.connection)
-                .await?;
+            sqlx::query(
+                "UPDATE registers SET messages = messages + $1, transactions = transactions + $2 WHERE id = $3",
+            )
+            .bind(messages)
+            .bind(transactions)
+            .bind(register)
+            .execute(&mut *self.connection)
+            .await?;
         }
         Ok(outcomes)
     }
@@ -85,7 +88,7 @@ impl<'c> Batch<'c> {
     /// The row id; `None` when one of its two places is taken.
     async fn insert(&mut self, stream: i64, life: i64, message: &Message) -> Result<Option<i64>, StoreError> {
         let inserted = sqlx::query_scalar(
-            "INSERT INTO messages (stream, register_sequence, life, sequence, bytes) VALUES (?, ?, ?, ?, ?)
+            "INSERT INTO messages (stream, register_sequence, life, sequence, bytes) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT DO NOTHING RETURNING id",
         )
         .bind(stream)
@@ -99,12 +102,13 @@ impl<'c> Batch<'c> {
     }
 
     async fn compare(&mut self, life: i64, message: &Message) -> Result<Appended, StoreError> {
-        let same: Option<bool> = sqlx::query_scalar("SELECT bytes = ? FROM messages WHERE life = ? AND sequence = ?")
-            .bind(message.encoded().as_ref())
-            .bind(life)
-            .bind(ordered(message.body().sequence))
-            .fetch_optional(&mut *self.connection)
-            .await?;
+        let same: Option<bool> =
+            sqlx::query_scalar("SELECT bytes = $1 FROM messages WHERE life = $2 AND sequence = $3")
+                .bind(message.encoded().as_ref())
+                .bind(life)
+                .bind(ordered(message.body().sequence))
+                .fetch_optional(&mut *self.connection)
+                .await?;
         Ok(if same == Some(true) { Appended::Duplicate } else { Appended::Conflicting })
     }
 
@@ -117,7 +121,7 @@ impl<'c> Batch<'c> {
         let register = self.register(register).await?;
         let size = i64::try_from(bytes.len()).map_err(|_| StoreError::DiskFull)?;
         let body: Option<i64> = sqlx::query_scalar(
-            "INSERT INTO bodies (register, transaction_id, size) VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+            "INSERT INTO bodies (register, transaction_id, size) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING id",
         )
         .bind(register)
         .bind(id.as_bytes().as_slice())
@@ -126,7 +130,7 @@ impl<'c> Batch<'c> {
         .await?;
         let Some(body) = body else { return Ok(()) };
         for (number, chunk) in (0i64..).zip(bytes.chunks(BODY_CHUNK_BYTES)) {
-            sqlx::query("INSERT INTO body_chunks (body, number, bytes) VALUES (?, ?, ?)")
+            sqlx::query("INSERT INTO body_chunks (body, number, bytes) VALUES ($1, $2, $3)")
                 .bind(body)
                 .bind(number)
                 .bind(chunk)
@@ -138,7 +142,7 @@ impl<'c> Batch<'c> {
 
     pub(super) async fn put_document(&mut self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         sqlx::query(
-            "INSERT INTO documents (name, bytes) VALUES (?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
+            "INSERT INTO documents (name, bytes) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes",
         )
         .bind(name)
         .bind(bytes)
@@ -151,17 +155,17 @@ impl<'c> Batch<'c> {
         let register_row = self.register(register).await?;
         self.registers.clear();
         self.streams.clear();
-        self.delete("DELETE FROM ranges WHERE stream IN (SELECT id FROM streams WHERE register = ?)", register_row)
+        self.delete("DELETE FROM ranges WHERE stream IN (SELECT id FROM streams WHERE register = $1)", register_row)
             .await?;
-        let transactions = self.delete("DELETE FROM transactions WHERE register = ?", register_row).await?;
+        let transactions = self.delete("DELETE FROM transactions WHERE register = $1", register_row).await?;
         let messages = self
-            .delete("DELETE FROM messages WHERE stream IN (SELECT id FROM streams WHERE register = ?)", register_row)
+            .delete("DELETE FROM messages WHERE stream IN (SELECT id FROM streams WHERE register = $1)", register_row)
             .await?;
-        self.delete("DELETE FROM streams WHERE register = ?", register_row).await?;
-        self.delete("DELETE FROM body_chunks WHERE body IN (SELECT id FROM bodies WHERE register = ?)", register_row)
+        self.delete("DELETE FROM streams WHERE register = $1", register_row).await?;
+        self.delete("DELETE FROM body_chunks WHERE body IN (SELECT id FROM bodies WHERE register = $1)", register_row)
             .await?;
-        let bodies = self.delete("DELETE FROM bodies WHERE register = ?", register_row).await?;
-        self.delete("DELETE FROM registers WHERE id = ?", register_row).await?;
+        let bodies = self.delete("DELETE FROM bodies WHERE register = $1", register_row).await?;
+        self.delete("DELETE FROM registers WHERE id = $1", register_row).await?;
         Ok(Purged { messages, transactions, bodies })
     }
 
@@ -174,14 +178,14 @@ impl<'c> Batch<'c> {
             return Ok(*row);
         }
         let key = register.as_bytes().as_slice();
-        let found: Option<i64> = sqlx::query_scalar("SELECT id FROM registers WHERE register = ?")
+        let found: Option<i64> = sqlx::query_scalar("SELECT id FROM registers WHERE register = $1")
             .bind(key)
             .fetch_optional(&mut *self.connection)
             .await?;
         let row = match found {
             Some(row) => row,
             None => {
-                sqlx::query_scalar("INSERT INTO registers (register) VALUES (?) RETURNING id")
+                sqlx::query_scalar("INSERT INTO registers (register) VALUES ($1) RETURNING id")
                     .bind(key)
                     .fetch_one(&mut *self.connection)
                     .await?
@@ -196,7 +200,7 @@ impl<'c> Batch<'c> {
             return Ok(*row);
         }
         let key = origin.as_bytes().as_slice();
-        let found: Option<i64> = sqlx::query_scalar("SELECT id FROM lives WHERE origin = ? AND incarnation = ?")
+        let found: Option<i64> = sqlx::query_scalar("SELECT id FROM lives WHERE origin = $1 AND incarnation = $2")
             .bind(key)
             .bind(ordered(incarnation))
             .fetch_optional(&mut *self.connection)
@@ -204,7 +208,7 @@ impl<'c> Batch<'c> {
         let row = match found {
             Some(row) => row,
             None => {
-                sqlx::query_scalar("INSERT INTO lives (origin, incarnation) VALUES (?, ?) RETURNING id")
+                sqlx::query_scalar("INSERT INTO lives (origin, incarnation) VALUES ($1, $2) RETURNING id")
                     .bind(key)
                     .bind(ordered(incarnation))
                     .fetch_one(&mut *self.connection)
@@ -219,7 +223,7 @@ impl<'c> Batch<'c> {
         if let Some(row) = self.streams.get(&(register, life)) {
             return Ok(*row);
         }
-        let found: Option<i64> = sqlx::query_scalar("SELECT id FROM streams WHERE register = ? AND life = ?")
+        let found: Option<i64> = sqlx::query_scalar("SELECT id FROM streams WHERE register = $1 AND life = $2")
             .bind(register)
             .bind(life)
             .fetch_optional(&mut *self.connection)
@@ -227,7 +231,7 @@ impl<'c> Batch<'c> {
         let row = match found {
             Some(row) => row,
             None => {
-                sqlx::query_scalar("INSERT INTO streams (register, life) VALUES (?, ?) RETURNING id")
+                sqlx::query_scalar("INSERT INTO streams (register, life) VALUES ($1, $2) RETURNING id")
                     .bind(register)
                     .bind(life)
                     .fetch_one(&mut *self.connection)

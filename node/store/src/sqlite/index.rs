@@ -47,7 +47,7 @@ pub(super) async fn ranges(
 
 async fn add_run(connection: &mut SqliteConnection, stream: i64, first: u64, last: u64) -> Result<(), StoreError> {
     let below: Option<(i64, i64)> =
-        sqlx::query_as("SELECT first, last FROM ranges WHERE stream = ? AND first < ? ORDER BY first DESC LIMIT 1")
+        sqlx::query_as("SELECT first, last FROM ranges WHERE stream = $1 AND first < $2 ORDER BY first DESC LIMIT 1")
             .bind(stream)
             .bind(ordered(first))
             .fetch_optional(&mut *connection)
@@ -59,7 +59,7 @@ async fn add_run(connection: &mut SqliteConnection, stream: i64, first: u64, las
     let above: Option<i64> = match last.checked_add(1) {
         None => None,
         Some(next) => {
-            sqlx::query_scalar("DELETE FROM ranges WHERE stream = ? AND first = ? RETURNING last")
+            sqlx::query_scalar("DELETE FROM ranges WHERE stream = $1 AND first = $2 RETURNING last")
                 .bind(stream)
                 .bind(ordered(next))
                 .fetch_optional(&mut *connection)
@@ -67,7 +67,7 @@ async fn add_run(connection: &mut SqliteConnection, stream: i64, first: u64, las
         }
     };
     sqlx::query(
-        "INSERT INTO ranges (stream, first, last) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET last = excluded.last",
+        "INSERT INTO ranges (stream, first, last) VALUES ($1, $2, $3) ON CONFLICT (stream, first) DO UPDATE SET last = excluded.last",
     )
     .bind(stream)
     .bind(joined_first)

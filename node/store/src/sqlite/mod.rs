@@ -1,6 +1,7 @@
 //! The store of a node: one SQLite file in WAL mode, synced at every commit.
 
 mod apply;
+mod checkpoint;
 mod codec;
 mod dockets;
 mod failure;
@@ -36,7 +37,8 @@ pub struct Sqlite {
     ended: watch::Receiver<Option<StoreError>>,
     queue: Queue,
     readers: SqlitePool,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    /// The writer, and who moves its log.
+    tasks: Mutex<Option<[JoinHandle<()>; 2]>>,
     /// Held as long as the store is: a second process is refused.
     _lock: File,
 }
@@ -53,14 +55,16 @@ impl Sqlite {
         let (queue, jobs) = Queue::new();
         let commits = Arc::clone(&opened.writer.commits);
         let ended = opened.writer.ended.subscribe();
-        let writer = tokio::spawn(writer::run(opened.writer, jobs));
+        let writer = opened.writer;
+        let mover = checkpoint::run(writer.options.clone(), writer.written.subscribe(), writer.ended.clone());
+        let tasks = [tokio::spawn(writer::run(writer, jobs)), tokio::spawn(mover)];
         Ok(Self {
             network_uid: network_uid.to_owned(),
             commits,
             ended,
             queue,
             readers: opened.readers,
-            writer: Mutex::new(Some(writer)),
+            tasks: Mutex::new(Some(tasks)),
             _lock: opened.lock,
         })
     }
@@ -153,10 +157,10 @@ impl Store for Sqlite {
 
     fn close(&self) -> Pending<'_, ()> {
         self.queue.close();
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::pin(async move {
-            if let Some(writer) = writer {
-                writer.await.map_err(|error| StoreError::Failed(error.to_string()))?;
+            for task in tasks.into_iter().flatten() {
+                task.await.map_err(|error| StoreError::Failed(error.to_string()))?;
             }
             self.readers.close().await;
             Ok(())

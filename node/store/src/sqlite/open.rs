@@ -1,6 +1,9 @@
 //! Opens the file: checks its place, locks it, brings its schema up to date, checks whose it is.
 
-use super::writer::Writer;
+use super::{
+    checkpoint::{LOG_BYTES, LOG_PAGES, PAGE_BYTES},
+    writer::Writer,
+};
 use crate::{StoreError, filesystem};
 use sqlx::{
     Connection, SqlSafeStr, SqliteConnection, SqlitePool,
@@ -54,8 +57,10 @@ pub(super) fn writer_options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         // One statement for each number of transactions in a message, and the rest.
         .statement_cache_capacity(128)
+        .page_size(PAGE_BYTES)
+        .pragma("wal_autocheckpoint", LOG_PAGES.to_string())
         // A burst may grow the log; it does not stay that long.
-        .pragma("journal_size_limit", "16777216")
+        .pragma("journal_size_limit", LOG_BYTES.to_string())
 }
 
 /// A lock of the process, freed by its end however it ends.
@@ -88,7 +93,7 @@ pub(super) fn migrations() -> Migrator {
 
 /// Records the network in a new store, and refuses the store of another.
 async fn claim(connection: &mut SqliteConnection, network_uid: &str) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO records (name, value) VALUES ('network_uid', ?) ON CONFLICT DO NOTHING")
+    sqlx::query("INSERT INTO records (name, value) VALUES ('network_uid', $1) ON CONFLICT DO NOTHING")
         .bind(network_uid)
         .execute(&mut *connection)
         .await?;

@@ -67,8 +67,8 @@ async fn read_range(
     let mut rows = sqlx::query_scalar::<_, Vec<u8>>(
         "SELECT messages.bytes FROM messages JOIN streams ON streams.id = messages.stream
          JOIN lives ON lives.id = streams.life JOIN registers ON registers.id = streams.register
-         WHERE registers.register = ? AND lives.origin = ? AND lives.incarnation = ? AND register_sequence BETWEEN ? AND ?
-         ORDER BY register_sequence LIMIT ?",
+         WHERE registers.register = $1 AND lives.origin = $2 AND lives.incarnation = $3 AND register_sequence BETWEEN $4 AND $5
+         ORDER BY register_sequence LIMIT $6",
     )
     .bind(range.register.as_bytes().to_vec())
     .bind(range.origin.as_bytes().to_vec())
@@ -97,7 +97,7 @@ pub(super) async fn transaction(
         "SELECT transactions.entry, transactions.size, transactions.stored_at, lives.origin, lives.incarnation,
          messages.bytes FROM transactions JOIN registers ON registers.id = transactions.register
          JOIN messages ON messages.id = transactions.message JOIN lives ON lives.id = messages.life
-         WHERE registers.register = ? AND transactions.id = ?",
+         WHERE registers.register = $1 AND transactions.id = $2",
     )
     .bind(register.as_bytes().to_vec())
     .bind(id.as_bytes().to_vec())
@@ -130,8 +130,8 @@ pub(super) async fn list(
     let rows: Vec<ListRow> = sqlx::query_as(
         "SELECT transactions.position, transactions.id, transactions.size, lives.origin, transactions.stored_at
          FROM transactions JOIN messages ON messages.id = transactions.message JOIN lives ON lives.id = messages.life
-         WHERE transactions.register = (SELECT id FROM registers WHERE register = ?) AND transactions.position > ?
-         ORDER BY transactions.position LIMIT ?",
+         WHERE transactions.register = (SELECT id FROM registers WHERE register = $1) AND transactions.position > $2
+         ORDER BY transactions.position LIMIT $3",
     )
     .bind(register.as_bytes().to_vec())
     .bind(after.map_or(0, |after| i64::try_from(after).unwrap_or(i64::MAX)))
@@ -153,12 +153,12 @@ pub(super) async fn list(
 
 pub(super) async fn document(readers: &SqlitePool, name: &'static str) -> Result<Option<Bytes>, StoreError> {
     let bytes: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT bytes FROM documents WHERE name = ?").bind(name).fetch_optional(readers).await?;
+        sqlx::query_scalar("SELECT bytes FROM documents WHERE name = $1").bind(name).fetch_optional(readers).await?;
     Ok(bytes.map(Bytes::from))
 }
 
 pub(super) async fn counts(readers: &SqlitePool, register: RegisterId) -> Result<Counts, StoreError> {
-    let row: Option<(i64, i64)> = sqlx::query_as("SELECT messages, transactions FROM registers WHERE register = ?")
+    let row: Option<(i64, i64)> = sqlx::query_as("SELECT messages, transactions FROM registers WHERE register = $1")
         .bind(register.as_bytes().to_vec())
         .fetch_optional(readers)
         .await?;
@@ -173,7 +173,7 @@ pub(super) async fn body_chunk(
     offset: u64,
     length: u32,
 ) -> Result<Option<Bytes>, StoreError> {
-    let body: Option<(i64, i64)> = sqlx::query_as("SELECT id, size FROM bodies WHERE transaction_id = ?")
+    let body: Option<(i64, i64)> = sqlx::query_as("SELECT id, size FROM bodies WHERE transaction_id = $1")
         .bind(id.as_bytes().to_vec())
         .fetch_optional(readers)
         .await?;
@@ -184,7 +184,7 @@ pub(super) async fn body_chunk(
     }
     let chunk = BODY_CHUNK_BYTES as u64;
     let mut rows = sqlx::query_scalar::<_, Vec<u8>>(
-        "SELECT bytes FROM body_chunks WHERE body = ? AND number BETWEEN ? AND ? ORDER BY number",
+        "SELECT bytes FROM body_chunks WHERE body = $1 AND number BETWEEN $2 AND $3 ORDER BY number",
     )
     .bind(body)
     .bind((offset / chunk).cast_signed())

@@ -3,6 +3,7 @@
 
 use super::{
     apply::Batch,
+    checkpoint::COMMIT_BYTES,
     dockets::Upkeep,
     queue::{Job, Operation},
 };
@@ -21,16 +22,20 @@ use tokio::sync::{
 const GROUP_JOBS: usize = 1024;
 /// ... and begins no further one above so many bytes, so that nobody waits long behind large bodies.
 const GROUP_BYTES: usize = 16 << 20;
+/// About how much a step behind the writes has written.
+const STEP_BYTES: u64 = 1 << 20;
 
 /// The writing connection.
 pub(super) struct Writer {
-    options: SqliteConnectOptions,
+    pub(super) options: SqliteConnectOptions,
     /// `None` after a failed commit: the next one starts from a fresh connection, with no half-done transaction.
     connection: Option<SqliteConnection>,
     /// Why nothing is written any more: a failure after which only a new process can tell what the disk holds, or
     /// [`StoreError::Closed`].
     pub(super) ended: watch::Sender<Option<StoreError>>,
     pub(super) commits: Arc<AtomicU64>,
+    /// About how much was written to the log.
+    pub(super) written: watch::Sender<u64>,
     upkeep: Upkeep,
 }
 
@@ -41,6 +46,7 @@ impl Writer {
             connection: Some(connection),
             ended: watch::Sender::new(None),
             commits: Arc::default(),
+            written: watch::Sender::new(0),
             upkeep: Upkeep::new(),
         }
     }
@@ -89,6 +95,7 @@ impl Writer {
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         self.upkeep.step(&mut transaction).await?;
         transaction.commit().await?;
+        self.written.send_modify(|written| *written += STEP_BYTES);
         Ok(())
     }
 
@@ -117,6 +124,8 @@ impl Writer {
         }
         transaction.commit().await?;
         self.commits.fetch_add(1, Ordering::Relaxed);
+        let bytes: usize = group.iter().map(|job| job.bytes).sum();
+        self.written.send_modify(|written| *written += COMMIT_BYTES + bytes as u64);
         for job in group {
             if let Operation::Dockets(operation) = &job.operation {
                 self.upkeep.look_again(operation.replaces());

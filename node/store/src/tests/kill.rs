@@ -151,7 +151,7 @@ fn a_volume_that_fails_to_write_stops_the_writer_and_loses_nothing_acknowledged(
     // Past this file size the kernel refuses the write with an error that is not ENOSPC.
     let child = start_child(
         "tests::kill::a_volume_that_fails_to_write_stops_the_writer_and_loses_nothing_acknowledged",
-        "trap '' XFSZ; ulimit -f 600;",
+        "trap '' XFSZ; ulimit -f 3000;",
         directory.path(),
     );
     let report = watch(child, usize::MAX);

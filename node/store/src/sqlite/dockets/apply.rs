@@ -73,8 +73,8 @@ async fn append(
         insert(connection, chain.id, docket).await?;
     }
     sqlx::query(
-        "INSERT INTO checkpoints (chain, checksum, bytes) VALUES (?, ?, ?)
-         ON CONFLICT DO UPDATE SET checksum = excluded.checksum, bytes = excluded.bytes",
+        "INSERT INTO checkpoints (chain, checksum, bytes) VALUES ($1, $2, $3)
+         ON CONFLICT (chain) DO UPDATE SET checksum = excluded.checksum, bytes = excluded.bytes",
     )
     .bind(chain.id)
     .bind(extension.checkpoint_checksum)
@@ -90,7 +90,7 @@ async fn insert(connection: &mut SqliteConnection, chain: i64, prepared: Prepare
     let NewDocket { number, header, body, certificate, .. } = docket;
     let row: i64 = sqlx::query_scalar(
         "INSERT INTO dockets (chain, number, hash, transactions, body_bytes, header, certificate_checksum, certificate)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
     )
     .bind(chain)
     .bind(ordered(number))
@@ -102,14 +102,16 @@ async fn insert(connection: &mut SqliteConnection, chain: i64, prepared: Prepare
     .bind(certificate.map(Vec::from))
     .fetch_one(&mut *connection)
     .await?;
-    sqlx::query("INSERT INTO docket_bodies (docket, ids_checksum, body_checksum, ids, body) VALUES (?, ?, ?, ?, ?)")
-        .bind(row)
-        .bind(ids_checksum)
-        .bind(body_checksum)
-        .bind(ids)
-        .bind(Vec::from(body))
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO docket_bodies (docket, ids_checksum, body_checksum, ids, body) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(row)
+    .bind(ids_checksum)
+    .bind(body_checksum)
+    .bind(ids)
+    .bind(Vec::from(body))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -133,7 +135,7 @@ pub(in crate::sqlite) async fn certify(
     }
     for (row, DocketCertificate { register, number, certificate, .. }) in rows.into_iter().zip(certificates) {
         sqlx::query(
-            "UPDATE dockets SET certificate_checksum = ?, certificate = ? WHERE id = ? AND certificate IS NULL",
+            "UPDATE dockets SET certificate_checksum = $1, certificate = $2 WHERE id = $3 AND certificate IS NULL",
         )
         .bind(Checked::Certificate(register, number).checksum(&certificate))
         .bind(Vec::from(certificate))
@@ -160,7 +162,7 @@ async fn find(
     number: u64,
 ) -> Result<Option<Found>, StoreError> {
     let Some(chain) = chain.filter(|chain| number >= chain.held.first) else { return Ok(None) };
-    let row = sqlx::query_as("SELECT id, hash, header FROM dockets WHERE chain = ? AND number = ?")
+    let row = sqlx::query_as("SELECT id, hash, header FROM dockets WHERE chain = $1 AND number = $2")
         .bind(chain.id)
         .bind(ordered(number))
         .fetch_optional(connection)
@@ -183,8 +185,8 @@ pub(in crate::sqlite) async fn replace(
         return Ok(Err(StoreError::DocketDiffers { register, number }));
     }
     sqlx::query(
-        "UPDATE dockets SET hash = ?, transactions = ?, body_bytes = ?, header = ?,
-         certificate_checksum = COALESCE(?, certificate_checksum), certificate = COALESCE(?, certificate) WHERE id = ?",
+        "UPDATE dockets SET hash = $1, transactions = $2, body_bytes = $3, header = $4,
+         certificate_checksum = COALESCE($5, certificate_checksum), certificate = COALESCE($6, certificate) WHERE id = $7",
     )
     .bind(prepared.hash.as_bytes().as_slice())
     .bind(prepared.transactions().cast_signed())
@@ -196,7 +198,9 @@ pub(in crate::sqlite) async fn replace(
     .execute(&mut *connection)
     .await?;
     sqlx::query(
-        "INSERT OR REPLACE INTO docket_bodies (docket, ids_checksum, body_checksum, ids, body) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO docket_bodies (docket, ids_checksum, body_checksum, ids, body) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (docket) DO UPDATE SET ids_checksum = excluded.ids_checksum, body_checksum = excluded.body_checksum,
+         ids = excluded.ids, body = excluded.body",
     )
     .bind(id)
     .bind(prepared.ids_checksum)
@@ -221,8 +225,8 @@ pub(in crate::sqlite) async fn trim(
         return Ok(());
     }
     let (transactions, body_bytes): (i64, i64) = sqlx::query_as(
-        "SELECT COALESCE(SUM(transactions), 0), COALESCE(SUM(body_bytes), 0) FROM dockets
-         WHERE chain = ? AND number >= ? AND number < ?",
+        "SELECT CAST(COALESCE(SUM(transactions), 0) AS BIGINT), CAST(COALESCE(SUM(body_bytes), 0) AS BIGINT) FROM dockets
+         WHERE chain = $1 AND number >= $2 AND number < $3",
     )
     .bind(chain.id)
     .bind(ordered(chain.held.first))
@@ -243,7 +247,7 @@ pub(in crate::sqlite) async fn purge(
     register: RegisterId,
 ) -> Result<u64, StoreError> {
     let Some(chain) = Chain::load(&mut *connection, register).await? else { return Ok(0) };
-    sqlx::query("DELETE FROM checkpoints WHERE chain = ?").bind(chain.id).execute(&mut *connection).await?;
-    sqlx::query("UPDATE chains SET register = NULL WHERE id = ?").bind(chain.id).execute(connection).await?;
+    sqlx::query("DELETE FROM checkpoints WHERE chain = $1").bind(chain.id).execute(&mut *connection).await?;
+    sqlx::query("UPDATE chains SET register = NULL WHERE id = $1").bind(chain.id).execute(connection).await?;
     Ok((chain.held.head - chain.held.first).saturating_add(1))
 }

@@ -27,7 +27,7 @@ impl Chain {
     ) -> Result<Option<Self>, StoreError> {
         let row: Option<Columns> = sqlx::query_as(
             "SELECT id, first, head, head_hash, certified, indexed, unindexed_dockets, unindexed_transactions,
-             transactions, body_bytes FROM chains WHERE register = ?",
+             transactions, body_bytes FROM chains WHERE register = $1",
         )
         .bind(register.as_bytes().as_slice())
         .fetch_optional(connection)
@@ -71,7 +71,7 @@ impl Chain {
         let (number, hash) = first;
         let id = sqlx::query_scalar(
             "INSERT INTO chains (register, first, lowest, head, head_hash, unindexed_dockets, unindexed_transactions,
-             transactions, body_bytes) VALUES (?1, ?2, ?2, ?2, ?3, 0, 0, 0, 0) RETURNING id",
+             transactions, body_bytes) VALUES ($1, $2, $2, $2, $3, 0, 0, 0, 0) RETURNING id",
         )
         .bind(register.as_bytes().as_slice())
         .bind(ordered(number))
@@ -94,8 +94,8 @@ impl Chain {
     pub(super) async fn save(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         let held = &self.held;
         sqlx::query(
-            "UPDATE chains SET first = ?, head = ?, head_hash = ?, certified = ?, indexed = ?, unindexed_dockets = ?,
-             unindexed_transactions = ?, transactions = ?, body_bytes = ? WHERE id = ?",
+            "UPDATE chains SET first = $1, head = $2, head_hash = $3, certified = $4, indexed = $5, unindexed_dockets = $6,
+             unindexed_transactions = $7, transactions = $8, body_bytes = $9 WHERE id = $10",
         )
         .bind(ordered(held.first))
         .bind(ordered(held.head))
@@ -126,7 +126,7 @@ impl Chain {
         let held = &mut self.held;
         let from = held.certified_through.map_or(0, |last| last.saturating_add(1)).max(held.first);
         let missing: Option<i64> = sqlx::query_scalar(
-            "SELECT number FROM dockets WHERE chain = ? AND number >= ? AND certificate IS NULL ORDER BY number LIMIT 1",
+            "SELECT number FROM dockets WHERE chain = $1 AND number >= $2 AND certificate IS NULL ORDER BY number LIMIT 1",
         )
         .bind(self.id)
         .bind(ordered(from))
@@ -142,7 +142,7 @@ impl Chain {
     /// Counts again what the index lacks.
     pub(super) async fn count_unindexed(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         let (dockets, transactions): (i64, i64) = sqlx::query_as(
-            "SELECT COUNT(*), COALESCE(SUM(transactions), 0) FROM dockets WHERE chain = ? AND number >= ?",
+            "SELECT COUNT(*), CAST(COALESCE(SUM(transactions), 0) AS BIGINT) FROM dockets WHERE chain = $1 AND number >= $2",
         )
         .bind(self.id)
         .bind(ordered(self.unindexed_from()))

@@ -51,9 +51,9 @@ async fn in_runs(
 ) -> Result<Option<Vec<TransactionPlace>>, StoreError> {
     let chunks: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
         "SELECT index_runs.id, checksum, entries FROM index_runs JOIN index_chunks ON index_chunks.id = (
-             SELECT id FROM index_chunks AS before WHERE before.run = index_runs.id AND before.first <= ?
+             SELECT id FROM index_chunks AS before WHERE before.run = index_runs.id AND before.first <= $1
              ORDER BY before.first DESC LIMIT 1
-         ) WHERE index_runs.chain = ? AND index_runs.state = 1",
+         ) WHERE index_runs.chain = $2 AND index_runs.state = 1",
     )
     .bind(Row::last_of(id).encode())
     .bind(chain.id)
@@ -69,7 +69,7 @@ async fn in_runs(
             // Rows of one id may begin in the chunk before.
             let Some(first) = run::first_row(&chunk).filter(|first| first.may_be(id)) else { break };
             let before: Option<(i64, Vec<u8>)> = sqlx::query_as(
-                "SELECT checksum, entries FROM index_chunks WHERE run = ? AND first < ? ORDER BY first DESC LIMIT 1",
+                "SELECT checksum, entries FROM index_chunks WHERE run = $1 AND first < $2 ORDER BY first DESC LIMIT 1",
             )
             .bind(run)
             .bind(first.encode())
@@ -91,7 +91,7 @@ async fn ids_of(
 ) -> Result<Vec<TransactionId>, StoreError> {
     let row: Option<(i64, Vec<u8>)> = sqlx::query_as(
         "SELECT ids_checksum, ids FROM docket_bodies
-         WHERE docket = (SELECT id FROM dockets WHERE chain = ? AND number = ?)",
+         WHERE docket = (SELECT id FROM dockets WHERE chain = $1 AND number = $2)",
     )
     .bind(chain.id)
     .bind(ordered(number))
@@ -109,7 +109,7 @@ async fn in_tail(
 ) -> Result<Option<TransactionPlace>, StoreError> {
     let mut rows = sqlx::query_as::<_, (i64, Option<i64>, Option<Vec<u8>>)>(
         "SELECT number, ids_checksum, ids FROM dockets LEFT JOIN docket_bodies ON docket = dockets.id
-         WHERE chain = ? AND number >= ? AND number <= ? ORDER BY number",
+         WHERE chain = $1 AND number >= $2 AND number <= $3 ORDER BY number",
     )
     .bind(chain.id)
     .bind(ordered(chain.unindexed_from()))

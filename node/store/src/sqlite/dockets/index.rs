@@ -41,9 +41,9 @@ pub(super) async fn extend(connection: &mut SqliteConnection, chain: &mut Chain)
              SELECT chosen, number, SUM(size) OVER (ORDER BY number) AS total, ROW_NUMBER() OVER (ORDER BY number) AS place
              FROM (
                  SELECT id AS chosen, number, transactions AS size FROM dockets
-                 WHERE chain = ? AND number >= ? ORDER BY number LIMIT ?
-             )
-         ) LEFT JOIN docket_bodies ON docket = chosen WHERE total <= ? OR place = 1 ORDER BY number",
+                 WHERE chain = $1 AND number >= $2 ORDER BY number LIMIT $3
+             ) AS sizes
+         ) AS sums LEFT JOIN docket_bodies ON docket = chosen WHERE total <= $4 OR place = 1 ORDER BY number",
     )
     .bind(chain.id)
     .bind(ordered(from))
@@ -83,7 +83,7 @@ struct Run {
 impl Run {
     async fn insert(&self, connection: &mut SqliteConnection, chain: i64, state: i64) -> Result<i64, StoreError> {
         Ok(sqlx::query_scalar(
-            "INSERT INTO index_runs (chain, level, first, last, state) VALUES (?, ?, ?, ?, ?) RETURNING id",
+            "INSERT INTO index_runs (chain, level, first, last, state) VALUES ($1, $2, $3, $4, $5) RETURNING id",
         )
         .bind(chain)
         .bind(self.level)
@@ -98,7 +98,7 @@ impl Run {
 async fn insert_chunk(connection: &mut SqliteConnection, run: i64, rows: &[Row]) -> Result<(), StoreError> {
     let Some(first) = rows.first() else { return Ok(()) };
     let entries = run::encode(rows);
-    sqlx::query("INSERT INTO index_chunks (run, first, checksum, entries) VALUES (?, ?, ?, ?)")
+    sqlx::query("INSERT INTO index_chunks (run, first, checksum, entries) VALUES ($1, $2, $3, $4)")
         .bind(run)
         .bind(first.encode())
         .bind(Checked::Chunk(run).checksum(&entries))
@@ -111,9 +111,9 @@ async fn insert_chunk(connection: &mut SqliteConnection, run: i64, rows: &[Row])
 /// Begins to merge the oldest runs of the lowest level that has enough, unless a merge is under way.
 async fn begin_merge(connection: &mut SqliteConnection, chain: i64) -> Result<(), StoreError> {
     let full: Option<i64> = sqlx::query_scalar(
-        "SELECT level FROM index_runs WHERE chain = ?1 AND state = 1
-         AND NOT EXISTS (SELECT 1 FROM index_runs WHERE chain = ?1 AND state = 0)
-         GROUP BY level HAVING COUNT(*) >= ?2 ORDER BY level LIMIT 1",
+        "SELECT level FROM index_runs WHERE chain = $1 AND state = 1
+         AND NOT EXISTS (SELECT 1 FROM index_runs WHERE chain = $1 AND state = 0)
+         GROUP BY level HAVING COUNT(*) >= $2 ORDER BY level LIMIT 1",
     )
     .bind(chain)
     .bind(FAN_IN)
@@ -122,8 +122,8 @@ async fn begin_merge(connection: &mut SqliteConnection, chain: i64) -> Result<()
     let Some(level) = full else { return Ok(()) };
     let (first, last): (i64, i64) = sqlx::query_as(
         "SELECT MIN(first), MAX(last) FROM (
-             SELECT first, last FROM index_runs WHERE chain = ? AND state = 1 AND level = ? ORDER BY last LIMIT ?
-         )",
+             SELECT first, last FROM index_runs WHERE chain = $1 AND state = 1 AND level = $2 ORDER BY last LIMIT $3
+         ) AS oldest",
     )
     .bind(chain)
     .bind(level)
@@ -192,7 +192,7 @@ async fn next_job(connection: &mut SqliteConnection) -> Result<Option<Job>, Stor
     .await?;
     let Some((run, chain, held_from, level, first, last)) = row else { return Ok(None) };
     let inputs = sqlx::query_scalar(
-        "SELECT id FROM index_runs WHERE chain = ? AND state = 1 AND level = ? AND first >= ? AND last <= ?",
+        "SELECT id FROM index_runs WHERE chain = $1 AND state = 1 AND level = $2 AND first >= $3 AND last <= $4",
     )
     .bind(chain)
     .bind(level - 1)
@@ -249,7 +249,7 @@ async fn open(connection: &mut SqliteConnection, job: &Job) -> Result<Option<Mer
 /// The last chunk of a run that begins at or before a row.
 async fn chunk_at(connection: &mut SqliteConnection, run: i64, row: Row) -> Result<Option<Chunk>, StoreError> {
     let found = sqlx::query_as(
-        "SELECT checksum, entries FROM index_chunks WHERE run = ? AND first <= ? ORDER BY first DESC LIMIT 1",
+        "SELECT checksum, entries FROM index_chunks WHERE run = $1 AND first <= $2 ORDER BY first DESC LIMIT 1",
     )
     .bind(run)
     .bind(row.encode())
@@ -259,7 +259,7 @@ async fn chunk_at(connection: &mut SqliteConnection, run: i64, row: Row) -> Resu
 }
 
 async fn first_chunk(connection: &mut SqliteConnection, run: i64) -> Result<Option<Chunk>, StoreError> {
-    let row = sqlx::query_as("SELECT checksum, entries FROM index_chunks WHERE run = ? ORDER BY first LIMIT 1")
+    let row = sqlx::query_as("SELECT checksum, entries FROM index_chunks WHERE run = $1 ORDER BY first LIMIT 1")
         .bind(run)
         .fetch_optional(connection)
         .await?;
@@ -267,12 +267,13 @@ async fn first_chunk(connection: &mut SqliteConnection, run: i64) -> Result<Opti
 }
 
 async fn next_chunk(connection: &mut SqliteConnection, run: i64, after: Row) -> Result<Option<Chunk>, StoreError> {
-    let row =
-        sqlx::query_as("SELECT checksum, entries FROM index_chunks WHERE run = ? AND first > ? ORDER BY first LIMIT 1")
-            .bind(run)
-            .bind(after.encode())
-            .fetch_optional(connection)
-            .await?;
+    let row = sqlx::query_as(
+        "SELECT checksum, entries FROM index_chunks WHERE run = $1 AND first > $2 ORDER BY first LIMIT 1",
+    )
+    .bind(run)
+    .bind(after.encode())
+    .fetch_optional(connection)
+    .await?;
     Ok(row.map(|(checksum, entries)| Chunk { checksum, entries }))
 }
 
@@ -286,20 +287,20 @@ async fn finish(connection: &mut SqliteConnection, job: &Job) -> Result<(), Stor
 }
 
 async fn set_state(connection: &mut SqliteConnection, run: i64, state: i64) -> Result<(), StoreError> {
-    sqlx::query("UPDATE index_runs SET state = ? WHERE id = ?").bind(state).bind(run).execute(connection).await?;
+    sqlx::query("UPDATE index_runs SET state = $1 WHERE id = $2").bind(state).bind(run).execute(connection).await?;
     Ok(())
 }
 
 /// Gives the index of a register up, to be made again.
 pub(super) async fn drop_index(connection: &mut SqliteConnection, chain: i64) -> Result<(), StoreError> {
-    sqlx::query("UPDATE index_runs SET state = ? WHERE chain = ?")
+    sqlx::query("UPDATE index_runs SET state = $1 WHERE chain = $2")
         .bind(DROPPED)
         .bind(chain)
         .execute(&mut *connection)
         .await?;
     sqlx::query(
         "UPDATE chains SET indexed = NULL, unindexed_transactions = transactions, unindexed_dockets = head - first + 1
-         WHERE id = ?",
+         WHERE id = $1",
     )
     .bind(chain)
     .execute(connection)

@@ -51,7 +51,7 @@ pub(in crate::sqlite) async fn append(connection: &mut SqliteConnection, entries
         return Ok(Err(refusal));
     }
     for LogEntry { index, bytes } in entries {
-        sqlx::query("INSERT INTO sealing_log (entry, checksum, bytes) VALUES (?, ?, ?)")
+        sqlx::query("INSERT INTO sealing_log (entry, checksum, bytes) VALUES ($1, $2, $3)")
             .bind(ordered(index))
             .bind(Checked::LogEntry(index).checksum(&bytes))
             .bind(Vec::from(bytes))
@@ -62,7 +62,7 @@ pub(in crate::sqlite) async fn append(connection: &mut SqliteConnection, entries
 }
 
 pub(in crate::sqlite) async fn truncate(connection: &mut SqliteConnection, from: u64) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM sealing_log WHERE entry >= ?").bind(ordered(from)).execute(connection).await?;
+    sqlx::query("DELETE FROM sealing_log WHERE entry >= $1").bind(ordered(from)).execute(connection).await?;
     Ok(())
 }
 
@@ -70,7 +70,10 @@ pub(in crate::sqlite) async fn purge(connection: &mut SqliteConnection, last: Lo
     if index_of(connection, "purged").await?.is_some_and(|purged| purged >= last.index) {
         return Ok(());
     }
-    sqlx::query("DELETE FROM sealing_log WHERE entry <= ?").bind(ordered(last.index)).execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM sealing_log WHERE entry <= $1")
+        .bind(ordered(last.index))
+        .execute(&mut *connection)
+        .await?;
     save(connection, State::Purged(last.index), last.bytes).await
 }
 
@@ -96,8 +99,8 @@ pub(in crate::sqlite) async fn save_applied(
 async fn save(connection: &mut SqliteConnection, state: State, bytes: Bytes) -> Result<(), StoreError> {
     let (name, index) = state.key();
     sqlx::query(
-        "INSERT INTO sealing_states (name, entry, checksum, bytes) VALUES (?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET entry = excluded.entry, checksum = excluded.checksum, bytes = excluded.bytes",
+        "INSERT INTO sealing_states (name, entry, checksum, bytes) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (name) DO UPDATE SET entry = excluded.entry, checksum = excluded.checksum, bytes = excluded.bytes",
     )
     .bind(name)
     .bind(ordered(index))
@@ -109,7 +112,7 @@ async fn save(connection: &mut SqliteConnection, state: State, bytes: Bytes) -> 
 }
 
 async fn index_of(connection: &mut SqliteConnection, name: &str) -> Result<Option<u64>, StoreError> {
-    let index: Option<i64> = sqlx::query_scalar("SELECT entry FROM sealing_states WHERE name = ?")
+    let index: Option<i64> = sqlx::query_scalar("SELECT entry FROM sealing_states WHERE name = $1")
         .bind(name)
         .fetch_optional(connection)
         .await?;
@@ -164,9 +167,9 @@ pub(in crate::sqlite) async fn read(
         "SELECT entry, checksum, bytes FROM sealing_log JOIN (
              SELECT chosen, SUM(size) OVER (ORDER BY chosen) AS total, ROW_NUMBER() OVER (ORDER BY chosen) AS place FROM (
                  SELECT entry AS chosen, LENGTH(bytes) AS size
-                 FROM sealing_log WHERE entry >= ? AND entry < ? ORDER BY entry LIMIT ?
-             )
-         ) ON chosen = entry WHERE total <= ? OR place = 1 ORDER BY entry",
+                 FROM sealing_log WHERE entry >= $1 AND entry < $2 ORDER BY entry LIMIT $3
+             ) AS sizes
+         ) AS sums ON chosen = entry WHERE total <= $4 OR place = 1 ORDER BY entry",
     )
     .bind(ordered(from))
     .bind(ordered(to))

@@ -36,7 +36,7 @@ pub(in crate::sqlite) async fn checkpoint(
     register: RegisterId,
 ) -> Result<Option<Bytes>, StoreError> {
     let row: Option<(i64, Vec<u8>)> = sqlx::query_as(
-        "SELECT checksum, bytes FROM checkpoints WHERE chain = (SELECT id FROM chains WHERE register = ?)",
+        "SELECT checksum, bytes FROM checkpoints WHERE chain = (SELECT id FROM chains WHERE register = $1)",
     )
     .bind(register.as_bytes().to_vec())
     .fetch_optional(readers)
@@ -107,8 +107,8 @@ pub(in crate::sqlite) async fn headers(
     let mut rows = sqlx::query(
         "SELECT number, hash, header, certificate_checksum, certificate, first
          FROM chains JOIN dockets ON dockets.chain = chains.id
-         WHERE register = ?1 AND number >= first AND number >= ?2
-         AND number <= CASE WHEN ?3 THEN certified ELSE head END ORDER BY number LIMIT ?4",
+         WHERE register = $1 AND number >= first AND number >= $2
+         AND number <= CASE WHEN $3 THEN certified ELSE head END ORDER BY number LIMIT $4",
     )
     .bind(register.as_bytes().to_vec())
     .bind(ordered(from))
@@ -165,11 +165,11 @@ async fn read_dockets(
              SELECT chosen, SUM(size) OVER (ORDER BY place) AS total FROM (
                  SELECT dockets.id AS chosen, number AS place, dockets.body_bytes AS size
                  FROM chains JOIN dockets ON dockets.chain = chains.id
-                 WHERE register = ?1 AND ?2 >= first AND number >= ?2
-                 AND number <= CASE WHEN ?3 THEN certified ELSE head END ORDER BY number LIMIT ?4
-             )
-         ) JOIN dockets ON dockets.id = chosen LEFT JOIN docket_bodies ON docket = chosen
-         WHERE total <= ?5 OR number = ?2 ORDER BY number",
+                 WHERE register = $1 AND $2 >= first AND number >= $2
+                 AND number <= CASE WHEN $3 THEN certified ELSE head END ORDER BY number LIMIT $4
+             ) AS sizes
+         ) AS sums JOIN dockets ON dockets.id = chosen LEFT JOIN docket_bodies ON docket = chosen
+         WHERE total <= $5 OR number = $2 ORDER BY number",
     )
     .bind(register.as_bytes().to_vec())
     .bind(ordered(from))
@@ -200,9 +200,9 @@ pub(in crate::sqlite) async fn transaction_ids(
              FROM (
                  SELECT dockets.id AS chosen, number, dockets.transactions AS size
                  FROM chains JOIN dockets ON dockets.chain = chains.id
-                 WHERE register = ? AND number >= first AND number >= ? ORDER BY number LIMIT ?
-             )
-         ) LEFT JOIN docket_bodies ON docket = chosen WHERE total <= ? OR place = 1 ORDER BY number",
+                 WHERE register = $1 AND number >= first AND number >= $2 ORDER BY number LIMIT $3
+             ) AS sizes
+         ) AS sums LEFT JOIN docket_bodies ON docket = chosen WHERE total <= $4 OR place = 1 ORDER BY number",
     )
     .bind(register.as_bytes().to_vec())
     .bind(ordered(from))

@@ -85,10 +85,10 @@ async fn remove_dockets(connection: &mut SqliteConnection) -> Result<bool, Store
     .fetch_optional(&mut *connection)
     .await?;
     let Some((chain, first, purged)) = due else { return Ok(false) };
-    let runs = "UPDATE index_runs SET state = 2 WHERE chain = ? AND state <> 2 AND (? OR last < ?)";
+    let runs = "UPDATE index_runs SET state = 2 WHERE chain = $1 AND state <> 2 AND ($2 OR last < $3)";
     sqlx::query(runs).bind(chain).bind(purged).bind(first).execute(&mut *connection).await?;
     let dockets: Vec<(i64, i64, i64)> = sqlx::query_as(
-        "SELECT id, number, body_bytes FROM dockets WHERE chain = ? AND (? OR number < ?) ORDER BY number LIMIT ?",
+        "SELECT id, number, body_bytes FROM dockets WHERE chain = $1 AND ($2 OR number < $3) ORDER BY number LIMIT $4",
     )
     .bind(chain)
     .bind(purged)
@@ -104,26 +104,26 @@ async fn remove_dockets(connection: &mut SqliteConnection) -> Result<bool, Store
         }
         bytes += body_bytes;
         lowest = from_ordered(number).checked_add(1);
-        sqlx::query("DELETE FROM docket_bodies WHERE docket = ?").bind(docket).execute(&mut *connection).await?;
-        sqlx::query("DELETE FROM dockets WHERE id = ?").bind(docket).execute(&mut *connection).await?;
+        sqlx::query("DELETE FROM docket_bodies WHERE docket = $1").bind(docket).execute(&mut *connection).await?;
+        sqlx::query("DELETE FROM dockets WHERE id = $1").bind(docket).execute(&mut *connection).await?;
     }
     match lowest {
         // The rest comes with the next steps.
         Some(lowest) => {
-            sqlx::query("UPDATE chains SET lowest = ? WHERE id = ?")
+            sqlx::query("UPDATE chains SET lowest = $1 WHERE id = $2")
                 .bind(ordered(lowest))
                 .bind(chain)
                 .execute(connection)
                 .await?;
         }
         None if purged => {
-            sqlx::query("DELETE FROM chains WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM index_runs WHERE chain = ?1)")
+            sqlx::query("DELETE FROM chains WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM index_runs WHERE chain = $1)")
                 .bind(chain)
                 .execute(connection)
                 .await?;
         }
         None => {
-            sqlx::query("UPDATE chains SET lowest = first WHERE id = ?").bind(chain).execute(connection).await?;
+            sqlx::query("UPDATE chains SET lowest = first WHERE id = $1").bind(chain).execute(connection).await?;
         }
     }
     Ok(true)
@@ -136,14 +136,14 @@ async fn remove_runs(connection: &mut SqliteConnection) -> Result<bool, StoreErr
         .await?;
     let Some(run) = due else { return Ok(false) };
     let removed =
-        sqlx::query("DELETE FROM index_chunks WHERE id IN (SELECT id FROM index_chunks WHERE run = ? LIMIT ?)")
+        sqlx::query("DELETE FROM index_chunks WHERE id IN (SELECT id FROM index_chunks WHERE run = $1 LIMIT $2)")
             .bind(run)
             .bind(REMOVED_CHUNKS)
             .execute(&mut *connection)
             .await?
             .rows_affected();
     if removed < REMOVED_CHUNKS.unsigned_abs() {
-        sqlx::query("DELETE FROM index_runs WHERE id = ?").bind(run).execute(connection).await?;
+        sqlx::query("DELETE FROM index_runs WHERE id = $1").bind(run).execute(connection).await?;
     }
     Ok(true)
 }
