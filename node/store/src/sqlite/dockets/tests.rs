@@ -180,35 +180,106 @@ fn id(number: u64, position: u64) -> TransactionId {
     TransactionId::from_bytes(sha256(&[number.to_be_bytes(), position.to_be_bytes()].concat()))
 }
 
+async fn extend_and_index(store: &Sqlite, number: u64, transactions: u32) {
+    let dockets = vec![large(number, transactions.into())];
+    store.extend(vec![Extension { register: register(1), dockets, checkpoint: "large".into() }]).await.unwrap();
+    assert_eq!(store.index(register(1)).await, Ok(Some(number)));
+}
+
+async fn assert_found(store: &Sqlite, number: u64, transactions: u32) {
+    for position in [0, 1, transactions / 2, transactions - 1] {
+        let found = store.find(register(1), id(number, position.into()), Seen::All).await;
+        assert_eq!(found, Ok(Some(TransactionPlace { number, position })));
+    }
+}
+
 #[tokio::test]
-async fn runs_merge_step_by_step_and_every_transaction_is_found_all_the_while() {
-    const DOCKETS: u64 = 40;
-    const EACH: u32 = 2_000;
+async fn runs_merge_step_by_step_and_go_on_after_the_store_was_closed_in_the_middle() {
+    const DOCKETS: u64 = 18;
+    const EACH: u32 = 4_000;
+    const MERGING: &str = "SELECT COUNT(*) FROM index_runs WHERE state = 0";
     let (_directory, path) = place();
     let store = opened(&path).await;
-    let of = register(1);
-    let all_found = async |below| {
-        for number in 0..below {
-            for position in [0, 1, EACH / 2, EACH - 1] {
-                let found = store.find(of, id(number, position.into()), Seen::All).await;
-                assert_eq!(found, Ok(Some(TransactionPlace { number, position })));
-            }
-        }
-    };
-    for number in 0..DOCKETS {
-        let dockets = vec![large(number, EACH.into())];
-        store.extend(vec![Extension { register: of, dockets, checkpoint: "large".into() }]).await.unwrap();
-        assert_eq!(store.index(of).await, Ok(Some(number)));
-        if number % 13 == 5 {
-            all_found(number + 1).await;
-        }
+    // The last of these begins a merge of more rows than a step takes.
+    for number in 0..16 {
+        extend_and_index(&store, number, EACH).await;
+    }
+    store.close().await.unwrap();
+    drop(store);
+    assert_eq!(count(&path, MERGING).await, 1);
+
+    let store = opened(&path).await;
+    for number in 16..DOCKETS {
+        extend_and_index(&store, number, EACH).await;
+        assert_found(&store, number - 3, EACH).await;
     }
     settle(&store, &path).await;
-    assert!(count(&path, "SELECT MAX(level) FROM index_runs").await == 1);
-    assert!(count(&path, "SELECT COUNT(*) FROM index_runs").await < 16);
-    assert_eq!(count(&path, "SELECT SUM(LENGTH(entries)) / 28 FROM index_chunks").await, 80_000);
-    all_found(DOCKETS).await;
-    assert_eq!(store.find(of, id(DOCKETS, 0), Seen::All).await, Ok(None));
+    assert_eq!(count(&path, MERGING).await, 0);
+    assert_eq!(count(&path, "SELECT MAX(level) FROM index_runs").await, 1);
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM index_runs").await, 3);
+    assert_eq!(count(&path, "SELECT SUM(LENGTH(entries)) / 28 FROM index_chunks").await, 72_000);
+    for number in 0..DOCKETS {
+        assert_found(&store, number, EACH).await;
+    }
+    assert_eq!(store.find(register(1), id(DOCKETS, 0), Seen::All).await, Ok(None));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_stored_is_found_at_any_moment() {
+    const DOCKETS: u64 = 120;
+    const EACH: u32 = 200;
+    let (_directory, path) = place();
+    let store = opened(&path).await;
+    let head = tokio::sync::watch::Sender::new(None);
+    let write = async {
+        for number in 0..DOCKETS {
+            extend_and_index(&store, number, EACH).await;
+            head.send_replace(Some(number));
+        }
+    };
+    let read = async |from: u64| {
+        let mut heads = head.subscribe();
+        let mut looked = 0;
+        while looked < DOCKETS - 1 {
+            looked = heads.wait_for(Option::is_some).await.unwrap().unwrap();
+            assert_found(&store, looked * from / 4, EACH).await;
+            assert_eq!(store.docket(register(1), looked, Seen::All).await.unwrap().unwrap().header.number, looked);
+        }
+    };
+    tokio::join!(write, read(0), read(1), read(4));
+}
+
+/// SQLite reports a file at its page limit exactly as it reports ENOSPC.
+#[tokio::test]
+async fn a_full_volume_refuses_dockets_serves_what_it_has_and_takes_more_after_a_trim() {
+    let (_directory, path) = place();
+    let options = open::writer_options(&path).pragma("max_page_count", "80");
+    let store = Sqlite::open_with(options, &path, NETWORK).await.unwrap();
+    let of = register(1);
+    let next = async |number| {
+        let docket = NewDocket { body: vec![1; 60_000].into(), ..Nth::of(1, number).certified() };
+        store.extend(vec![Extension { register: of, dockets: vec![docket], checkpoint: "full".into() }]).await
+    };
+    let mut stored = 0;
+    let refused = loop {
+        match next(stored).await {
+            Ok(()) => stored += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(refused, StoreError::DiskFull);
+    assert!(stored > 5);
+    assert_eq!(store.dockets(of, 0, Seen::Certified, 99, usize::MAX).await.unwrap().len() as u64, stored);
+    let transaction = Nth::of(1, 1).transactions()[0];
+    assert!(store.find(of, transaction, Seen::Certified).await.unwrap().is_some());
+
+    store.trim(of, stored - 2).await.unwrap();
+    // Any writes: a step of the upkeep follows each.
+    for vote in 0..4u8 {
+        store.save_vote(vec![vote].into()).await.unwrap();
+    }
+    assert_eq!(next(stored).await, Ok(()));
+    assert_eq!(store.held_dockets(of).await.unwrap().unwrap().first, stored - 2);
 }
 
 #[tokio::test]
