@@ -29,7 +29,8 @@ impl Engine {
             turn.out.push(Output::StoreBody { token: storing, register, id, bytes: transaction });
             return;
         }
-        for draft in self.outbox.batches.add(turn.now, register, token, transaction) {
+        let window = self.config.gossip.batch_window;
+        for draft in self.outbox.batches.add(turn.now, window, register, token, transaction) {
             self.publish(turn, draft);
         }
         self.await_batches();

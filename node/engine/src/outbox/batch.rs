@@ -49,45 +49,85 @@ impl Draft {
     }
 }
 
+/// What of a register waits until its window ends.
+#[derive(Debug)]
+struct Open {
+    /// When the register last published.
+    since: Micros,
+    draft: Draft,
+}
+
 /// At most one open batch a register; what is inside is bounded by the outbox.
+///
+/// ```text
+///   a      b  c d         window ends      e                       a alone and at once: nobody else was there
+///   ▼      ▼  ▼ ▼              │           ▼                       b, c, d together: sent when a's window ends, and
+///   a ─────────────────────▶ b c d ────▶ (quiet) e                 open one more; e comes after that one: at once
+/// ```
 #[derive(Debug, Default)]
 pub(crate) struct Batches {
-    open: BTreeMap<RegisterId, (Micros, Draft)>,
+    open: BTreeMap<RegisterId, Open>,
 }
 
 impl Batches {
-    /// Adds a transaction that rides in a message; gives the batches that are full now.
-    pub(crate) fn add(&mut self, now: Micros, register: RegisterId, token: Token, transaction: Bytes) -> Vec<Draft> {
-        let mut full = Vec::new();
-        if self.open.get(&register).is_some_and(|(_, draft)| !draft.has_room_for(transaction.len())) {
-            full.extend(self.open.remove(&register).map(|(_, draft)| draft));
+    /// Adds a transaction that rides in a message; gives what is to be published now: batches that are full, and what comes
+    /// to a register that has published nothing for a window.
+    pub(crate) fn add(
+        &mut self,
+        now: Micros,
+        window: Duration,
+        register: RegisterId,
+        token: Token,
+        transaction: Bytes,
+    ) -> Vec<Draft> {
+        let Some(open) = self.open.get_mut(&register).filter(|open| !open.is_quiet(now, window)) else {
+            let mut alone = Draft::empty(register);
+            alone.add(token, transaction);
+            self.open.insert(register, Open { since: now, draft: Draft::empty(register) });
+            return vec![alone];
+        };
+        let mut ready = Vec::new();
+        if !open.draft.has_room_for(transaction.len()) {
+            ready.push(open.publish(now));
         }
-        let (_, draft) = self.open.entry(register).or_insert_with(|| (now, Draft::empty(register)));
-        draft.add(token, transaction);
-        if draft.is_full() {
-            full.extend(self.open.remove(&register).map(|(_, draft)| draft));
+        open.draft.add(token, transaction);
+        if open.draft.is_full() {
+            ready.push(open.publish(now));
         }
-        full
+        ready
     }
 
-    /// Takes out the batches that were opened a window ago or earlier, oldest first.
+    /// Takes out the batches whose window has ended, those that have waited longest first.
     pub(crate) fn take_due(&mut self, now: Micros, window: Duration) -> Vec<Draft> {
-        let mut due: Vec<(Micros, RegisterId)> = self
-            .open
-            .iter()
-            .filter(|(_, (opened, _))| *opened + window <= now)
-            .map(|(register, (opened, _))| (*opened, *register))
-            .collect();
-        due.sort_unstable();
-        due.iter().filter_map(|(_, register)| self.open.remove(register)).map(|(_, draft)| draft).collect()
+        self.open.retain(|_, open| !open.is_quiet(now, window));
+        let due = self.open.values_mut().filter(|open| !open.draft.entries.is_empty() && open.since + window <= now);
+        let mut due: Vec<_> = due.map(|open| (open.since, open.publish(now))).collect();
+        due.sort_by_key(|(since, draft)| (*since, draft.register));
+        due.into_iter().map(|(_, draft)| draft).collect()
     }
 
     /// When the oldest batch is due.
     pub(crate) fn next_due(&self, window: Duration) -> Option<Micros> {
-        self.open.values().map(|(opened, _)| *opened + window).min()
+        let waiting = self.open.values().filter(|open| !open.draft.entries.is_empty());
+        waiting.map(|open| open.since + window).min()
     }
 
+    /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.open.values().all(|open| open.draft.entries.is_empty())
+    }
+}
+
+impl Open {
+    /// Whether nothing was published for a window and nothing waits.
+    fn is_quiet(&self, now: Micros, window: Duration) -> bool {
+        self.draft.entries.is_empty() && self.since + window <= now
+    }
+
+    /// Takes out what waits; a new window begins.
+    fn publish(&mut self, now: Micros) -> Draft {
+        self.since = now;
+        let empty = Draft::empty(self.draft.register);
+        std::mem::replace(&mut self.draft, empty)
     }
 }

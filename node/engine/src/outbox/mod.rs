@@ -1,8 +1,9 @@
 //! What this node publishes: transactions become batches, batches become numbered, signed messages.
 //!
 //! ```text
-//! Submit ─▶ open batch of its register ─▶ full or 2 ms old ─▶ draft ─▶ signed: sequence, floor, previous ─▶ append
-//!   └─ above 32 KiB: the body is stored first, then announced alone ──▶ draft
+//! Submit ─▶ open batch of its register ─▶ full, or 2 ms after the last ─▶ draft ─▶ signed: sequence, floor, previous ─▶ append
+//!   ├─ nothing was published in it for 2 ms ───────────────────────────▶ draft
+//!   └─ above 32 KiB: the body is stored first, then announced alone ───▶ draft
 //! ```
 //!
 //! Numbers are given when a message is signed, in the order in which messages are stored and sent: a number is never

@@ -3,6 +3,7 @@ use crate::{Micros, SubmitRefusal, Token, bounds};
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
 use peerwright_secure::NodeKey;
+use proptest::prelude::*;
 use std::time::Duration;
 
 const START: Micros = Micros(1_000_000_000);
@@ -21,40 +22,116 @@ fn sizes(drafts: &[Draft]) -> Vec<usize> {
     drafts.iter().map(|draft| draft.entries.len()).collect()
 }
 
+fn add(batches: &mut Batches, now: Micros, register_number: u8, token: u64, length: usize) -> Vec<Draft> {
+    batches.add(now, WINDOW, register(register_number), Token(token), bytes(length))
+}
+
+/// Batches whose register 1 has just published.
+fn busy() -> Batches {
+    let mut batches = Batches::default();
+    assert_eq!(sizes(&add(&mut batches, START, 1, 0, 1)), [1]);
+    batches
+}
+
+#[test]
+fn what_comes_to_a_quiet_register_is_published_at_once() {
+    let mut batches = busy();
+    assert!(batches.is_empty());
+    assert_eq!(batches.next_due(WINDOW), None);
+    assert_eq!(sizes(&add(&mut batches, START, 2, 1, 1)), [1], "another register is quiet still");
+    assert_eq!(sizes(&add(&mut batches, START + WINDOW, 1, 2, 1)), [1], "a window later it is quiet again");
+    assert!(add(&mut batches, START + WINDOW * 3 / 2, 1, 3, 1).is_empty());
+    assert!(!batches.is_empty());
+}
+
+#[test]
+fn what_comes_within_a_window_waits_for_its_end() {
+    let mut batches = busy();
+    assert!(add(&mut batches, START + WINDOW / 4, 1, 1, 10).is_empty());
+    assert!(add(&mut batches, START + WINDOW / 2, 1, 2, 10).is_empty());
+    assert_eq!(batches.next_due(WINDOW), Some(START + WINDOW));
+    assert_eq!(sizes(&batches.take_due(START + WINDOW, WINDOW)), [2]);
+    assert!(add(&mut batches, START + WINDOW * 3 / 2, 1, 3, 10).is_empty(), "the batch has opened a window");
+    assert_eq!(batches.next_due(WINDOW), Some(START + WINDOW * 2));
+}
+
 #[test]
 fn a_batch_closes_at_64_transactions() {
-    let mut batches = Batches::default();
-    for number in 0..63 {
-        assert!(batches.add(START, register(1), Token(number), bytes(1)).is_empty());
+    let mut batches = busy();
+    for number in 1..64 {
+        assert!(add(&mut batches, START, 1, number, 1).is_empty());
     }
-    assert_eq!(sizes(&batches.add(START, register(1), Token(63), bytes(1))), [64]);
+    assert_eq!(sizes(&add(&mut batches, START, 1, 64, 1)), [64]);
     assert!(batches.is_empty());
 }
 
 #[test]
 fn a_batch_closes_before_it_passes_16_kib() {
-    let mut batches = Batches::default();
-    batches.add(START, register(1), Token(1), bytes(10 * 1024));
-    assert_eq!(sizes(&batches.add(START, register(1), Token(2), bytes(7 * 1024))), [1]);
-    assert_eq!(sizes(&batches.add(START, register(1), Token(3), bytes(9 * 1024))), [2]);
+    let mut batches = busy();
+    add(&mut batches, START, 1, 1, 10 * 1024);
+    assert_eq!(sizes(&add(&mut batches, START, 1, 2, 7 * 1024)), [1]);
+    assert_eq!(sizes(&add(&mut batches, START, 1, 3, 9 * 1024)), [2]);
 }
 
 #[test]
 fn a_transaction_of_16_to_32_kib_rides_alone() {
-    let mut batches = Batches::default();
-    batches.add(START, register(1), Token(1), bytes(10));
-    assert_eq!(sizes(&batches.add(START, register(1), Token(2), bytes(30 * 1024))), [1, 1]);
+    let mut batches = busy();
+    add(&mut batches, START, 1, 1, 10);
+    assert_eq!(sizes(&add(&mut batches, START, 1, 2, 30 * 1024)), [1, 1]);
 }
 
 #[test]
-fn a_batch_waits_for_company_at_most_the_window() {
-    let mut batches = Batches::default();
-    batches.add(START, register(2), Token(1), bytes(10));
-    batches.add(START + WINDOW / 2, register(1), Token(2), bytes(10));
+fn batches_of_several_registers_close_each_at_its_time() {
+    let mut batches = busy();
+    add(&mut batches, START + WINDOW / 2, 2, 1, 10);
+    for number in [1, 2] {
+        add(&mut batches, START + WINDOW / 2, number, 2, 10);
+    }
     assert_eq!(batches.next_due(WINDOW), Some(START + WINDOW));
     let due = batches.take_due(START + WINDOW, WINDOW);
-    assert_eq!(due.iter().map(|draft| draft.register).collect::<Vec<_>>(), [register(2)]);
+    assert_eq!(due.iter().map(|draft| draft.register).collect::<Vec<_>>(), [register(1)]);
     assert_eq!(batches.take_due(START + WINDOW * 2, WINDOW).len(), 1);
+}
+
+proptest! {
+    /// Whatever comes when: each transaction is published once, in order, within a window; and a register publishes at most
+    /// once a window beyond the batches that were full.
+    #[test]
+    fn all_are_published_once_in_order_and_in_time(
+        submitted in prop::collection::vec((0..3_000_u64, 1..3_u8, 1..9_000_usize), 1..200),
+    ) {
+        let (mut batches, mut now) = (Batches::default(), START);
+        let (mut came, mut published) = (Vec::new(), Vec::new());
+        let end = submitted.iter().map(|(pause, ..)| Duration::from_micros(*pause)).sum::<Duration>() + WINDOW;
+        for (pause, added) in submitted.into_iter().map(|(pause, number, length)| (Some(pause), Some((number, length)))).chain([(None, None)]) {
+            let until = pause.map_or(START + end, |pause| now + Duration::from_micros(pause));
+            while let Some(at) = batches.next_due(WINDOW).filter(|at| *at <= until) {
+                let due = batches.take_due(at, WINDOW);
+                prop_assert!(!due.is_empty(), "what is due is given");
+                published.extend(due.into_iter().map(|draft| (at, false, draft)));
+            }
+            now = until;
+            if let Some((number, length)) = added {
+                let ready = add(&mut batches, now, number, came.len() as u64, length);
+                published.extend(ready.into_iter().map(|draft| (now, true, draft)));
+                came.push(now);
+            }
+        }
+        prop_assert!(batches.is_empty());
+        let all = published.iter().map(|(_, _, draft)| draft.tokens.len()).sum::<usize>();
+        prop_assert_eq!(all, came.len());
+        for number in [1, 2] {
+            let own = published.iter().filter(|(_, _, draft)| draft.register == register(number));
+            let tokens: Vec<u64> = own.clone().flat_map(|(_, _, draft)| &draft.tokens).map(|token| token.0).collect();
+            prop_assert!(tokens.is_sorted());
+            let waited: Vec<_> = own.clone().filter(|(_, is_ready, _)| !is_ready).map(|(at, ..)| *at).collect();
+            prop_assert!(waited.windows(2).all(|pair| pair[1].since(pair[0]) >= WINDOW));
+        }
+        for (at, _, draft) in &published {
+            let arrival = |token: &Token| came[usize::try_from(token.0).unwrap()];
+            prop_assert!(draft.tokens.iter().all(|token| at.since(arrival(token)) <= WINDOW));
+        }
+    }
 }
 
 fn sign(outbox: &mut Outbox, now: Micros, number: u8) -> Message {
