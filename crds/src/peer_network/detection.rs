@@ -35,7 +35,7 @@ pub struct Detection {
     pub suspicion_after_milliseconds: Option<i32>,
 
     /// Milliseconds that a suspected peer, and those who were asked about it, have for an answer, 50 to 10000. Absent:
-    /// the node's default, 500.
+    /// the node's default, 400.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 50, max = 10_000))]
     pub probe_timeout_milliseconds: Option<i32>,

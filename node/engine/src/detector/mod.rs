@@ -14,9 +14,11 @@
 //! ```
 //!
 //! Suspicion is private: only what probes have not cleared is said to others, so that a lost packet costs a question to
-//! three neighbours and not a word to everybody. Whoever answers slowly may itself be slow: a node that was paused,
-//! accused, or left without any answer from its helpers multiplies its own times (Lifeguard, arXiv 1707.00788). The
-//! larger the network the longer an accusation stands, for both it and its answer have further to go.
+//! three neighbours and not a word to everybody. Whoever doubts others may itself be slow: a node that was paused, that hears
+//! neither the suspect nor any helper, that accused somebody who then answered in time, or that is accused by who has a
+//! link to it, multiplies its own times for a while (Lifeguard, arXiv 1707.00788). A cut between others, and between this
+//! node and one other, is none of these. The larger the network the longer an accusation stands, for both it and its
+//! answer have further to go.
 
 mod accusation;
 mod cases;
@@ -42,6 +44,8 @@ pub(crate) struct Detector {
     /// What this node was asked to probe by dialling.
     pub asked: Asked,
     pub health: LocalHealth,
+    /// That this process was paused is known; what came meanwhile is being read, and no timer has been looked at yet.
+    pub is_catching_up: bool,
     pub status: ServiceStatus,
     /// Something happened that the status may depend on.
     pub status_is_due: bool,

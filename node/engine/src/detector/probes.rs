@@ -37,9 +37,10 @@ impl Suspicion {
         self.is_direct_way_lost && self.waiting.is_empty()
     }
 
-    /// Whether not one of those who were asked said anything: the silence may be around this node.
-    pub(crate) fn is_lonely(&self) -> bool {
-        self.asked > 0 && self.waiting.len() == self.asked
+    /// Whether not one of those who were asked has answered and each of them `is_silent` altogether: the silence may be
+    /// around this node. Who is heard and does not answer waits for the suspect, as this node does.
+    pub(crate) fn is_lonely(&self, is_silent: impl Fn(&LinkId) -> bool) -> bool {
+        self.asked > 0 && self.waiting.len() == self.asked && self.waiting.iter().all(is_silent)
     }
 }
 

@@ -72,7 +72,7 @@ impl Default for DetectionSettings {
         Self {
             keepalive: Duration::from_secs(1),
             suspicion_after: Duration::from_millis(1_500),
-            probe_timeout: Duration::from_millis(500),
+            probe_timeout: Duration::from_millis(400),
             indirect_probes: 3,
             standing: Duration::from_secs(1),
             dead_after: Duration::from_secs(10),

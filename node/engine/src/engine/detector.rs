@@ -25,6 +25,9 @@ impl Engine {
     /// has not been read yet, so their silence proves nothing.
     pub(super) fn notice_pause(&mut self, turn: &mut Turn<'_>) {
         let Some(late) = self.armed.map(|at| turn.now.since(at)).filter(|late| *late > PAUSE) else { return };
+        if std::mem::replace(&mut self.detector.is_catching_up, true) {
+            return;
+        }
         self.armed = None;
         self.counters.members.pauses += 1;
         for link in self.links.ids() {
@@ -200,7 +203,11 @@ impl Engine {
         if heard.is_some_and(|at| at > suspicion.since) {
             return;
         }
-        if suspicion.is_lonely() {
+        let has_fallen_silent = |link: &LinkId| {
+            let heard = self.links.get(*link).map(|link| link.last_heard);
+            heard.is_none_or(|at| turn.now.since(at) >= self.config.detection.suspicion_after)
+        };
+        if suspicion.is_lonely(has_fallen_silent) {
             self.detector.health.worse(turn.now, 1);
         }
         let Some(known) = self.members.table.of_peer(peer).filter(|known| known.state == MemberState::Alive) else {
@@ -268,7 +275,7 @@ impl Engine {
         let Ok(said) = Accusation::decode(bytes) else { return };
         let Some(known) = self.weigh(&said) else { return };
         if self.members.is_own(known.number) {
-            return self.refute(turn);
+            return self.refute(turn, &PeerId::of(&said.accuser));
         }
         self.counters.members.accusations += u64::from(from.is_some());
         let standing = self.config.detection.standing_among(self.members.table.present());
@@ -285,13 +292,17 @@ impl Engine {
         }
     }
 
-    /// This node was accused, and answers.
-    fn refute(&mut self, turn: &mut Turn<'_>) {
+    /// This node was accused, and answers. If the accuser has had a link here all the while, this node may have been slow;
+    /// if not, a cable was cut, which says nothing of this node.
+    fn refute(&mut self, turn: &mut Turn<'_>, accuser: &PeerId) {
         if self.draining == Draining::Done {
             return;
         }
         self.counters.members.refutations += 1;
-        self.detector.health.worse(turn.now, 1);
+        let link = self.links.of_peer(accuser).and_then(|link| self.links.get(link));
+        if link.is_some_and(|link| turn.now.since(link.since) > self.config.detection.suspicion_after) {
+            self.detector.health.worse(turn.now, 1);
+        }
         let version = self.declare(turn, |_| {});
         turn.out.event(Event::Refuted { version });
     }
@@ -309,7 +320,9 @@ impl Engine {
         let is_same_life = before.is_some_and(|before| {
             before.record.edition.incarnation == record.edition.incarnation && record.status == Status::Alive
         });
-        if is_same_life && case.accusers().contains(&beginning(&self.own_key)) {
+        // What has stood for its time was so: others did not hear the member either.
+        let was_early = case.stage == Stage::Accused;
+        if was_early && is_same_life && case.accusers().contains(&beginning(&self.own_key)) {
             self.counters.members.false_alarms += 1;
             self.detector.health.worse(turn.now, 1);
         }

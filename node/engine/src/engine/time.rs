@@ -6,6 +6,7 @@ use crate::{Event, bounds::SWEEP_INTERVAL, timers::Timer};
 impl Engine {
     pub(super) fn timer(&mut self, turn: &mut Turn<'_>) {
         self.armed = None;
+        self.detector.is_catching_up = false;
         while let Some(timer) = self.timers.pop_due(turn.now) {
             match timer {
                 Timer::Batch => self.close_batches(turn, self.config.gossip.batch_window),

@@ -102,6 +102,24 @@ fn hearsay_is_known_and_not_counted() {
 }
 
 #[test]
+fn a_member_without_an_address_is_known_and_never_dialled() {
+    let mut net = Net::running(3);
+    let key = NodeKey::from_seed([200; 32]);
+    let edition = Edition { incarnation: 5, version: 1 };
+    let record =
+        MemberRecord { key: key.public(), edition, role: Role::Peer, status: Status::Alive, address: None }.sign(&key);
+    let failed = |net: &Net, node| count(net, node, |event| matches!(event, Event::DialFailed { .. }));
+    let before: Vec<usize> = (0..3).map(|node| failed(&net, node)).collect();
+    bring(&mut net, 0, &[&record]);
+    net.run(SECOND * 120);
+    for (node, before) in before.into_iter().enumerate() {
+        let view = net.engine(node).members().into_iter().find(|view| view.peer == key.peer_id()).unwrap();
+        assert_eq!((view.address, view.certified, view.healthy), (None, false, false));
+        assert_eq!(failed(&net, node), before);
+    }
+}
+
+#[test]
 fn each_edition_is_taken_once_and_passed_on_once() {
     let mut net = Net::running(4);
     let (_, record) = stranger(200, 1);
@@ -232,6 +250,38 @@ fn who_pauses_nine_seconds_is_never_dead_and_answers_when_it_is_back() {
         }
         assert!(net.engine(3).statistics().members.pauses > 0);
     }
+}
+
+#[test]
+fn after_a_cut_a_pause_is_known_as_soon_as_any_other() {
+    for count in [3, 5, 8] {
+        let mut net = Net::running(count);
+        net.run(SECOND * 12);
+        let rest: Vec<usize> = others(&net, 2).collect();
+        net.cut(&[2], &rest);
+        let all_see = |net: &Net, node: usize, seen: MemberState| {
+            others(net, node).all(|other| state(net, other, node) == Some(seen))
+        };
+        net.run_until(SECOND * 3, "the cut is known", |net| all_see(net, 2, MemberState::Unreachable));
+        net.heal();
+        net.run_until(SECOND * 4, "it is back", |net| all_see(net, 2, MemberState::Alive));
+        net.run(SECOND * 2);
+        net.pause(1);
+        net.run_until(SECOND * 3, "the pause is known", |net| all_see(net, 1, MemberState::Unreachable));
+    }
+}
+
+#[test]
+fn a_pause_counts_once_however_much_has_come_meanwhile() {
+    let mut net = Net::running(8);
+    net.pause(3);
+    net.run(SECOND * 5);
+    net.resume(3);
+    net.run(SECOND);
+    assert_eq!(net.engine(3).statistics().members.pauses, 1);
+    let own = net.peer(3);
+    let versions = net.engine(0).members().into_iter().find(|view| view.peer == own).map(|view| view.version);
+    assert!(versions.is_some_and(|version| version <= 4), "{versions:?}");
 }
 
 #[test]

@@ -62,7 +62,7 @@ settings! {
 
     32 Keepalive "detection.keepaliveMilliseconds" 100..=30_000, 1_000;
     33 SuspicionAfter "detection.suspicionAfterMilliseconds" 150..=60_000, 1_500;
-    34 ProbeTimeout "detection.probeTimeoutMilliseconds" 50..=10_000, 500;
+    34 ProbeTimeout "detection.probeTimeoutMilliseconds" 50..=10_000, 400;
     35 IndirectProbes "detection.indirectProbes" 0..=8, 3;
     36 UnreachableAfter "detection.unreachableAfterMilliseconds" 100..=60_000, 1_000;
     37 DeadAfter "detection.deadAfterSeconds" 10..=3_600, 10;

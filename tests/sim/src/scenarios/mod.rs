@@ -1,5 +1,6 @@
 //! What can be simulated by name: conditions, a script, and findings with their goals.
 
+mod aftermath;
 mod attack;
 mod eclipse;
 mod identity;
@@ -44,6 +45,7 @@ pub const SCENARIOS: &[Scenario] = &[
     silence::SILENCE,
     members::MEMBERS,
     verdicts::VERDICTS,
+    aftermath::AFTERMATH,
     partition::PARTITION,
     upgrade::UPGRADE,
     attack::FORGER,

@@ -5,6 +5,7 @@ use super::{Finding, Scenario, count};
 use crate::{
     event::HostId, faults::Change, invariants::Broken, options::Options, random::Random, simulation::Simulation,
 };
+use peerwright_engine::Micros;
 use std::time::Duration;
 
 /// A pause.
@@ -34,15 +35,20 @@ fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     let mut random = Random::new(options.seed, 5);
     let mut draw = || HostId::try_from(random.below(options.nodes.into())).unwrap_or(0);
     let paused_at_once = options.nodes.div_ceil(100);
-    let (mut next_outage, mut down) = (began, None);
+    let (mut next_outage, mut down, mut paused) = (began, None::<(Micros, HostId)>, Vec::new());
     while simulation.now().since(began) < options.safety {
+        let before = std::mem::take(&mut paused);
         for _ in 0..paused_at_once {
             let host = draw();
-            excuse(simulation, host, PAUSE);
-            simulation.apply(Change::Pause(host, PAUSE));
+            // Paused and without power one after the other, a host would be away for longer than an outage.
+            if down.is_none_or(|(_, absent)| absent != host) {
+                excuse(simulation, host, PAUSE);
+                simulation.apply(Change::Pause(host, PAUSE));
+                paused.push(host);
+            }
         }
-        if simulation.now() >= next_outage {
-            let host = draw();
+        let host = draw();
+        if simulation.now() >= next_outage && !before.contains(&host) && !paused.contains(&host) {
             excuse(simulation, host, OUTAGE);
             simulation.apply(Change::PowerOff(host));
             (next_outage, down) = (simulation.now() + NEXT_OUTAGE, Some((simulation.now() + OUTAGE, host)));
