@@ -22,15 +22,16 @@ const SEEDS: [&str; 8] = ["--nodes", "30", "--minutes", "5", "--seeds", "200", "
 const LARGE: [&str; 6] = ["--scenario", "large", "--nodes", "1000", "--minutes", "0.5"];
 
 /// What has to come out of networks as large as these, and not of larger ones alone.
-const GOALS: [&[&str]; 7] = [
+const GOALS: [&[&str]; 9] = [
     &["--scenario", "upgrade", "--nodes", "9", "--minutes", "3"],
     &["--scenario", "partition", "--nodes", "12"],
     &["--scenario", "forger", "--nodes", "30"],
     &["--scenario", "replayer", "--nodes", "30"],
     &["--scenario", "sybil", "--nodes", "40"],
-    // One of its goals is missed: a node in 48 may have conspirators as its three nearest (docs/simulator.md).
-    &["--scenario", "eclipse", "--nodes", "60", "--goals-aside"],
+    &["--scenario", "eclipse", "--nodes", "60"],
     &["--scenario", "traps", "--nodes", "40", "--minutes", "3"],
+    &["--scenario", "clone", "--nodes", "30", "--minutes", "2"],
+    &["--scenario", "aftermath", "--nodes", "5", "--minutes", "0.2"],
 ];
 
 /// glibc puts the hosts of a large network on huge pages: a fifth of the time is saved. Elsewhere it means nothing.

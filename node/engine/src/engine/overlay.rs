@@ -204,8 +204,8 @@ impl Engine {
     /// Both ends may have found somebody at once: the view is cut back to its size.
     fn trim(&mut self, turn: &mut Turn<'_>) {
         while self.overlay.neighbours.active().len() > self.overlay.settings.active {
-            let worst = self.worst(turn);
-            if !self.make_room(turn, worst, DepartureReason::Surplus) {
+            let leaving = self.worst(turn).or_else(|| self.farthest(turn));
+            if !self.make_room(turn, leaving, DepartureReason::Surplus) {
                 return;
             }
         }

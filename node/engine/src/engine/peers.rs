@@ -203,18 +203,13 @@ impl Engine {
         if turn.now < self.overlay.search.not_before() {
             return;
         }
-        let dialling = self.book.dialling();
-        let room = MAX_DIALS
-            .saturating_sub(dialling)
-            .min(self.config.connections.outbound.saturating_sub(self.links.count(Direction::Outbound) + dialling))
-            .min(self.overlay.wanted(dialling));
-        if room == 0 {
+        if self.room_for_dials() == 0 {
             return;
         }
         if self.overlay.lacking_outbound() > 0 && turn.now >= self.overlay.choose_from {
-            self.choose(turn);
+            self.choose(turn, false);
         }
-        let room = room.min(self.overlay.wanted(self.book.dialling()));
+        let room = self.room_for_dials();
         self.draw_members(turn, room);
         let crowded = self.crowded();
         let room = self.dial_at_hand(turn, room, &crowded);
@@ -223,6 +218,16 @@ impl Engine {
         let room = room.saturating_sub(due.len());
         due.into_iter().for_each(|address| turn.out.push(Output::Dial { address }));
         self.dial_at_hand(turn, room, &BTreeSet::new());
+    }
+
+    /// How many may be dialled now to become neighbours.
+    fn room_for_dials(&self) -> usize {
+        let dialling = self.book.dialling();
+        let linked = self.links.count(Direction::Outbound) + dialling;
+        MAX_DIALS
+            .saturating_sub(dialling)
+            .min(self.config.connections.outbound.saturating_sub(linked))
+            .min(self.overlay.wanted(dialling))
     }
 
     /// Dials nodes of the passive view that are in none of the `crowded` neighbourhoods. Gives the room that is left.

@@ -97,7 +97,7 @@ impl Engine {
 
     /// Asks a linked peer that is clearly better than the worst neighbour, or dials one at hand that is.
     fn improve(&mut self, turn: &mut Turn<'_>) {
-        self.choose(turn);
+        self.choose(turn, true);
         if self.overlay.lacking() > 0 {
             return;
         }
@@ -115,13 +115,13 @@ impl Engine {
         }
     }
 
-    /// Looks for near members where neighbours of own choice lack or are far farther, to have them instead.
-    pub(super) fn choose(&mut self, turn: &mut Turn<'_>) {
+    /// Looks for near members where such lack among the neighbours, and, if it `replaces`, where those there are are farther.
+    pub(super) fn choose(&mut self, turn: &mut Turn<'_>, replaces: bool) {
         self.overlay.chosen.clear();
         self.overlay.choose_from = turn.now + CHOOSE_PAUSE;
         let first = u8::try_from(self.random.below(256)).unwrap_or(0);
-        let wanted = self.overlay.settings.active_outbound;
-        let mut own = self.overlay.own_choice(|link| self.distance_of_link(turn, link));
+        let wanted = self.overlay.settings.near();
+        let mut near = self.overlay.near(|link| self.distance_of_link(turn, link));
         let (bans, links, book, ranges) = (&self.bans, &self.links, &self.book, &self.config.addresses.own_ranges);
         let standing = |peer: &PeerId| standing(bans, links, peer);
         let suits = |member: &Sample| {
@@ -135,13 +135,16 @@ impl Engine {
         };
         let by = |peer: &PeerId| distance(turn.wall, &self.own, peer);
         let nearest = self.members.nearest_members(first, NEAREST_OF, wanted, by, suits);
-        let mut lacking = wanted.saturating_sub(own.len());
+        let mut lacking = wanted.saturating_sub(near.len()).max(self.overlay.lacking_outbound());
         for (far, member) in nearest {
-            // Half as far at least: who is hardly nearer is not worth a change.
             if lacking > 0 {
                 lacking -= 1;
-            } else if own.pop().is_none_or(|(farthest, _)| far >= farthest / 2) {
-                return;
+            } else {
+                // Who is hardly nearer is not worth a change.
+                let is_nearer = |(farthest, _): &(u64, LinkId)| far / 3 < farthest / 4;
+                if !replaces || !near.pop().as_ref().is_some_and(is_nearer) {
+                    return;
+                }
             }
             self.overlay.chosen.insert(member.peer);
             match (self.links.of_peer(&member.peer), member.address) {

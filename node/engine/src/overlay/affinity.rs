@@ -4,10 +4,11 @@
 //!   an hour, two ids ──▶ SHA-256 ──▶ a distance that both ends know and neither chose
 //! ```
 //!
-//! A node looks for the nearest members as neighbours of its own choice, and a full node that is asked with priority keeps
-//! those that are nearer. Both ends mean the same pairs, so who is wanted finds room, and whoever asks everybody gets no
-//! more of anybody's places than its share of the members. Ids can be chosen to be near somebody, but not for each hour
-//! anew. The idea is AVMON's (Morales, Gupta 2007), where distances say who watches whom.
+//! A node looks for the nearest members as neighbours, and a full node that is asked with priority keeps those that are
+//! nearer. Both ends mean the same pairs, so who is wanted finds room, and whoever asks everybody gets no more of the near
+//! places than its share of the members. Ids can be chosen to be near somebody, but not for each hour anew. The hours of
+//! different pairs begin at different times: neighbours change one by one, and not all at once. The idea is AVMON's
+//! (Morales, Gupta 2007), where distances say who watches whom.
 
 use crate::Micros;
 use peerwright_secure::{PeerId, sha256};
@@ -18,7 +19,9 @@ const EPOCH: Duration = Duration::from_secs(3_600);
 
 /// How far two nodes are from each other at a time of the wall clock.
 pub(crate) fn distance(wall: Micros, one: &PeerId, other: &PeerId) -> u64 {
-    let epoch = wall.seconds() / EPOCH.as_secs();
+    let first = |peer: &PeerId| peer.as_bytes().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let begins = (first(one) ^ first(other)) % EPOCH.as_secs();
+    let epoch = wall.seconds().saturating_add(begins) / EPOCH.as_secs();
     let mut bytes = Vec::from(*b"peerwright distance 1\0");
     bytes.extend_from_slice(&epoch.to_be_bytes());
     bytes.extend_from_slice(one.min(other).as_bytes());

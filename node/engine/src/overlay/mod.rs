@@ -8,9 +8,10 @@
 //! ```
 //!
 //! The active view is HyParView's (Leitão, Pereira, Rodrigues 2007): symmetric, so that a node has as many neighbours as
-//! it gives itself to; a passive view stands in for those who leave. It differs where attackers are expected: some of
-//! the view is always of this node's own choice, the nearest members that it finds (`affinity`), and nobody who dials in
-//! takes their places; who only asks for a place gets it from one that is farther, and who is better from the worst.
+//! it gives itself to; a passive view stands in for those who leave. It differs where attackers are expected: five of
+//! eight are to be the nearest members (`affinity`), whoever of the two dialled, and at least three are dialled by this
+//! node. Who asks for a place gets it from one that is farther, and who is better from the worst of those that are not
+//! near: a good name takes longer to earn than a place to fill.
 
 mod affinity;
 mod chore;
@@ -43,9 +44,9 @@ pub(crate) struct Overlay {
     pub stranger: Option<SocketAddr>,
     /// The last stranger that was reached: it is a neighbour for some time, not for as long as its score holds.
     pub guest: Option<LinkId>,
-    /// Near members that are dialled or asked to become neighbours of own choice.
+    /// Near members that are dialled or asked to become neighbours.
     pub chosen: BTreeSet<PeerId>,
-    /// When such are looked for again although neighbours of own choice lack.
+    /// When such are looked for again although neighbours that this node dialled lack.
     pub choose_from: Micros,
 }
 
@@ -84,26 +85,37 @@ impl Overlay {
         lacking.min(self.settings.searching).saturating_sub(self.neighbours.asked() + dialling)
     }
 
-    /// The neighbours of own choice: those that this node dialled and that are the nearest, the nearest first.
-    pub(crate) fn own_choice(&self, distance: impl Fn(LinkId) -> u64) -> Vec<(u64, LinkId)> {
-        let active = self.neighbours.active().iter().copied();
-        let dialled = active.filter(|link| self.neighbours.direction(*link) == Some(Direction::Outbound));
-        let mut dialled: Vec<_> = dialled.map(|link| (distance(link), link)).collect();
-        dialled.sort_unstable();
-        dialled.truncate(self.settings.active_outbound);
-        dialled
+    /// The nearest neighbours, the nearest first: as many as are looked for.
+    pub(crate) fn near(&self, distance: impl Fn(LinkId) -> u64) -> Vec<(u64, LinkId)> {
+        self.nearest(self.settings.near(), |_| true, distance)
     }
 
-    /// Who may have to leave the view for another: neither a neighbour of own choice nor the guest.
+    fn nearest(
+        &self,
+        count: usize,
+        counts: impl Fn(LinkId) -> bool,
+        distance: impl Fn(LinkId) -> u64,
+    ) -> Vec<(u64, LinkId)> {
+        let active = self.neighbours.active().iter().copied().filter(|link| counts(*link));
+        let mut nearest: Vec<_> = active.map(|link| (distance(link), link)).collect();
+        nearest.sort_unstable();
+        nearest.truncate(count);
+        nearest
+    }
+
+    /// Who may have to leave the view for another: neither the guest nor one of the nearest that this node dialled.
     fn leavable(&self, distance: impl Fn(LinkId) -> u64) -> impl Iterator<Item = LinkId> {
-        let own = self.own_choice(distance);
+        let is_dialled = |link| self.neighbours.direction(link) == Some(Direction::Outbound);
+        let own = self.nearest(self.settings.active_outbound, is_dialled, distance);
         let may_leave = move |link: &LinkId| self.guest != Some(*link) && own.iter().all(|(_, chosen)| chosen != link);
         self.neighbours.active().iter().copied().filter(may_leave)
     }
 
-    /// Who leaves for somebody better: the one with the worst `score`, of equals the newest.
+    /// Who leaves for somebody better: of those that are not near the one with the worst `score`, of equals the newest.
     pub(crate) fn worst(&self, distance: impl Fn(LinkId) -> u64, score: impl Fn(LinkId) -> u8) -> Option<LinkId> {
-        self.leavable(distance).min_by_key(|link| (score(*link), Reverse(*link)))
+        let near = self.near(&distance);
+        let is_far = |link: &LinkId| near.iter().all(|(_, near)| near != link);
+        self.leavable(distance).filter(is_far).min_by_key(|link| (score(*link), Reverse(*link)))
     }
 
     /// Who leaves for somebody nearer.

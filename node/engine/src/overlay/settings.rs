@@ -20,6 +20,8 @@ pub(super) const PASSIVE_RANGE: RangeInclusive<usize> = 8..=512;
 pub(super) const SWAP_MARGIN_RANGE: RangeInclusive<u8> = 0..=100;
 /// Time without use after which a link outside the active view may be closed.
 pub(super) const IDLE_RANGE: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(86_400);
+/// Of so many neighbours as many are the nearest members as the second number says.
+const NEAR_SHARE: (usize, usize) = (8, 5);
 /// Time between two rounds of any kind of upkeep.
 pub(super) const INTERVAL_RANGE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 
@@ -84,6 +86,13 @@ pub enum OverlayRefused {
 }
 
 impl OverlaySettings {
+    /// Neighbours that are to be the nearest members: more than somebody with a share of the members can hope to be, and
+    /// fewer than all, so that there is room for the good and for strangers.
+    pub(crate) fn near(&self) -> usize {
+        let (of, near) = NEAR_SHARE;
+        (self.active * near / of).max(self.active_outbound)
+    }
+
     /// Whether every number is within its range and the numbers go together.
     pub fn check(&self) -> Result<(), OverlayRefused> {
         let intervals = [self.shuffle_interval, self.improve_interval, self.mingle_interval];

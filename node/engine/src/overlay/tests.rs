@@ -129,20 +129,38 @@ proptest! {
     }
 }
 
-#[test]
-fn neighbours_of_own_choice_leave_for_nobody_and_others_for_who_is_better_or_nearer() {
+/// A view of eight, of which this node dialled the links with even numbers. Who has number n is n far away.
+fn full() -> Overlay {
     let mut overlay = Overlay::new(OverlaySettings::default());
-    for number in 0..8 {
-        let direction = if number < 4 { Direction::Outbound } else { Direction::Inbound };
+    for number in 1..=8 {
+        let direction = if number % 2 == 0 { Direction::Outbound } else { Direction::Inbound };
         overlay.neighbours.link_up(LinkId(number), direction);
         overlay.neighbours.accept(LinkId(number));
     }
-    let distance = |link: LinkId| 100 - link.0;
-    let own: Vec<u64> = overlay.own_choice(distance).into_iter().map(|(_, link)| link.0).collect();
-    assert_eq!(own, [3, 2, 1]);
-    assert_eq!(overlay.farthest(distance), Some((100, LinkId(0))), "a fourth that was dialled may leave");
-    assert_eq!(overlay.worst(distance, |link| if link.0 < 6 { 50 } else { 40 }), Some(LinkId(7)));
-    overlay.guest = Some(LinkId(0));
-    assert_eq!(overlay.farthest(distance), Some((96, LinkId(4))));
-    assert_eq!(overlay.worst(distance, |link| if link.0 < 4 { 0 } else { 50 }), Some(LinkId(7)));
+    overlay
+}
+
+#[test]
+fn the_nearest_stay_however_bad_their_scores() {
+    let overlay = full();
+    let distance = |link: LinkId| link.0;
+    // 1 to 5 are near; of the others 6 is one of the nearest that were dialled.
+    assert_eq!(overlay.worst(distance, |link| u8::try_from(link.0).unwrap()), Some(LinkId(7)));
+    assert_eq!(overlay.worst(distance, |link| 100 - u8::try_from(link.0).unwrap()), Some(LinkId(8)));
+    assert_eq!(overlay.farthest(distance), Some((8, LinkId(8))));
+    let guests = Overlay { guest: Some(LinkId(8)), ..full() };
+    assert_eq!(guests.worst(distance, |_| 50), Some(LinkId(7)));
+    assert_eq!(guests.farthest(distance), Some((7, LinkId(7))));
+}
+
+#[test]
+fn the_dialled_stay_though_others_are_nearer_and_the_farthest_of_the_others_leaves() {
+    let overlay = full();
+    // Those that were dialled are all farther than those that were not.
+    let distance = |link: LinkId| if link.0.is_multiple_of(2) { 100 + link.0 } else { link.0 };
+    assert_eq!(overlay.farthest(distance), Some((108, LinkId(8))));
+    let mut fewer = full();
+    fewer.neighbours.link_ended(LinkId(8));
+    assert_eq!(fewer.farthest(distance), Some((7, LinkId(7))));
+    assert_eq!(fewer.near(distance).len(), 5);
 }
