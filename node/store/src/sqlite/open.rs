@@ -35,7 +35,9 @@ pub(super) async fn open(options: SqliteConnectOptions, path: &Path, network_uid
     filesystem::require_local(directory)?;
     let lock = lock(path)?;
     let mut connection = SqliteConnection::connect_with(&options).await?;
-    migrations().run_direct(None, &mut connection, false).await?;
+    let mut migrations = migrations();
+    migrations.set_ignore_missing(may_be_newer(&mut connection, &migrations).await?);
+    migrations.run_direct(None, &mut connection, false).await?;
     claim(&mut connection, network_uid).await?;
     // SQLite syncs the directory for its log, not for the database itself.
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| unopened(directory, &error))?;
@@ -89,6 +91,21 @@ pub(super) fn migrations() -> Migrator {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     Migrator::with_migrations(migrations.collect())
+}
+
+/// Whether a later version has written the store and says that this one may use it all the same: a migration that only
+/// adds records as 'readable_by' the lowest schema whose program does no harm, so that an upgrade can be taken back.
+async fn may_be_newer(connection: &mut SqliteConnection, known: &Migrator) -> Result<bool, StoreError> {
+    let is_new: bool = sqlx::query_scalar("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'records')")
+        .fetch_one(&mut *connection)
+        .await?;
+    if is_new {
+        return Ok(false);
+    }
+    let readable_by: Option<i64> =
+        sqlx::query_scalar("SELECT value FROM records WHERE name = 'readable_by'").fetch_optional(connection).await?;
+    let last = known.iter().map(|migration| migration.version).max();
+    Ok(readable_by.is_some_and(|lowest| Some(lowest) <= last))
 }
 
 /// Records the network in a new store, and refuses the store of another.

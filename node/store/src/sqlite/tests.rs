@@ -8,7 +8,7 @@ use crate::{
 use futures::FutureExt;
 use peerwright_ledger::Message;
 use sqlx::{Connection, SqliteConnection};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 fn place() -> (TempDir, PathBuf) {
@@ -41,16 +41,35 @@ async fn a_second_process_is_refused_until_the_first_has_gone() {
     Sqlite::open(&path, NETWORK).await.unwrap().close().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_store_of_a_later_version_is_refused() {
-    let (_directory, path) = place();
-    Sqlite::open(&path, NETWORK).await.unwrap().close().await.unwrap();
-    let mut connection = SqliteConnection::connect_with(&open::writer_options(&path)).await.unwrap();
+/// What a later version leaves behind that says which schema may read it.
+async fn upgrade(path: &Path, readable_by: Option<i64>) {
+    let mut connection = SqliteConnection::connect_with(&open::writer_options(path)).await.unwrap();
     let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
                  VALUES (999, 'later', TRUE, x'00', 0)";
     sqlx::query(later).execute(&mut connection).await.unwrap();
+    if let Some(version) = readable_by {
+        let says = "INSERT INTO records (name, value) VALUES ('readable_by', $1)";
+        sqlx::query(says).bind(version).execute(&mut connection).await.unwrap();
+    }
     connection.close().await.unwrap();
-    assert_eq!(Sqlite::open(&path, NETWORK).await.unwrap_err(), StoreError::Newer(999));
+}
+
+#[tokio::test]
+async fn a_store_of_a_later_version_is_refused_unless_it_says_that_this_one_may_use_it() {
+    let last = open::migrations().iter().map(|migration| migration.version).max().unwrap();
+    for (readable_by, opens) in [(None, false), (Some(last + 1), false), (Some(last), true), (Some(1), true)] {
+        let (_directory, path) = place();
+        let store = Sqlite::open(&path, NETWORK).await.unwrap();
+        store.append(vec![nth(1)], NOW).await.unwrap();
+        store.close().await.unwrap();
+        drop(store);
+        upgrade(&path, readable_by).await;
+        match Sqlite::open(&path, NETWORK).await {
+            Ok(store) if opens => assert_eq!(store.counts(register(1)).await.unwrap().messages, 1),
+            Err(refused) if !opens => assert_eq!(refused, StoreError::Newer(999)),
+            other => panic!("{readable_by:?}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -134,7 +153,7 @@ async fn a_store_that_is_closed_has_not_failed() {
 #[tokio::test]
 async fn a_full_volume_refuses_writes_keeps_what_it_acknowledged_and_takes_writes_again_when_there_is_room() {
     let (_directory, path) = place();
-    let options = open::writer_options(&path).pragma("max_page_count", "120");
+    let options = open::writer_options(&path).pragma("max_page_count", "60");
     let store = Sqlite::open_with(options, &path, NETWORK).await.unwrap();
     let mut stored = 0;
     let refused = loop {
