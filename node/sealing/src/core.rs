@@ -1,7 +1,7 @@
 //! What the parts of a sealer share.
 
 use crate::{
-    durable::durable,
+    durable::Durable,
     raft::{LogId, StoredMembership},
     registers::Registers,
     settled::Settled,
@@ -31,12 +31,19 @@ pub(crate) struct Core {
     /// Counts what was stored.
     pub(crate) recorded: watch::Sender<u64>,
     pub(crate) tail: Tail,
+    pub(crate) durable: Arc<Durable>,
     /// Why the sealer has ended by itself.
     pub(crate) failed: watch::Sender<Option<String>>,
 }
 
 impl Core {
-    pub(crate) fn new(key: NodeKey, store: Arc<dyn SealingStore>, clock: Clock, registers: Registers) -> Self {
+    pub(crate) fn new(
+        key: NodeKey,
+        store: Arc<dyn SealingStore>,
+        clock: Clock,
+        registers: Registers,
+        durable: Arc<Durable>,
+    ) -> Self {
         Self {
             key,
             store,
@@ -47,8 +54,14 @@ impl Core {
             certified: Notify::new(),
             recorded: watch::Sender::new(0),
             tail: Tail::default(),
+            durable,
             failed: watch::Sender::new(None),
         }
+    }
+
+    /// Resolves when the sealer is to end.
+    pub(crate) async fn cancelled(&self) {
+        self.durable.cancelled.cancelled().await;
     }
 
     pub(crate) fn me(&self) -> NodePublicKey {
@@ -82,11 +95,11 @@ impl Core {
     ) -> Result<(), StoreError> {
         let before = self.registers(|registers| registers.stored().0);
         match settled.0.filter(|id| Some(*id) > before) {
-            None => durable(|| self.store.extend(extensions.clone())).await,
+            None => self.durable.write(|| self.store.extend(extensions.clone())).await,
             Some(id) => {
                 let state = Settled { id, membership: settled.1.clone() }.encode();
                 let applied = Applied { index: id.index, state };
-                durable(|| self.store.apply(extensions.clone(), applied.clone())).await
+                self.durable.write(|| self.store.apply(extensions.clone(), applied.clone())).await
             }
         }
     }

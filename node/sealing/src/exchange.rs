@@ -24,7 +24,6 @@ use std::{
     time::Duration,
 };
 use tokio::{task::JoinSet, time::Instant};
-use tokio_util::sync::CancellationToken;
 
 /// How long a sealer is given to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -34,7 +33,8 @@ const MAX_WAITING: usize = 1_024;
 type Answered = (NodePublicKey, Vec<SignedDocket>, Option<Vec<Signatures>>);
 
 /// Asks, until it is cancelled.
-pub(crate) async fn run(core: Arc<Core>, transport: Arc<dyn Transport>, retry: Duration, cancelled: CancellationToken) {
+pub(crate) async fn run(core: Arc<Core>, transport: Arc<dyn Transport>, retry: Duration) {
+    let cancelled = core.durable.cancelled.clone();
     let mut exchange =
         Exchange { core, transport, waiting: BTreeMap::new(), busy: BTreeSet::new(), calls: JoinSet::new() };
     let mut again_at = Instant::now();

@@ -6,7 +6,6 @@
 
 use crate::{
     core::{Core, extension},
-    durable::durable,
     snapshot::{Head, Heads},
     transport::{Transport, TransportError},
     wire::{Answer, Request},
@@ -97,7 +96,7 @@ async fn fetch_some(
         return Ok(());
     }
     let extensions = vec![extension(register, dockets.iter().cloned(), chain.encode())];
-    durable(|| core.store.extend(extensions.clone())).await?;
+    core.durable.write(|| core.store.extend(extensions.clone())).await?;
     core.registers(|registers| registers.adopt(register, chain, &dockets));
     for (docket, _) in dockets {
         core.tail.push(docket);

@@ -3,13 +3,13 @@
 use crate::core::{Core, extension};
 use peerwright_store::{Extension, StoreError};
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
 /// Bytes of dockets that are stored in one database transaction; a longer docket goes alone.
 const GROUP_BYTES: usize = 16 << 20;
 
 /// Stores until it is cancelled, or the store fails.
-pub(crate) async fn run(core: Arc<Core>, cancelled: CancellationToken) {
+pub(crate) async fn run(core: Arc<Core>) {
+    let cancelled = core.durable.cancelled.clone();
     loop {
         let stored = tokio::select! {
             biased;
@@ -23,6 +23,7 @@ pub(crate) async fn run(core: Arc<Core>, cancelled: CancellationToken) {
                 () = cancelled.cancelled() => return,
                 () = core.certified.notified() => {}
             },
+            Err(StoreError::Closed) if cancelled.is_cancelled() => return,
             Err(error) => return core.fail(format!("certified dockets cannot be stored: {error}")),
         }
     }

@@ -14,6 +14,9 @@ pub enum GroupRefused {
         /// Who does, if that is known.
         leader: Option<NodePublicKey>,
     },
+    /// The volume of this sealer has no room.
+    #[error("the volume of this sealer is full; enlarge it or free space on it")]
+    DiskFull,
     /// More waits to be sealed than there is room for.
     #[error("more waits to be sealed than there is room for; try again in a moment")]
     QueueFull,
@@ -35,6 +38,9 @@ pub enum GroupRefused {
     /// The docket breaks a rule of its register.
     #[error(transparent)]
     Docket(#[from] DocketRefused),
+    /// Another of the first members does not answer.
+    #[error("{0:?} has not answered whether it has a group already; try again")]
+    Unanswered(NodePublicKey),
     /// The members are being changed.
     #[error("the members of the group are being changed; try again when that is done")]
     Changing,
@@ -52,6 +58,7 @@ impl GroupRefused {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NotLeader { .. } => "not_leader",
+            Self::DiskFull => "store_disk_full",
             Self::QueueFull => "sealing_queue_full",
             Self::MemoryFull => "sealing_memory_full",
             Self::UnknownRegister(_) => "unknown_register",
@@ -59,6 +66,7 @@ impl GroupRefused {
             Self::OtherSealers => "other_sealers",
             Self::TooManyRegisters => "too_many_registers",
             Self::Docket(refused) => refused.code(),
+            Self::Unanswered(_) => "sealer_unanswered",
             Self::Changing => "sealers_changing",
             Self::TimedOut(_) => "sealing_timed_out",
             Self::Stopped => "sealer_stopped",

@@ -1,7 +1,7 @@
 //! What a sealer finds in its store when it starts.
 
 use crate::{
-    durable::durable,
+    durable::Durable,
     raft::{LogId, StoredMembership},
     registers::{Horizon, Register, Registers, ids, remember},
     settled::Settled,
@@ -39,35 +39,45 @@ pub enum NotRestored {
 /// What a sealer begins with.
 pub(crate) struct Restored {
     pub(crate) registers: Registers,
-    /// It has no log and never had one, as far as its store knows.
-    pub(crate) is_empty: bool,
+    /// It has more of a log than the entry that a group begins with.
+    pub(crate) has_begun: bool,
 }
 
 /// The registers as they are stored. What the log has beyond that is applied again.
-pub(crate) async fn restore(store: &dyn SealingStore, key: NodeKey) -> Result<Restored, NotRestored> {
+pub(crate) async fn restore(
+    store: &dyn SealingStore,
+    key: NodeKey,
+    durable: &Durable,
+) -> Result<Restored, NotRestored> {
     let mut registers = BTreeMap::new();
-    for held in durable(|| store.registers()).await? {
-        let Some(checkpoint) = durable(|| store.checkpoint(held.register)).await? else { continue };
+    for held in durable.ask(|| store.registers()).await? {
+        let Some(checkpoint) = durable.ask(|| store.checkpoint(held.register)).await? else { continue };
         let chain = Chain::decode(&checkpoint)
             .map_err(|refused| NotRestored::Checkpoint { register: held.register, refused })?;
-        let horizon = horizon(store, &held, &chain).await?;
+        let horizon = horizon(store, &held, &chain, durable).await?;
         registers.insert(held.register, Register::stored(chain, horizon));
     }
-    let state = durable(|| store.log_state()).await?;
-    let is_empty = state.last.is_none() && state.purged.is_none() && state.applied.is_none();
+    let state = durable.ask(|| store.log_state()).await?;
+    // The first entry names the first members and is the same wherever a group begins.
+    let has_begun = state.last.is_some_and(|last| last.index > 0) || state.purged.is_some() || state.applied.is_some();
     let settled = state.applied.map(|applied| Settled::decode(&applied.state)).transpose()?;
     let settled: (Option<LogId>, StoredMembership) =
         settled.map_or_else(Default::default, |settled| (Some(settled.id), settled.membership));
-    Ok(Restored { registers: Registers::new(key, registers, settled), is_empty })
+    Ok(Restored { registers: Registers::new(key, registers, settled), has_begun })
 }
 
 /// The transactions that may still be handed in again, from the dockets that are young enough to hold any.
-async fn horizon(store: &dyn SealingStore, held: &HeldDockets, chain: &Chain) -> Result<Horizon, NotRestored> {
+async fn horizon(
+    store: &dyn SealingStore,
+    held: &HeldDockets,
+    chain: &Chain,
+    durable: &Durable,
+) -> Result<Horizon, NotRestored> {
     let mut horizon = Horizon::default();
     let since = chain.head().sealed_at_micros.saturating_sub(SEALED_HORIZON_MICROS);
-    let mut from = first_sealed_after(store, held, since).await?;
+    let mut from = first_sealed_after(store, held, since, durable).await?;
     loop {
-        let dockets = durable(|| store.dockets(held.register, from, Seen::All, READ_DOCKETS, READ_BYTES)).await?;
+        let dockets = durable.ask(|| store.dockets(held.register, from, Seen::All, READ_DOCKETS, READ_BYTES)).await?;
         let Some(last) = dockets.last() else { return Ok(horizon) };
         from = last.header.number + 1;
         for docket in dockets {
@@ -79,11 +89,16 @@ async fn horizon(store: &dyn SealingStore, held: &HeldDockets, chain: &Chain) ->
 }
 
 /// The number of the first docket held that was sealed after `since`: times never fall, so it is found by halving.
-async fn first_sealed_after(store: &dyn SealingStore, held: &HeldDockets, since: u64) -> Result<u64, NotRestored> {
+async fn first_sealed_after(
+    store: &dyn SealingStore,
+    held: &HeldDockets,
+    since: u64,
+    durable: &Durable,
+) -> Result<u64, NotRestored> {
     let (mut first, mut behind) = (held.first, held.head + 1);
     while first < behind {
         let middle = first.midpoint(behind);
-        let headers = durable(|| store.headers(held.register, middle, Seen::All, 1)).await?;
+        let headers = durable.ask(|| store.headers(held.register, middle, Seen::All, 1)).await?;
         let header = headers.first().map(|header| DocketHeader::decode(&header.header)).transpose()?;
         if header.is_some_and(|header| header.sealed_at_micros <= since) {
             first = middle + 1;

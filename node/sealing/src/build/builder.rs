@@ -23,7 +23,6 @@ use std::{
     sync::Arc,
 };
 use tokio::{sync::mpsc, time::Instant};
-use tokio_util::sync::CancellationToken;
 
 /// What became of a proposal.
 type Proposed = (RegisterId, Vec<Item>, Result<Answer, GroupRefused>);
@@ -44,8 +43,8 @@ pub(crate) async fn run(
     raft: Raft,
     uncertified_dockets: u32,
     mut queue: mpsc::Receiver<(RegisterId, Vec<Item>)>,
-    cancelled: CancellationToken,
 ) {
+    let cancelled = core.durable.cancelled.clone();
     let mut recorded = core.recorded.subscribe();
     let mut builder = Builder {
         core,

@@ -22,11 +22,12 @@ impl Forgetful {
     }
 
     /// Whether it may vote for a candidate, when it has voted so far.
-    pub(super) fn may_vote(&self, request: &VoteRequest<SealerId>, voted: &Vote) -> bool {
+    pub(super) fn may_vote(&self, request: &VoteRequest<SealerId>, voted: &Vote, me: SealerId) -> bool {
         // Its vote for the first leader is kept; that of another life is not.
         let is_beginning = request.last_log_id.index().unwrap_or(0) == 0;
         let has_begun = voted.leader_id.term > 0 && !voted.committed;
-        !self.0.load(Ordering::Relaxed) || is_beginning || has_begun
+        let has_led = voted.committed && voted.leader_id.node_id == me;
+        !self.0.load(Ordering::Relaxed) || is_beginning || has_begun || has_led
     }
 
     /// A leader's entries were taken; with the last that is committed it knows all that a majority counts on.
@@ -37,13 +38,8 @@ impl Forgetful {
         answer: &AppendEntriesResponse<SealerId>,
     ) {
         if answer.is_success() && committed.is_some() && last >= committed {
-            self.learnt();
+            self.0.store(false, Ordering::Relaxed);
         }
-    }
-
-    /// It has all that is committed.
-    pub(super) fn learnt(&self) {
-        self.0.store(false, Ordering::Relaxed);
     }
 }
 
@@ -57,6 +53,8 @@ mod tests {
     use super::*;
     use openraft::CommittedLeaderId;
 
+    const ME: SealerId = SealerId::from_bytes([9; 32]);
+
     fn id(index: u64) -> LogId {
         LogId::new(CommittedLeaderId::new(1, SealerId::default()), index)
     }
@@ -68,11 +66,12 @@ mod tests {
     #[test]
     fn who_has_nothing_votes_where_nothing_is() {
         let forgetful = Forgetful::new(true);
-        assert!(forgetful.may_vote(&request(None), &Vote::default()));
-        assert!(forgetful.may_vote(&request(Some(id(0))), &Vote::default()));
-        assert!(!forgetful.may_vote(&request(Some(id(1))), &Vote::default()));
-        assert!(!forgetful.may_vote(&request(Some(id(1))), &Vote::new_committed(1, SealerId::default())));
-        assert!(forgetful.may_vote(&request(Some(id(1))), &Vote::new(1, SealerId::default())));
+        assert!(forgetful.may_vote(&request(None), &Vote::default(), ME));
+        assert!(forgetful.may_vote(&request(Some(id(0))), &Vote::default(), ME));
+        assert!(!forgetful.may_vote(&request(Some(id(1))), &Vote::default(), ME));
+        assert!(!forgetful.may_vote(&request(Some(id(1))), &Vote::new_committed(1, SealerId::default()), ME));
+        assert!(forgetful.may_vote(&request(Some(id(1))), &Vote::new(1, SealerId::default()), ME));
+        assert!(forgetful.may_vote(&request(Some(id(1))), &Vote::new_committed(1, ME), ME));
     }
 
     #[test]
@@ -81,9 +80,9 @@ mod tests {
         forgetful.appended(Some(id(3)), Some(id(5)), &AppendEntriesResponse::Success);
         forgetful.appended(Some(id(5)), Some(id(5)), &AppendEntriesResponse::Conflict);
         forgetful.appended(Some(id(5)), None, &AppendEntriesResponse::Success);
-        assert!(!forgetful.may_vote(&request(Some(id(5))), &Vote::default()));
+        assert!(!forgetful.may_vote(&request(Some(id(5))), &Vote::default(), ME));
         forgetful.appended(Some(id(5)), Some(id(5)), &AppendEntriesResponse::Success);
-        assert!(forgetful.may_vote(&request(Some(id(5))), &Vote::default()));
-        assert!(Forgetful::new(false).may_vote(&request(Some(id(5))), &Vote::default()));
+        assert!(forgetful.may_vote(&request(Some(id(5))), &Vote::default(), ME));
+        assert!(Forgetful::new(false).may_vote(&request(Some(id(5))), &Vote::default(), ME));
     }
 }

@@ -17,9 +17,10 @@ use crate::{
     command::Command,
     core::Core,
     propose::propose,
-    raft::{Answer, Raft},
+    raft::{self, Raft},
     snapshot::MAX_REGISTERS,
     transport::Transport,
+    wire::{Answer, Request},
 };
 use bytes::Bytes;
 use forgetful::Forgetful;
@@ -28,9 +29,13 @@ use peerwright_secure::NodePublicKey;
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
 };
 use tokio::task::JoinHandle;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
+
+/// How long another sealer is given to say whether it has a group.
+const BEGUN_PATIENCE: Duration = Duration::from_secs(2);
 
 /// One sealer of a group: takes part in the log, signs, and stores what is certified.
 pub struct Group {
@@ -46,21 +51,25 @@ pub struct Group {
     is_leaving: AtomicBool,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     _cancel: DropGuard,
-    cancelled: CancellationToken,
 }
 
 impl Group {
-    /// Makes the first members of a group that has none. All of them may be told, with the same members; telling again
-    /// changes nothing.
+    /// Makes the first members of a group that has none. All of them may be told, with the same members, again and again
+    /// until the group stands; nothing happens when it does. Refused until all others have answered that they have no group:
+    /// a sealer that has lost its volume must not begin another one.
     pub async fn initialise(&self, sealers: BTreeSet<NodePublicKey>) -> Result<(), GroupRefused> {
         use openraft::error::{InitializeError, RaftError};
+        for sealer in sealers.iter().filter(|sealer| **sealer != self.core.me()) {
+            let answer = self.transport.call(*sealer, Request::Begun.encode(), BEGUN_PATIENCE).await;
+            match answer.map(|answer| Answer::decode(&answer)) {
+                Ok(Ok(Answer::Begun(false))) => {}
+                Ok(Ok(Answer::Begun(true))) => return Ok(()),
+                _ => return Err(GroupRefused::Unanswered(*sealer)),
+            }
+        }
         let members: BTreeSet<_> = sealers.into_iter().map(crate::raft::SealerId::from).collect();
         match self.raft.initialize(members).await {
-            Ok(()) => {
-                self.forgetful.learnt();
-                Ok(())
-            }
-            Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
             Err(RaftError::APIError(InitializeError::NotInMembers(_))) => Err(GroupRefused::OtherSealers),
             Err(RaftError::Fatal(_)) => Err(GroupRefused::Stopped),
         }
@@ -102,8 +111,8 @@ impl Group {
             return Err(GroupRefused::TooManyRegisters);
         }
         match propose(&self.raft, Command { header, body }).await? {
-            Answer::Formed { number, .. } => self.certified(register, number).await.map(|()| register),
-            Answer::Stale | Answer::Nothing => Err(GroupRefused::RegisterExists(register)),
+            raft::Answer::Formed { number, .. } => self.certified(register, number).await.map(|()| register),
+            raft::Answer::Stale | raft::Answer::Nothing => Err(GroupRefused::RegisterExists(register)),
         }
     }
 
@@ -130,7 +139,7 @@ impl Group {
 
     /// Ends the sealer; what was not certified goes on at the others, and here after the next start.
     pub async fn stop(&self) {
-        self.cancelled.cancel();
+        self.core.durable.cancelled.cancel();
         if self.raft.shutdown().await.is_err() {
             tracing::warn!("the consensus library did not end cleanly; nothing is lost");
         }
@@ -149,7 +158,7 @@ impl Group {
             None => Ok(()),
             Some(waiting) => tokio::select! {
                 biased;
-                () = self.cancelled.cancelled() => Err(GroupRefused::Stopped),
+                () = self.core.cancelled() => Err(GroupRefused::Stopped),
                 stored = waiting => stored.map_err(|_| GroupRefused::Stopped),
             },
         }

@@ -34,6 +34,11 @@ impl Group {
         *self.permitted.lock().unwrap_or_else(PoisonError::into_inner) = permitted;
     }
 
+    /// Whether there is more of a log than the entry that a group begins with.
+    fn has_begun(&self) -> bool {
+        self.raft.metrics().borrow().last_log_index.is_some_and(|last| last > 0)
+    }
+
     fn knows(&self, from: &NodePublicKey) -> bool {
         let is_permitted = self.permitted.lock().unwrap_or_else(PoisonError::into_inner).contains(from);
         let metrics = self.raft.metrics();
@@ -45,7 +50,7 @@ impl Group {
         match request {
             Request::Vote(request) => {
                 let voted = self.raft.metrics().borrow().vote;
-                if !self.forgetful.may_vote(&request, &voted) {
+                if !self.forgetful.may_vote(&request, &voted, SealerId::from(self.core.me())) {
                     return refused("forgetful");
                 }
                 self.raft.vote(request).await.map_or_else(|_| refused("stopped"), Answer::Vote)
@@ -81,6 +86,7 @@ impl Group {
                     Answer::Dockets,
                 )
             }
+            Request::Begun => Answer::Begun(self.has_begun()),
             Request::Elect => self.raft.trigger().elect().await.map_or_else(|_| refused("stopped"), |()| Answer::Elect),
         }
     }

@@ -5,6 +5,7 @@ use crate::{
     Clock, SealingSettings, SettingRefused, Transport,
     build::{self, Queue},
     core::Core,
+    durable::Durable,
     exchange,
     raft::{self, Log, Machine, Network, Raft, SealerId},
     record,
@@ -17,7 +18,6 @@ use std::{
     sync::{Arc, Mutex, atomic::AtomicBool},
 };
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
 
 /// What a sealer is made of.
 pub struct GroupParts {
@@ -55,24 +55,22 @@ impl Group {
     pub async fn start(parts: GroupParts) -> Result<Self, NotStarted> {
         let GroupParts { key, store, transport, clock, settings, permitted } = parts;
         settings.check()?;
-        let Restored { registers, is_empty } = restore(store.as_ref(), key.clone()).await?;
-        let core = Arc::new(Core::new(key.clone(), Arc::clone(&store), clock, registers));
+        let durable = Arc::new(Durable::default());
+        let Restored { registers, has_begun } = restore(store.as_ref(), key.clone(), &durable).await?;
+        let core = Arc::new(Core::new(key.clone(), Arc::clone(&store), clock, registers, Arc::clone(&durable)));
         let me = SealerId::from(key.public());
         let network = Network { me, transport: Arc::clone(&transport) };
         let machine = Machine { core: Arc::clone(&core) };
-        let raft = Raft::new(me, raft::config(&settings), network, Log::new(store), machine);
+        let raft = Raft::new(me, raft::config(&settings), network, Log::new(store, Arc::clone(&durable)), machine);
         let raft = raft.await.map_err(|error| NotStarted::Log(error.to_string()))?;
         let (queue, submissions) = Queue::new(&settings);
-        let cancelled = CancellationToken::new();
-        let exchange =
-            exchange::run(Arc::clone(&core), Arc::clone(&transport), settings.certificate_retry, cancelled.clone());
-        let builder =
-            build::run(Arc::clone(&core), raft.clone(), settings.uncertified_dockets, submissions, cancelled.clone());
+        let exchange = exchange::run(Arc::clone(&core), Arc::clone(&transport), settings.certificate_retry);
+        let builder = build::run(Arc::clone(&core), raft.clone(), settings.uncertified_dockets, submissions);
         let tasks = vec![
-            tokio::spawn(record::run(Arc::clone(&core), cancelled.clone())),
+            tokio::spawn(record::run(Arc::clone(&core))),
             tokio::spawn(exchange),
             tokio::spawn(builder),
-            tokio::spawn(watch(Arc::clone(&core), raft.clone(), cancelled.clone())),
+            tokio::spawn(watch(Arc::clone(&core), raft.clone())),
         ];
         Ok(Self {
             core,
@@ -81,23 +79,29 @@ impl Group {
             settings,
             queue,
             permitted: Mutex::new(permitted),
-            forgetful: Forgetful::new(is_empty),
+            forgetful: Forgetful::new(!has_begun),
             changing: tokio::sync::Mutex::default(),
             is_leaving: AtomicBool::new(false),
             tasks: Mutex::new(tasks),
-            _cancel: cancelled.clone().drop_guard(),
-            cancelled,
+            _cancel: durable.cancelled.clone().drop_guard(),
         })
     }
 }
 
-/// Tells when the consensus library has ended by itself: it could not store its log.
-async fn watch(core: Arc<Core>, raft: Raft, cancelled: CancellationToken) {
-    let mut metrics = raft.metrics();
+/// Says who leads, and when the consensus library has ended by itself: it could not store its log.
+async fn watch(core: Arc<Core>, raft: Raft) {
+    let (mut metrics, mut leader) = (raft.metrics(), None);
     let failed = async {
         loop {
-            if let Err(fatal) = &metrics.borrow_and_update().running_state {
-                return fatal.to_string();
+            {
+                let metrics = metrics.borrow_and_update();
+                if let Err(fatal) = &metrics.running_state {
+                    return fatal.to_string();
+                }
+                if metrics.current_leader != leader {
+                    leader = metrics.current_leader;
+                    tracing::info!(leader = ?leader.map(SealerId::key), term = metrics.current_term, "the group's leader");
+                }
             }
             if metrics.changed().await.is_err() {
                 return "it ended without a word".to_owned();
@@ -106,7 +110,7 @@ async fn watch(core: Arc<Core>, raft: Raft, cancelled: CancellationToken) {
     };
     tokio::select! {
         biased;
-        () = cancelled.cancelled() => {}
+        () = core.cancelled() => {}
         why = failed => core.fail(format!("the log cannot be kept: {why}")),
     }
 }

@@ -13,12 +13,14 @@ pub struct GroupStatus {
     pub leader: Option<NodePublicKey>,
     /// How often leadership was stood for.
     pub term: u64,
-    /// Whether this sealer leads, and a majority has answered it lately.
+    /// Whether this sealer leads, a majority has answered it lately, and it takes something in.
     pub is_leading: bool,
     /// The members: a majority of them commits.
     pub sealers: BTreeSet<NodePublicKey>,
     /// Those who are brought up to date before they become members.
     pub learners: BTreeSet<NodePublicKey>,
+    /// The volume has no room. The sealer goes on by itself when it has.
+    pub is_full: bool,
     /// Registers sealed here.
     pub registers: usize,
     /// Dockets that wait for their certificates.
@@ -47,6 +49,7 @@ impl Group {
             is_leading,
             sealers: membership.voter_ids().map(SealerId::key).collect(),
             learners: membership.learner_ids().map(SealerId::key).collect(),
+            is_full: self.core.durable.is_full(),
             registers,
             uncertified,
             remembered,
@@ -64,7 +67,7 @@ impl Group {
             }
             tokio::select! {
                 biased;
-                () = self.cancelled.cancelled() => return false,
+                () = self.core.cancelled() => return false,
                 changed = metrics.changed() => {
                     if changed.is_err() {
                         return false;
@@ -87,6 +90,9 @@ impl Group {
         let is_alone = metrics.membership_config.voter_ids().count() == 1;
         let patience = self.settings.leader_timeout * 2;
         let is_heard = metrics.millis_since_quorum_ack.is_none_or(|millis| u128::from(millis) <= patience.as_millis());
+        if self.core.durable.is_full() {
+            return Err(GroupRefused::DiskFull);
+        }
         if self.is_leaving.load(Ordering::Relaxed) || !is_member || !(is_alone || is_heard) {
             return Err(GroupRefused::NotLeader { leader: None });
         }

@@ -7,7 +7,7 @@
 
 use super::{Entry, LogId, StorageError, Types, Vote};
 use crate::{
-    durable::durable,
+    durable::Durable,
     wire::{decode_entry, decode_log_id, decode_vote, encode_entry, encode_log_id, encode_vote},
 };
 use openraft::{
@@ -34,6 +34,7 @@ const READ_BYTES: usize = 16 << 20;
 pub(crate) struct Log {
     store: Arc<dyn SealingStore>,
     cache: Arc<Mutex<Cache>>,
+    durable: Arc<Durable>,
 }
 
 /// The newest entries, without a hole.
@@ -44,8 +45,9 @@ struct Cache {
 }
 
 impl Log {
-    pub(crate) fn new(store: Arc<dyn SealingStore>) -> Self {
-        Self { store, cache: Arc::default() }
+    /// A log that waits for its store as `durable` does.
+    pub(crate) fn new(store: Arc<dyn SealingStore>, durable: Arc<Durable>) -> Self {
+        Self { store, cache: Arc::default(), durable }
     }
 
     fn cache<T>(&self, look: impl FnOnce(&mut Cache) -> T) -> T {
@@ -57,7 +59,7 @@ impl Log {
         if let Some(entries) = self.cache(|cache| cache.read(from, to, max_bytes)) {
             return Ok(entries);
         }
-        let stored = durable(|| self.store.read_log(from, to, max_bytes)).await;
+        let stored = self.durable.ask(|| self.store.read_log(from, to, max_bytes)).await;
         let stored = stored.map_err(|error| StorageIOError::read_logs(AnyError::new(&error)))?;
         stored
             .iter()
@@ -152,7 +154,7 @@ impl RaftLogStorage<Types> for Log {
 
     async fn get_log_state(&mut self) -> Result<LogState<Types>, StorageError> {
         let unreadable = |error: &(dyn std::error::Error + 'static)| StorageIOError::read_logs(AnyError::error(error));
-        let state = durable(|| self.store.log_state()).await.map_err(|error| unreadable(&error))?;
+        let state = self.durable.ask(|| self.store.log_state()).await.map_err(|error| unreadable(&error))?;
         let purged = state.purged.map(|purged| decode_log_id(&purged.bytes)).transpose();
         let last = state.last.map(|last| decode_entry(&last.bytes)).transpose();
         let last_purged_log_id = purged.map_err(|error| unreadable(&error))?;
@@ -166,12 +168,12 @@ impl RaftLogStorage<Types> for Log {
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
         let vote = encode_vote(vote);
-        let saved = durable(|| self.store.save_vote(vote.clone())).await;
+        let saved = self.durable.write(|| self.store.save_vote(vote.clone())).await;
         saved.map_err(|error| StorageIOError::write_vote(AnyError::new(&error)).into())
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
-        let state = durable(|| self.store.log_state()).await;
+        let state = self.durable.ask(|| self.store.log_state()).await;
         let state = state.map_err(|error| StorageIOError::read_vote(AnyError::new(&error)))?;
         let vote = state.vote.map(|vote| decode_vote(&vote)).transpose();
         vote.map_err(|error| StorageIOError::read_vote(AnyError::new(&error)).into())
@@ -185,7 +187,7 @@ impl RaftLogStorage<Types> for Log {
         let entries: Vec<Entry> = entries.into_iter().collect();
         let stored: Vec<LogEntry> =
             entries.iter().map(|entry| LogEntry { index: entry.log_id.index, bytes: encode_entry(entry) }).collect();
-        let appended = durable(|| self.store.append_log(stored.clone())).await;
+        let appended = self.durable.write(|| self.store.append_log(stored.clone())).await;
         appended.map_err(|error| StorageIOError::write_logs(AnyError::new(&error)))?;
         self.cache(|cache| entries.into_iter().for_each(|entry| cache.push(entry)));
         callback.log_io_completed(Ok(()));
@@ -194,14 +196,14 @@ impl RaftLogStorage<Types> for Log {
 
     async fn truncate(&mut self, log_id: LogId) -> Result<(), StorageError> {
         self.cache(|cache| cache.truncate(log_id.index));
-        let truncated = durable(|| self.store.truncate_log(log_id.index)).await;
+        let truncated = self.durable.write(|| self.store.truncate_log(log_id.index)).await;
         truncated.map_err(|error| StorageIOError::write_logs(AnyError::new(&error)).into())
     }
 
     async fn purge(&mut self, log_id: LogId) -> Result<(), StorageError> {
         self.cache(|cache| cache.purge(log_id.index));
         let last = LogEntry { index: log_id.index, bytes: encode_log_id(&log_id) };
-        let purged = durable(|| self.store.purge_log(last.clone())).await;
+        let purged = self.durable.write(|| self.store.purge_log(last.clone())).await;
         purged.map_err(|error| StorageIOError::write_logs(AnyError::new(&error)).into())
     }
 }

@@ -85,8 +85,10 @@ impl Machine {
     async fn wait_for_room(&self) {
         let mut recorded = self.core.recorded.subscribe();
         while self.core.registers(|registers| registers.pending()) >= MAX_PENDING {
-            if recorded.changed().await.is_err() {
-                return;
+            tokio::select! {
+                biased;
+                () = self.core.cancelled() => return,
+                Ok(()) = recorded.changed() => {}
             }
         }
     }

@@ -1,13 +1,13 @@
 //! Several sealers, each with a store that outlives it.
 
 use super::{
+    full::Volume,
     register::{BEGIN, encoded, genesis, transaction, verify_as_a_stranger},
     wires::{Wire, Wires},
 };
 use crate::{Clock, Group, GroupParts, GroupRefused, Outcome, SealingSettings};
 use peerwright_ledger::{Chain, RegisterId, Transaction, TransactionId};
 use peerwright_secure::{NodeKey, NodePublicKey};
-use peerwright_store::Memory;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -25,7 +25,7 @@ pub(crate) struct Cluster {
 
 struct Node {
     key: NodeKey,
-    store: Arc<Memory>,
+    store: Arc<Volume>,
     group: Option<Arc<Group>>,
 }
 
@@ -34,11 +34,8 @@ impl Cluster {
     pub(crate) async fn strangers(count: u8) -> Self {
         let wires = Arc::new(Wires::default());
         wires.set_delay(DELAY);
-        let node = |seed: u8| Node {
-            key: NodeKey::from_seed([seed + 1; 32]),
-            store: Arc::new(Memory::new("network")),
-            group: None,
-        };
+        let node =
+            |seed: u8| Node { key: NodeKey::from_seed([seed + 1; 32]), store: Arc::new(Volume::empty()), group: None };
         let nodes = (0..count).map(node).collect();
         let mut cluster = Self { wires, settings: SealingSettings::default(), nodes, begun: Instant::now() };
         for node in 0..usize::from(count) {
@@ -76,7 +73,7 @@ impl Cluster {
         Arc::clone(self.nodes[node].group.as_ref().expect("the sealer runs"))
     }
 
-    pub(crate) fn store(&self, node: usize) -> &Memory {
+    pub(crate) fn store(&self, node: usize) -> &Volume {
         &self.nodes[node].store
     }
 
@@ -113,7 +110,7 @@ impl Cluster {
 
     /// The sealer's volume is lost.
     pub(crate) fn wipe(&mut self, node: usize) {
-        self.nodes[node].store = Arc::new(Memory::new("network"));
+        self.nodes[node].store = Arc::new(Volume::empty());
     }
 
     /// Cuts some sealers off from all others.
@@ -167,7 +164,12 @@ impl Cluster {
                 let handed_in = leader.submit(register, encoded(transactions));
                 match tokio::time::timeout(Duration::from_secs(2), handed_in).await {
                     Ok(Ok(outcomes)) => return outcomes,
-                    Ok(Err(GroupRefused::NotLeader { .. } | GroupRefused::QueueFull | GroupRefused::Stopped))
+                    Ok(Err(
+                        GroupRefused::NotLeader { .. }
+                        | GroupRefused::DiskFull
+                        | GroupRefused::QueueFull
+                        | GroupRefused::Stopped,
+                    ))
                     | Err(_) => {
                         tokio::time::sleep(Duration::from_millis(10)).await;
                     }

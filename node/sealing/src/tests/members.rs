@@ -58,7 +58,7 @@ async fn a_stranger_is_answered_nothing() {
     let cluster = Cluster::group(1).await;
     let stranger = NodeKey::from_seed([99; 32]).public();
     let answer = cluster.at(0).serve(stranger, Bytes::from_static(&[1, 6])).await;
-    assert_eq!(answer, Bytes::from_static(b"\x01\x07\0\0\0\x0cnot_a_sealer"));
+    assert_eq!(answer, Bytes::from_static(b"\x01\0\0\0\0\x0cnot_a_sealer"));
     let answer = cluster.at(0).serve(cluster.key(0), Bytes::from_static(b"nonsense")).await;
-    assert_eq!(answer, Bytes::from_static(b"\x01\x07\0\0\0\x09malformed"));
+    assert_eq!(answer, Bytes::from_static(b"\x01\0\0\0\0\x09malformed"));
 }

@@ -3,6 +3,7 @@
 mod chaos;
 mod cluster;
 mod failures;
+mod full;
 mod members;
 pub(crate) mod register;
 mod sealing;

@@ -29,6 +29,7 @@ pub(crate) enum Answer {
     Signatures(Vec<Signatures>),
     Dockets(Vec<Bytes>),
     Elect,
+    Begun(bool),
     Refused(String),
 }
 
@@ -69,8 +70,11 @@ impl Answer {
             Self::Elect => {
                 writer.u8(6);
             }
+            Self::Begun(has_begun) => {
+                writer.u8(7).bool(*has_begun);
+            }
             Self::Refused(code) => {
-                writer.u8(7).text(code);
+                writer.u8(0).text(code);
             }
         }
         writer.finish().into()
@@ -107,7 +111,8 @@ impl Answer {
                 Ok(encoded.slice_ref(reader.bytes(MAX_MESSAGE_BYTES, "docket")?))
             })?),
             6 => Self::Elect,
-            7 => Self::Refused(reader.text(MAX_CODE_BYTES, "code")?.to_owned()),
+            7 => Self::Begun(reader.bool("begun")?),
+            0 => Self::Refused(reader.text(MAX_CODE_BYTES, "code")?.to_owned()),
             value => return Err(DecodeError::Unknown { what: "answer", value: value.into() }),
         };
         reader.finish()?;

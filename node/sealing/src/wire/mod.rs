@@ -8,7 +8,8 @@
 //!   4 signatures  of dockets, mine           4 signatures  of the same dockets, that the other has
 //!   5 dockets     from this number on        5 dockets     certified ones, as many as fit
 //!   6 elect       take over now              6 elect
-//!                                            7 refused     code
+//!   7 begun       have you a log?            7 begun
+//!                                            0 refused     code
 //! ```
 //!
 //! Everything is read bounded and canonical (`peerwright-encoding`).

@@ -36,6 +36,7 @@ pub(crate) enum Request {
     Signatures(Vec<SignedDocket>),
     Dockets { register: RegisterId, from: u64, max_bytes: u32 },
     Elect,
+    Begun,
 }
 
 impl Request {
@@ -73,6 +74,9 @@ impl Request {
             }
             Self::Elect => {
                 writer.u8(6);
+            }
+            Self::Begun => {
+                writer.u8(7);
             }
         }
         writer.finish().into()
@@ -121,6 +125,7 @@ impl Request {
                 max_bytes: reader.u32("most bytes")?,
             },
             6 => Self::Elect,
+            7 => Self::Begun,
             value => return Err(DecodeError::Unknown { what: "request", value: value.into() }),
         };
         reader.finish()?;

@@ -59,6 +59,7 @@ fn requests() -> Vec<Request> {
         Request::Signatures(vec![docket, SignedDocket { signature: None, ..docket }]),
         Request::Dockets { register: docket.register, from: 4, max_bytes: 1 << 20 },
         Request::Elect,
+        Request::Begun,
     ]
 }
 
@@ -75,6 +76,7 @@ fn answers() -> Vec<Answer> {
         Answer::Signatures(vec![Vec::new(), vec![signature]]),
         Answer::Dockets(vec![Bytes::from_static(b"docket")]),
         Answer::Elect,
+        Answer::Begun(true),
         Answer::Refused("malformed".to_owned()),
     ]
 }
@@ -117,7 +119,7 @@ fn a_later_version_and_bytes_behind_the_end_are_refused() {
     assert!(Request::decode(&Bytes::from_static(&[2, 6])).is_err());
     assert!(Request::decode(&Bytes::from_static(&[1, 6, 0])).is_err());
     assert!(Request::decode(&Bytes::from_static(&[1, 9])).is_err());
-    assert!(Answer::decode(&Bytes::from_static(&[1, 0])).is_err());
+    assert!(Answer::decode(&Bytes::from_static(&[1, 8])).is_err());
     assert!(Answer::decode(&Bytes::from(vec![1; super::MAX_MESSAGE_BYTES + 1])).is_err());
 }
 

@@ -1,0 +1,188 @@
+//! A volume that has no more room.
+
+use super::cluster::Cluster;
+use bytes::Bytes;
+use peerwright_ledger::{RegisterId, TransactionId};
+use peerwright_store::{
+    Applied, DocketCertificate, DocketStore, DocketTransactions, Extension, HeldDockets, LogEntry, LogState, Memory,
+    NewDocket, Pending, SealingStore, Seen, StoreError, StoredDocket, StoredHeader, TransactionPlace,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// A store whose volume can be full.
+pub(crate) struct Volume {
+    inner: Arc<dyn SealingStore>,
+    is_full: AtomicBool,
+    writes: AtomicU64,
+}
+
+impl Volume {
+    pub(crate) fn empty() -> Self {
+        Self::over(Arc::new(Memory::new("network")))
+    }
+
+    pub(crate) fn over(inner: Arc<dyn SealingStore>) -> Self {
+        Self { inner, is_full: AtomicBool::new(false), writes: AtomicU64::new(0) }
+    }
+
+    fn set_full(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
+    }
+
+    /// How often it was written to.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
+    fn write<'s, T: Send + 's>(&'s self, write: impl FnOnce(&'s dyn SealingStore) -> Pending<'s, T>) -> Pending<'s, T> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Box::pin(std::future::ready(Err(StoreError::DiskFull)));
+        }
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        write(self.inner.as_ref())
+    }
+}
+
+impl DocketStore for Volume {
+    fn extend(&self, extensions: Vec<Extension>) -> Pending<'_, ()> {
+        self.write(|inner| inner.extend(extensions))
+    }
+
+    fn certify(&self, certificates: Vec<DocketCertificate>) -> Pending<'_, ()> {
+        self.write(|inner| inner.certify(certificates))
+    }
+
+    fn replace_docket(&self, register: RegisterId, docket: NewDocket) -> Pending<'_, ()> {
+        self.write(|inner| inner.replace_docket(register, docket))
+    }
+
+    fn trim(&self, register: RegisterId, below: u64) -> Pending<'_, ()> {
+        self.write(|inner| inner.trim(register, below))
+    }
+
+    fn purge_dockets(&self, register: RegisterId) -> Pending<'_, u64> {
+        self.write(|inner| inner.purge_dockets(register))
+    }
+
+    fn index(&self, register: RegisterId) -> Pending<'_, Option<u64>> {
+        self.inner.index(register)
+    }
+
+    fn drop_index(&self, register: RegisterId) -> Pending<'_, ()> {
+        self.inner.drop_index(register)
+    }
+
+    fn held_dockets(&self, register: RegisterId) -> Pending<'_, Option<HeldDockets>> {
+        self.inner.held_dockets(register)
+    }
+
+    fn registers(&self) -> Pending<'_, Vec<HeldDockets>> {
+        self.inner.registers()
+    }
+
+    fn checkpoint(&self, register: RegisterId) -> Pending<'_, Option<Bytes>> {
+        self.inner.checkpoint(register)
+    }
+
+    fn headers(&self, register: RegisterId, from: u64, seen: Seen, max: usize) -> Pending<'_, Vec<StoredHeader>> {
+        self.inner.headers(register, from, seen, max)
+    }
+
+    fn dockets(
+        &self,
+        register: RegisterId,
+        from: u64,
+        seen: Seen,
+        max_dockets: usize,
+        max_bytes: usize,
+    ) -> Pending<'_, Vec<StoredDocket>> {
+        self.inner.dockets(register, from, seen, max_dockets, max_bytes)
+    }
+
+    fn docket(&self, register: RegisterId, number: u64, seen: Seen) -> Pending<'_, Option<StoredDocket>> {
+        self.inner.docket(register, number, seen)
+    }
+
+    fn transaction_ids(&self, register: RegisterId, from: u64, max_ids: usize) -> Pending<'_, Vec<DocketTransactions>> {
+        self.inner.transaction_ids(register, from, max_ids)
+    }
+
+    fn find(&self, register: RegisterId, id: TransactionId, seen: Seen) -> Pending<'_, Option<TransactionPlace>> {
+        self.inner.find(register, id, seen)
+    }
+}
+
+impl SealingStore for Volume {
+    fn log_state(&self) -> Pending<'_, LogState> {
+        self.inner.log_state()
+    }
+
+    fn append_log(&self, entries: Vec<LogEntry>) -> Pending<'_, ()> {
+        self.write(|inner| inner.append_log(entries))
+    }
+
+    fn read_log(&self, from: u64, to: u64, max_bytes: usize) -> Pending<'_, Vec<LogEntry>> {
+        self.inner.read_log(from, to, max_bytes)
+    }
+
+    fn truncate_log(&self, from: u64) -> Pending<'_, ()> {
+        self.write(|inner| inner.truncate_log(from))
+    }
+
+    fn purge_log(&self, last: LogEntry) -> Pending<'_, ()> {
+        self.write(|inner| inner.purge_log(last))
+    }
+
+    fn save_vote(&self, vote: Bytes) -> Pending<'_, ()> {
+        self.write(|inner| inner.save_vote(vote))
+    }
+
+    fn apply(&self, extensions: Vec<Extension>, applied: Applied) -> Pending<'_, ()> {
+        self.write(|inner| inner.apply(extensions, applied))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_whose_volume_is_full_is_followed_and_takes_part_again_when_there_is_room() {
+    let cluster = Cluster::group(3).await;
+    let register = cluster.register(1).await;
+    let full = cluster.leader().await;
+    cluster.store(full).set_full(true);
+    let transactions = cluster.transactions(register, 0..20);
+    cluster.seal(register, &transactions[..10]).await;
+    assert_ne!(cluster.leader().await, full);
+    assert_eq!(cluster.at(full).chain(&register).unwrap().head().number, 0);
+    cluster.store(full).set_full(false);
+    cluster.seal(register, &transactions[10..]).await;
+    let (_, ids) = cluster.agreed(&[0, 1, 2], register).await;
+    assert_eq!(ids.len(), 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealer_whose_volume_is_full_can_be_stopped() {
+    let mut cluster = Cluster::group(3).await;
+    let register = cluster.register(1).await;
+    let full = cluster.leader().await;
+    cluster.store(full).set_full(true);
+    cluster.seal(register, &cluster.transactions(register, 0..10)).await;
+    let stopped = tokio::time::timeout(Duration::from_secs(5), cluster.kill(full)).await;
+    assert!(stopped.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_group_writes_nothing() {
+    let cluster = Cluster::group(3).await;
+    let register = cluster.register(1).await;
+    cluster.seal(register, &cluster.transactions(register, 0..1)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let writes: Vec<u64> = cluster.all().map(|node| cluster.store(node).writes()).collect();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let later: Vec<u64> = cluster.all().map(|node| cluster.store(node).writes()).collect();
+    assert_eq!(later, writes);
+}
