@@ -22,7 +22,7 @@ const SEEDS: [&str; 8] = ["--nodes", "30", "--minutes", "5", "--seeds", "200", "
 const LARGE: [&str; 6] = ["--scenario", "large", "--nodes", "1000", "--minutes", "0.5"];
 
 /// What has to come out of networks as large as these, and not of larger ones alone.
-const GOALS: [&[&str]; 9] = [
+const GOALS: [&[&str]; 10] = [
     &["--scenario", "upgrade", "--nodes", "9", "--minutes", "3"],
     &["--scenario", "partition", "--nodes", "12"],
     &["--scenario", "forger", "--nodes", "30"],
@@ -30,6 +30,7 @@ const GOALS: [&[&str]; 9] = [
     &["--scenario", "sybil", "--nodes", "40"],
     &["--scenario", "eclipse", "--nodes", "60"],
     &["--scenario", "traps", "--nodes", "40", "--minutes", "3"],
+    &["--scenario", "lookups", "--nodes", "120", "--minutes", "0.2"],
     &["--scenario", "clone", "--nodes", "30", "--minutes", "2"],
     &["--scenario", "aftermath", "--nodes", "5", "--minutes", "0.2"],
 ];

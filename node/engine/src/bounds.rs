@@ -42,7 +42,7 @@ pub const QUESTION_PATIENCE: Duration = Duration::from_secs(10);
 pub const QUESTIONS_BURST: u32 = 30;
 /// Time in which its allowance grows by one question.
 pub const QUESTION_EVERY: Duration = Duration::from_secs(2);
-/// Holders of a register that one answer names, and that one path of a search may name.
+/// Holders of a register that one answer names.
 pub const MAX_HOLDERS_TOLD: usize = 20;
 /// How long a holder is known after its last word.
 pub const HOLDER_KEPT: Duration = Duration::from_secs(3_600);
@@ -62,6 +62,10 @@ pub const SEARCH_INTERVAL: Duration = Duration::from_secs(20 * 60);
 pub const TOLD_NODES: usize = 8;
 /// Holders that a search sees to it that this node is linked to.
 pub const HOLDERS_DIALLED: usize = 3;
+/// How long they have to say that they hold it; then as many others are dialled.
+pub const HOLDER_PATIENCE: Duration = Duration::from_secs(10);
+/// Holders that a search remembers, those that most of the nearest nodes name.
+pub const MAX_FOUND: usize = 60;
 /// Nodes of one neighbourhood at hand, as a share of all that are kept: one in so many. Full: one of them gives way.
 pub const PASSIVE_GROUP_SHARE: usize = 8;
 /// Addresses that a link may name at once before its allowance is spent. Spent: further ones are left out.

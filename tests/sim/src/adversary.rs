@@ -14,6 +14,8 @@ pub enum Adversary {
     Conspirator,
     /// It names places where no node is: somebody's machine, and those that nobody may be sent to.
     Trapper,
+    /// It names its accomplices alone to whoever looks for the holders of a register, as holders and as those who know more.
+    Misleader,
     /// It signs two messages under each of its names, and tells every second neighbour the other one.
     Equivocator,
 }

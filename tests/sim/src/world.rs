@@ -20,6 +20,9 @@ use std::{
 /// The register that every node holds.
 pub(crate) const REGISTER: RegisterId = RegisterId::from_bytes([0xaa; 16]);
 
+/// A register that few nodes hold, and in which nobody publishes.
+pub(crate) const RARE: RegisterId = RegisterId::from_bytes([0xbb; 16]);
+
 /// When a simulation begins.
 pub(crate) const START: Micros = Micros(1_700_000_000_000_000);
 

@@ -8,15 +8,19 @@
 //!
 //! Each path has one question under way, so three nodes are asked at once. A path ends when it has asked the nearest that it
 //! has heard of, or its share of questions: lies cost the path that believes them its share, and
-//! no more. Of holders each path may name as many as any other.
+//! no more. Anybody may name anybody as a holder; who is named by most of the nearest that answered comes first, for those are
+//! the ones that holders have told.
 
 use super::Place;
 use crate::{
-    bounds::{BUCKET_CONTACTS, LOOKUP_PATHS, MAX_HOLDERS_TOLD, MAX_PATH_HEARD, PATH_QUESTIONS, PATH_WIDTH},
+    bounds::{BUCKET_CONTACTS, LOOKUP_PATHS, MAX_HOLDERS_TOLD, MAX_PATH_HEARD, PATH_QUESTIONS, PATH_WIDTH, TOLD_NODES},
     frame::Contact,
 };
 use peerwright_secure::PeerId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// What is to be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +49,8 @@ pub(crate) struct Lookup {
     paths: Vec<Path>,
     /// Everybody that was asked, on whatever path.
     asked: BTreeSet<PeerId>,
-    holders: BTreeMap<PeerId, (Contact, usize)>,
+    /// Who was named as a holder, and how far away those are that said so.
+    holders: BTreeMap<PeerId, (Contact, BTreeSet<[u8; 32]>)>,
 }
 
 impl Lookup {
@@ -86,14 +91,14 @@ impl Lookup {
         if waits { Step::Wait } else { Step::Done }
     }
 
-    fn path_of(&mut self, peer: &PeerId) -> Option<(usize, &mut Path)> {
-        self.paths.iter_mut().enumerate().find(|(_, path)| path.asking.as_ref() == Some(peer))
+    fn path_of(&mut self, peer: &PeerId) -> Option<&mut Path> {
+        self.paths.iter_mut().find(|path| path.asking.as_ref() == Some(peer))
     }
 
     /// A node has answered.
     pub(crate) fn answered(&mut self, peer: &PeerId, holders: &[Contact], nearer: &[Contact]) {
         let (place, own) = (self.place, self.own);
-        let Some((number, path)) = self.path_of(peer) else { return };
+        let Some(path) = self.path_of(peer) else { return };
         path.asking = None;
         if let Some((_, answered)) = path.heard.get_mut(&place.distance(peer)) {
             *answered = true;
@@ -104,20 +109,16 @@ impl Lookup {
         while path.heard.len() > MAX_PATH_HEARD {
             path.heard.pop_last();
         }
-        let has_room = |holders: &BTreeMap<PeerId, (Contact, usize)>| {
-            holders.values().filter(|(_, path)| *path == number).count() < MAX_HOLDERS_TOLD
-        };
-        for holder in holders.iter().filter(|holder| holder.peer != own) {
-            if has_room(&self.holders) {
-                self.holders.entry(holder.peer).or_insert((*holder, number));
-            }
+        for holder in holders.iter().take(MAX_HOLDERS_TOLD).filter(|holder| holder.peer != own) {
+            let (_, said_by) = self.holders.entry(holder.peer).or_insert_with(|| (*holder, BTreeSet::new()));
+            said_by.insert(place.distance(peer));
         }
     }
 
     /// A node does not answer.
     pub(crate) fn failed(&mut self, peer: &PeerId) {
         let distance = self.place.distance(peer);
-        if let Some((_, path)) = self.path_of(peer) {
+        if let Some(path) = self.path_of(peer) {
             path.asking = None;
             path.heard.remove(&distance);
         }
@@ -130,8 +131,14 @@ impl Lookup {
         nearest.into_values().take(count).collect()
     }
 
-    /// Who holds the register, as far as was said: of each path as many as of any other.
-    pub(crate) fn holders(&self) -> impl Iterator<Item = Contact> {
-        self.holders.values().map(|(contact, _)| *contact)
+    /// Who holds the register, as far as was said, and how many of the nearest that answered say so: those first of whom
+    /// most do.
+    pub(crate) fn holders(&self) -> Vec<(usize, Contact)> {
+        let nearest: BTreeSet<_> =
+            self.nearest(TOLD_NODES).iter().map(|contact| self.place.distance(&contact.peer)).collect();
+        let count = |said_by: &BTreeSet<[u8; 32]>| said_by.intersection(&nearest).count();
+        let mut holders: Vec<_> = self.holders.values().map(|(holder, by)| (count(by), *holder)).collect();
+        holders.sort_by_key(|(words, _)| Reverse(*words));
+        holders
     }
 }

@@ -32,7 +32,7 @@ use crate::{
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
 };
 
@@ -54,6 +54,8 @@ pub(crate) struct Directory {
     pub searches: BTreeMap<RegisterId, Search>,
     /// Whom the last search for each register found, the best first.
     pub found: BTreeMap<RegisterId, Vec<Contact>>,
+    /// Those of them that were not dialled yet.
+    pub untried: BTreeMap<RegisterId, VecDeque<Contact>>,
     /// Registers that the peer of a link has said to hold: what searches find is not urgent.
     pub near: BTreeSet<RegisterId>,
     /// When each link's allowance of questions will be full again.
@@ -68,6 +70,7 @@ impl Directory {
             due: BTreeMap::new(),
             searches: BTreeMap::new(),
             found: BTreeMap::new(),
+            untried: BTreeMap::new(),
             near: BTreeSet::new(),
             spent_until: BTreeMap::new(),
         }
@@ -94,6 +97,7 @@ impl Directory {
         self.due.remove(register);
         self.searches.remove(register);
         self.found.remove(register);
+        self.untried.remove(register);
         self.near.remove(register);
     }
 

@@ -103,22 +103,26 @@ fn a_search_ends_at_the_nodes_that_are_nearest_of_all() {
         let own = contact(number.into()).peer;
         assert!(found.intersection(&told).count() + usize::from(told.contains(&own)) >= 7, "{found:?}");
         assert!(questions <= LOOKUP_PATHS * PATH_QUESTIONS);
-        assert_eq!(lookup.holders().collect::<Vec<_>>(), [contact(1_000)]);
+        let holders = lookup.holders();
+        assert!(holders.len() == 1 && holders[0].0 >= 7 && holders[0].1 == contact(1_000), "{holders:?}");
     }
 }
 
 #[test]
 fn a_fifth_of_liars_spoil_few_searches() {
     let world = World::new(600, |number| number % 5 == 4);
-    let mut found = 0;
+    let (mut found, mut first) = (0, 0);
     for number in 0..100u8 {
         let place = Place::of_register(&RegisterId::from_bytes([number; 16]));
         let told: BTreeSet<PeerId> = world.nearest(&place, 8).into_iter().collect();
         let (lookup, questions) = world.search(u32::from(number) * 5, place, &told, contact(1_000));
         assert!(questions <= LOOKUP_PATHS * PATH_QUESTIONS);
-        found += usize::from(lookup.holders().any(|holder| holder == contact(1_000)));
+        let holders = lookup.holders();
+        found += usize::from(holders.iter().any(|(_, holder)| *holder == contact(1_000)));
+        first += usize::from(holders.first().is_some_and(|(_, holder)| *holder == contact(1_000)));
     }
     assert!(found >= 95, "{found} of 100 searches found the holder");
+    assert!(first >= 85, "{first} of 100 put it before all lies");
 }
 
 #[test]

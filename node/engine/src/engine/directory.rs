@@ -5,8 +5,8 @@ use crate::{
     Class, LinkId, MemberState,
     addresses::{Standing, may_dial},
     bounds::{
-        BUCKET_CONTACTS, HOLDERS_DIALLED, MAX_HOLDERS_TOLD, MAX_SEARCHES, QUESTION_PATIENCE, SEARCH_FIRST,
-        SEARCH_INTERVAL, SEARCH_LATER, TOLD_NODES,
+        BUCKET_CONTACTS, HOLDER_PATIENCE, HOLDERS_DIALLED, MAX_FOUND, MAX_HOLDERS_TOLD, MAX_SEARCHES,
+        QUESTION_PATIENCE, SEARCH_FIRST, SEARCH_INTERVAL, SEARCH_LATER, TOLD_NODES,
     },
     directory::{Lookup, Place, Search, Step},
     frame::{Contact, Frame},
@@ -14,7 +14,11 @@ use crate::{
 };
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
-use std::{cmp::Reverse, collections::BTreeMap, net::SocketAddr};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+};
 
 impl Engine {
     /// This node holds a register from now on: it looks for others that do, and says so to those who are asked.
@@ -42,7 +46,10 @@ impl Engine {
             .filter(|(register, at)| **at <= turn.now && !self.directory.searches.contains_key(*register));
         let due: Vec<RegisterId> = due.map(|(register, _)| *register).collect();
         for register in due {
-            if self.directory.near.remove(&register) {
+            if let Some(untried) = self.directory.untried.remove(&register) {
+                let is_wanted = self.may_search() && !self.directory.near.contains(&register);
+                self.dial_holders(turn, register, untried, if is_wanted { HOLDERS_DIALLED } else { 0 });
+            } else if self.directory.near.remove(&register) {
                 // Who has a source searches to be found by others, and not at the same time as all that began with it.
                 let wait = self.random.around(SEARCH_LATER);
                 self.directory.due.insert(register, turn.now + wait);
@@ -239,25 +246,45 @@ impl Engine {
                 self.send(turn, link, &Frame::Hold { registers: vec![register] }, Class::Control);
             }
         }
-        let mut holders: Vec<Contact> =
-            search.lookup.holders().filter(|holder| !self.bans.is_banned(&holder.peer)).collect();
-        self.best_first(&mut holders);
+        let mut holders = search.lookup.holders();
+        holders.retain(|(_, holder)| !self.bans.is_banned(&holder.peer));
+        holders.sort_by_key(|(words, holder)| (Reverse(*words), Reverse(self.score_of(&holder.peer))));
+        let holders: Vec<Contact> = holders.into_iter().take(MAX_FOUND).map(|(_, holder)| holder).collect();
         self.counters.directory.found += holders.len() as u64;
-        let linked = holders.iter().filter(|holder| self.links.of_peer(&holder.peer).is_some()).count();
-        let mut wanted = HOLDERS_DIALLED.saturating_sub(linked);
-        for holder in &holders {
-            if wanted == 0 {
-                break;
-            }
+        let is_linked = |holder: &&Contact| self.links.of_peer(&holder.peer).is_some();
+        let untried: VecDeque<Contact> = holders.iter().filter(|holder| !is_linked(holder)).copied().collect();
+        // At least one: who has a link and is said to hold the register may not.
+        let wanted = HOLDERS_DIALLED.saturating_sub(holders.len() - untried.len()).max(1);
+        self.directory.found.insert(register, holders);
+        self.dial_holders(turn, register, untried, wanted);
+        self.await_directory();
+    }
+
+    /// Dials some of those who are said to hold a register; the others later, unless one does hold it.
+    fn dial_holders(
+        &mut self,
+        turn: &mut Turn<'_>,
+        register: RegisterId,
+        mut untried: VecDeque<Contact>,
+        wanted: usize,
+    ) {
+        let mut dialled = 0;
+        while dialled < wanted
+            && let Some(holder) = untried.pop_front()
+        {
             let signed = self.members.table.of_peer(&holder.peer).and_then(|known| known.record.address);
             let address = signed.unwrap_or(holder.address);
             let standing = |peer: &PeerId| standing(&self.bans, &self.links, peer);
             let may_be_dialled = may_dial(&address, &self.config.addresses.own_ranges).is_ok()
                 && standing(&holder.peer) == Standing::Free
                 && self.book.is_due(turn.now, &address, standing);
-            wanted -= usize::from(may_be_dialled && self.dial_beyond(turn, address));
+            dialled += usize::from(may_be_dialled && self.dial_beyond(turn, address));
         }
-        self.directory.found.insert(register, holders);
+        let next = if dialled == 0 { SEARCH_INTERVAL } else { HOLDER_PATIENCE };
+        if dialled > 0 {
+            self.directory.untried.insert(register, untried);
+        }
+        self.directory.due.insert(register, turn.now + self.random.around(next));
     }
 
     /// A peer says that it holds registers. It is known by its link, and listens where it said.

@@ -6,7 +6,7 @@ use crate::{
     host::Host,
     network::Network,
     store::Volume,
-    world::Hostile,
+    world::{Hostile, RARE},
 };
 use peerwright_engine::{BanRecord, Micros};
 use std::time::Duration;
@@ -37,6 +37,7 @@ pub(crate) enum Change {
     Ban(HostId),
     Unban(HostId),
     Upgrade(HostId),
+    Subscribe(HostId),
     Attack(HostId, Adversary),
     Clone { host: HostId, with_volume: bool },
     EndClone,
@@ -68,6 +69,11 @@ pub(crate) fn apply(network: &mut Network, change: Change) {
         Change::Detour(host, longer) => network.world.cuts.detours.push((host, longer)),
         Change::StoreFails(host, fails) => network.host_mut(host).store.fails = fails,
         Change::Ban(host) => set_ban(network, host, true),
+        Change::Subscribe(host) => network.with(host, |host, context| {
+            let mut policy = host.policy.clone();
+            policy.registers.push(RARE);
+            host.set_policy(context, policy);
+        }),
         Change::Upgrade(host) => network.host_mut(host).upgrade(),
         Change::Attack(host, adversary) => {
             let (peer, key) = (network.host(host).peer, network.host(host).key.public());

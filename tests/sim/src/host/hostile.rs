@@ -115,7 +115,11 @@ impl Host {
                     self.forged(place.min(latest), end)
                 }
                 Adversary::Replayer => self.hostility.heard[self.random.place(latest + 1)].clone(),
-                Adversary::Liar | Adversary::Conspirator | Adversary::Trapper | Adversary::Equivocator => return,
+                Adversary::Liar
+                | Adversary::Conspirator
+                | Adversary::Trapper
+                | Adversary::Misleader
+                | Adversary::Equivocator => return,
             };
             context.figures.hostile += 1;
             self.transmit(context, end, frame);

@@ -1,4 +1,4 @@
-//! What a host that means harm says of others' addresses, in place of what its engine would say.
+//! What a host that means harm says of others' addresses and of who holds what, in place of what its engine would say.
 
 use super::{Context, Host};
 use crate::{
@@ -14,6 +14,11 @@ const VERSION: u8 = 1;
 const SHUFFLE: u8 = 43;
 const SHUFFLE_REPLY: u8 = 44;
 const ADDRESS_ANSWER: u8 = 50;
+const HOLDERS: u8 = 57;
+/// Where an answer about holders names the first, behind the register.
+const HOLDERS_AT: usize = 18;
+/// As many as one answer may name.
+const NAMED_HOLDERS: u8 = 20;
 
 /// Neighbours that a greedy host looks for, all of its own choice.
 const GREED: usize = 30;
@@ -32,16 +37,36 @@ impl Host {
     /// What the engine wants sent, or something that serves the attack better.
     pub(super) fn twisted(&mut self, context: &Context<'_>, bytes: Bytes) -> Bytes {
         let adversary = self.hostility.acts_as;
+        if adversary == Some(Adversary::Misleader) {
+            return self.misleading(context, bytes);
+        }
         let Some(adversary @ (Adversary::Conspirator | Adversary::Trapper)) = adversary else { return bytes };
         let (kind, most) = match *bytes {
             [VERSION, kind @ (SHUFFLE | SHUFFLE_REPLY), ..] => (kind, 16),
             [VERSION, ADDRESS_ANSWER, ..] => (ADDRESS_ANSWER, 50),
             _ => return bytes,
         };
-        let contacts: Vec<_> = (0..most).map(|_| self.name(context, adversary)).collect();
-        let mut frame = BytesMut::new();
-        frame.put_slice(&[VERSION, kind, 0, 0, 0, most]);
-        for (peer, socket) in contacts {
+        let mut frame = BytesMut::from(&[VERSION, kind][..]);
+        self.put_contacts(context, adversary, most, &mut frame);
+        frame.freeze()
+    }
+
+    /// An answer about holders that names accomplices twice: as holders, and as those who know more.
+    fn misleading(&mut self, context: &Context<'_>, bytes: Bytes) -> Bytes {
+        if !bytes.starts_with(&[VERSION, HOLDERS]) {
+            return bytes;
+        }
+        let mut frame = BytesMut::from(&bytes[..HOLDERS_AT]);
+        for _ in 0..2 {
+            self.put_contacts(context, Adversary::Misleader, NAMED_HOLDERS, &mut frame);
+        }
+        frame.freeze()
+    }
+
+    fn put_contacts(&mut self, context: &Context<'_>, adversary: Adversary, most: u8, frame: &mut BytesMut) {
+        frame.put_u32(most.into());
+        for _ in 0..most {
+            let (peer, socket) = self.name(context, adversary);
             frame.put_slice(peer.as_bytes());
             if let IpAddr::V4(ip) = socket.ip() {
                 frame.put_u8(4);
@@ -49,11 +74,10 @@ impl Host {
             }
             frame.put_u16(socket.port());
         }
-        frame.freeze()
     }
 
     fn name(&mut self, context: &Context<'_>, adversary: Adversary) -> (PeerId, SocketAddr) {
-        if adversary == Adversary::Conspirator {
+        if matches!(adversary, Adversary::Conspirator | Adversary::Misleader) {
             let accomplices = &context.world.hostile;
             let accomplice = &accomplices[self.random.place(accomplices.len())];
             return (accomplice.peer, socket_of(accomplice.host));

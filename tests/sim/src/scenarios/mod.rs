@@ -5,6 +5,7 @@ mod attack;
 mod eclipse;
 mod identity;
 mod large;
+mod lookups;
 mod members;
 mod overlay;
 mod partition;
@@ -53,6 +54,7 @@ pub const SCENARIOS: &[Scenario] = &[
     attack::SYBIL,
     eclipse::ECLIPSE,
     traps::TRAPS,
+    lookups::LOOKUPS,
     identity::CLONE,
     identity::EQUIVOCATOR,
     large::LARGE,
