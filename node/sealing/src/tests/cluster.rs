@@ -32,13 +32,18 @@ struct Node {
 impl Cluster {
     /// So many sealers that run and are of no group yet.
     pub(crate) async fn strangers(count: u8) -> Self {
+        Self::over((0..count).map(|_| Volume::empty())).await
+    }
+
+    /// Sealers with these stores, which are of no group yet.
+    pub(crate) async fn over(volumes: impl IntoIterator<Item = Volume>) -> Self {
         let wires = Arc::new(Wires::default());
         wires.set_delay(DELAY);
-        let node =
-            |seed: u8| Node { key: NodeKey::from_seed([seed + 1; 32]), store: Arc::new(Volume::empty()), group: None };
-        let nodes = (0..count).map(node).collect();
+        let key = |seed: u8| NodeKey::from_seed([seed; 32]);
+        let nodes = (1..).zip(volumes);
+        let nodes = nodes.map(|(seed, store)| Node { key: key(seed), store: Arc::new(store), group: None }).collect();
         let mut cluster = Self { wires, settings: SealingSettings::default(), nodes, begun: Instant::now() };
-        for node in 0..usize::from(count) {
+        for node in cluster.all() {
             cluster.start(node).await;
         }
         cluster

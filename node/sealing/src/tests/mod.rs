@@ -7,5 +7,6 @@ mod full;
 mod members;
 pub(crate) mod register;
 mod sealing;
+mod sqlite;
 mod submitting;
 mod wires;
