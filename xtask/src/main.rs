@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask` prints them.
 
+mod ahead;
 mod bench;
 mod demo;
 mod generate;
@@ -51,6 +52,9 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
         options: Vec<String>,
     },
+    /// Build what the last steps of `test` need
+    #[command(hide = true)]
+    BuildAhead,
     /// Write the files that come from Rust types: custom resource definitions
     Generate {
         /// Change nothing; fail if a file is not current
@@ -105,6 +109,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(Command::Test { only }) => proof::run(&only),
         Some(Command::Sim { options }) => simulate::run(&options),
         Some(Command::Bench { bench, options }) => bench::run(bench, &options),
+        Some(Command::BuildAhead) => ahead::build(),
         Some(Command::Generate { check }) => generate::run(check),
     }
 }

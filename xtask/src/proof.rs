@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use peerwright_cluster::{Binaries, Cluster, binaries, progress};
 use serde_json::Value;
 
+use crate::ahead::Ahead;
 use crate::repository::{self, cargo, metadata, show, succeeds};
 use crate::session::Session;
 use crate::target::Target;
@@ -28,12 +29,12 @@ pub(crate) enum Step {
     Generated,
     /// Licences, advisories, refused and doubled crates
     Deny,
-    /// Lint of both charts
-    Charts,
     /// Every test that needs no cluster
     Unit,
     /// The network simulator: one trace in every profile, many seeds, 1,000 nodes
     Sim,
+    /// Lint of both charts
+    Charts,
     /// Tests on etcd, API server and controller-manager
     Light,
     /// Tests on a whole cluster with the operator and the demo network
@@ -43,6 +44,8 @@ pub(crate) enum Step {
 /// Runs the steps, or those named.
 pub(crate) fn run(only: &[Step]) -> Result<()> {
     let mut times: Vec<(Step, Duration)> = Vec::new();
+    // A single step asks for what it needs itself.
+    let _ahead = only.is_empty().then(Ahead::begin).transpose()?;
     for step in Step::value_variants().iter().filter(|step| only.is_empty() || only.contains(step)) {
         progress::say(format!("== {}", name(*step)));
         let began = Instant::now();

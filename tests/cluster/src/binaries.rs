@@ -93,15 +93,25 @@ impl Binaries {
         let folder = cache().join("bin");
         files::make_folder(&folder)?;
         let binaries = Self { folder };
-        if binaries.outdated(wanted)?.is_empty() {
+        let outdated = binaries.outdated(wanted)?.len();
+        if outdated == 0 {
             return Ok(binaries);
         }
+        require_go()?;
+        progress::say(format!(
+            "building {outdated} upstream programs into {}; the first time takes about 10 minutes on 2 cores",
+            binaries.folder.display()
+        ));
         let lock = binaries.folder.join(".lock");
         let lock_file = File::create(&lock).map_err(ClusterError::file(&lock))?;
-        lock_file.lock().map_err(ClusterError::file(&lock))?;
-        let outdated = binaries.outdated(wanted)?;
-        if !outdated.is_empty() {
-            binaries.build_all(&outdated)?;
+        for upstream in wanted {
+            // One program at a time, so that whoever wants another one need not wait for all of these.
+            lock_file.lock().map_err(ClusterError::file(&lock))?;
+            for (upstream, key) in binaries.outdated(std::slice::from_ref(upstream))? {
+                binaries.build(&upstream)?;
+                files::write(&binaries.key_file(&upstream), &key)?;
+            }
+            lock_file.unlock().map_err(ClusterError::file(&lock))?;
         }
         Ok(binaries)
     }
@@ -137,25 +147,6 @@ impl Binaries {
 
     fn key_file(&self, upstream: &Upstream) -> PathBuf {
         self.folder.join(format!(".{}.key", upstream.name))
-    }
-
-    fn build_all(&self, outdated: &[(Upstream, String)]) -> Result<()> {
-        if program::find("go").is_none() {
-            return Err(ClusterError::Missing(
-                "no `go` on the PATH: the local cluster is built from source by Go 1.21 or newer, see https://go.dev/doc/install"
-                    .to_owned(),
-            ));
-        }
-        progress::say(format!(
-            "building {} upstream programs into {}; the first time takes about 10 minutes on 2 cores",
-            outdated.len(),
-            self.folder.display()
-        ));
-        for (upstream, key) in outdated {
-            self.build(upstream)?;
-            files::write(&self.key_file(upstream), key)?;
-        }
-        Ok(())
     }
 
     fn build(&self, upstream: &Upstream) -> Result<()> {
@@ -204,6 +195,16 @@ impl Binaries {
         progress::say(format!("  built {} in {} s", upstream.name, began.elapsed().as_secs()));
         Ok(())
     }
+}
+
+fn require_go() -> Result<()> {
+    if program::find("go").is_some() {
+        return Ok(());
+    }
+    Err(ClusterError::Missing(
+        "no `go` on the PATH: the local cluster is built from source by Go 1.21 or newer, see https://go.dev/doc/install"
+            .to_owned(),
+    ))
 }
 
 /// The Go modules in this crate's sources.
