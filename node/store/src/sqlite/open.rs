@@ -45,18 +45,25 @@ pub(super) async fn open(options: SqliteConnectOptions, path: &Path, network_uid
         .max_connections(MAX_READERS)
         .idle_timeout(READER_IDLE)
         .acquire_timeout(READER_WAIT)
-        .connect_lazy_with(SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY_TIMEOUT));
+        .connect_lazy_with(reader_options(path));
     Ok(Opened { writer: Writer::new(options, connection), readers, lock })
 }
 
+pub(super) fn reader_options(path: &Path) -> SqliteConnectOptions {
+    options(path).read_only(true)
+}
+
+/// An image made of a program has no folder for temporary files, and its root takes none.
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).pragma("temp_store", "MEMORY")
+}
+
 pub(super) fn writer_options(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
+    options(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT)
         // One statement for each number of transactions in a message, and the rest.
         .statement_cache_capacity(128)
         .page_size(PAGE_BYTES)

@@ -175,3 +175,16 @@ async fn a_full_volume_refuses_writes_keeps_what_it_acknowledged_and_takes_write
     store.purge(register(1)).await.unwrap();
     assert_eq!(store.append(vec![nth(1)], NOW).await, Ok(vec![Appended::Stored { transactions: 1 }]));
 }
+
+#[tokio::test]
+async fn nothing_temporary_is_written_to_a_folder_that_an_image_may_not_have() {
+    const IN_MEMORY: i64 = 2;
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path, NETWORK).await.unwrap();
+    for options in [open::writer_options(&path), open::reader_options(&path)] {
+        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+        let place: i64 = sqlx::query_scalar("PRAGMA temp_store").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(place, IN_MEMORY);
+    }
+    store.close().await.unwrap();
+}
