@@ -105,24 +105,12 @@ impl Core {
     }
 }
 
-/// A docket as the store takes it.
-pub(crate) fn new_docket(docket: &Docket, transactions: Vec<TransactionId>) -> NewDocket {
-    NewDocket {
-        number: docket.header.number,
-        previous: docket.header.previous,
-        header: docket.header.encode().into(),
-        body: docket.body.encoded().clone(),
-        certificate: Some(docket.certificate.encode().into()),
-        transactions,
-    }
-}
-
 /// Dockets of one register as the store takes them.
 pub(crate) fn extension(
     register: RegisterId,
     dockets: impl IntoIterator<Item = (Docket, Vec<TransactionId>)>,
     checkpoint: bytes::Bytes,
 ) -> Extension {
-    let dockets = dockets.into_iter().map(|(docket, transactions)| new_docket(&docket, transactions)).collect();
+    let dockets = dockets.into_iter().map(|(docket, transactions)| NewDocket::of(&docket, transactions)).collect();
     Extension { register, dockets, checkpoint }
 }

@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use bytes::Bytes;
-use peerwright_ledger::{DocketHash, RegisterId, TransactionId};
+use peerwright_ledger::{Docket, DocketHash, RegisterId, TransactionId};
 use peerwright_secure::sha256;
 
 /// A docket to store.
@@ -23,6 +23,19 @@ pub struct NewDocket {
 }
 
 impl NewDocket {
+    /// A certified docket whose transactions have these ids, in the order of its body.
+    #[must_use]
+    pub fn of(docket: &Docket, transactions: Vec<TransactionId>) -> Self {
+        Self {
+            number: docket.header.number,
+            previous: docket.header.previous,
+            header: docket.header.encode().into(),
+            body: docket.body.encoded().clone(),
+            certificate: Some(docket.certificate.encode().into()),
+            transactions,
+        }
+    }
+
     /// The docket's name.
     #[must_use]
     pub fn hash(&self) -> DocketHash {

@@ -45,20 +45,18 @@ pub struct Docket {
 }
 
 impl Docket {
-    /// The canonical bytes: [`Docket::encode_front`] and the body.
+    /// The canonical bytes: header, certificate and body, each behind its length.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        [self.encode_front().as_slice(), self.body.encoded()].concat().into()
+        Self::assemble(&self.header.encode(), &self.certificate.encode(), self.body.encoded())
     }
 
-    /// The canonical bytes in front of the body: header, certificate, and the body's length. Whoever can send two pieces
-    /// need not copy the body behind them.
+    /// The canonical bytes of a docket whose encoded parts these are.
     #[must_use]
-    pub fn encode_front(&self) -> Vec<u8> {
-        let certificate = self.certificate.encode();
-        let mut writer = Writer::with_capacity(HEADER_BYTES + certificate.len() + 12);
-        writer.bytes(&self.header.encode()).bytes(&certificate).u32(self.header.body_bytes);
-        writer.finish()
+    pub fn assemble(header: &[u8], certificate: &[u8], body: &[u8]) -> Bytes {
+        let mut writer = Writer::with_capacity(header.len() + certificate.len() + body.len() + 12);
+        writer.bytes(header).bytes(certificate).bytes(body);
+        writer.finish().into()
     }
 
     /// Reads a docket; its body stays in `encoded`, shared. Nothing in it is believed until a

@@ -42,6 +42,12 @@ impl InclusionProof {
         self.size
     }
 
+    /// The hashes beside the way up, from the leaf on.
+    #[must_use]
+    pub fn path(&self) -> &[[u8; 32]] {
+        &self.path
+    }
+
     /// Whether the leaf is the one at [`InclusionProof::index`] below `root`.
     #[must_use]
     pub fn holds(&self, leaf: &LeafHash, root: &MerkleRoot) -> bool {
