@@ -36,7 +36,7 @@ pub use peer_network::{
     Discovery, Gossip, Heartbeat, IdentityStatus, ImagePullPolicy, InvalidMessageRule, Limits, Links,
     MaliciousContentRule, MemberLimits, Membership, NetworkBan, NetworkPolicyMode, NodeGroup, NodeRole, Overlay,
     PeerNetwork, PeerNetworkSpec, PeerNetworkStatus, PolicyStatus, PromotedBan, Promotion, ProtocolViolationRule,
-    ReclaimPolicy, Scoring, SpamRule, Storage,
+    ReclaimPolicy, Scoring, Sealing, SpamRule, Storage,
 };
 pub use reference::pages;
 pub use register_subscription::{

@@ -54,7 +54,10 @@ fn write_rows(path: &str, schema: &Value, rows: &mut String) {
         let bound = |name: &str| schema[name].to_string().trim_end_matches(".0").to_owned();
         let accepted = format!("{} to {}", bound("minimum"), bound("maximum"));
         let description = text(&schema["description"]);
-        let (about, default) = description.rsplit_once(" Absent: the node's default, ").unwrap_or((description, "."));
+        let (about, default) = [" Absent: the node's default, ", " Absent: the operator's default, "]
+            .iter()
+            .find_map(|words| description.rsplit_once(words))
+            .unwrap_or((description, "."));
         let about = about.strip_suffix(&format!(", {accepted}.")).unwrap_or(about);
         let _ = writeln!(rows, "| `{path}` | {accepted} | {} | {about} |", default.trim_end_matches('.'));
     }

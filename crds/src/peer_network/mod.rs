@@ -13,6 +13,7 @@ mod nodes;
 mod overlay;
 mod policy;
 mod scoring;
+mod sealing;
 mod status;
 
 use kube::{CustomResource, KubeSchema};
@@ -31,6 +32,7 @@ pub use nodes::{ImagePullPolicy, NodeGroup, NodeRole, ReclaimPolicy, Storage};
 pub use overlay::Overlay;
 pub use policy::{NetworkBan, NetworkPolicyMode};
 pub use scoring::Scoring;
+pub use sealing::Sealing;
 pub use status::{BoundBan, IdentityStatus, PeerNetworkStatus, PolicyStatus, PromotedBan};
 
 /// `ban.node.startsWith(self.metadata.name + '-')`, in words whose cost does not rise with a name that the API server
@@ -195,6 +197,10 @@ pub struct PeerNetworkSpec {
     /// How transactions spread.
     #[serde(default, skip_serializing_if = "is_default")]
     pub gossip: Gossip,
+
+    /// Who seals the registers' dockets.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub sealing: Sealing,
 
     /// Managed: the operator keeps a NetworkPolicy that lets in what nodes serve. Disabled: it keeps none. Absent:
     /// Managed.

@@ -20,6 +20,12 @@ pub struct Content {
     pub groups: BTreeMap<String, Group>,
     /// Members that are hubs: no node bans them by itself. At most [`MAX_HUBS`](crate::MAX_HUBS).
     pub hubs: BTreeSet<PeerId>,
+    /// Members that seal the registers' dockets together; none as long as not all of them are known. At most
+    /// [`MAX_SEALERS`](crate::MAX_SEALERS).
+    pub sealers: BTreeSet<PeerId>,
+    /// The first sealers that the network ever had: they alone begin the group that seals. At most
+    /// [`MAX_SEALERS`](crate::MAX_SEALERS).
+    pub founders: BTreeSet<PeerId>,
     /// Registers that the nodes replicate. At most [`MAX_SUBSCRIPTIONS`](crate::MAX_SUBSCRIPTIONS).
     pub subscriptions: BTreeSet<Subscription>,
     /// What the network sets of its nodes. At most [`MAX_SETTINGS`](crate::MAX_SETTINGS).

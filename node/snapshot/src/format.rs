@@ -16,6 +16,8 @@ pub const MAX_RETIRED: usize = 256;
 pub const MAX_GROUPS: usize = 64;
 /// Most hubs in a snapshot.
 pub const MAX_HUBS: usize = 1024;
+/// Most sealers in a snapshot.
+pub const MAX_SEALERS: usize = 5;
 /// Most subscriptions in a snapshot.
 pub const MAX_SUBSCRIPTIONS: usize = 4096;
 /// Most trust anchors in a snapshot.
@@ -76,6 +78,8 @@ fn write_content(writer: &mut Writer, content: &Content) {
     let retired: Vec<_> = content.retired.iter().collect();
     let groups: Vec<_> = content.groups.iter().collect();
     let hubs: Vec<_> = content.hubs.iter().collect();
+    let sealers: Vec<_> = content.sealers.iter().collect();
+    let founders: Vec<_> = content.founders.iter().collect();
     let subscriptions: Vec<_> = content.subscriptions.iter().collect();
     let settings: Vec<_> = content.settings.numbers().iter().collect();
     let access: Vec<_> = content.api.access.iter().collect();
@@ -89,6 +93,12 @@ fn write_content(writer: &mut Writer, content: &Content) {
             writer.text(name).u8(node_role_byte(group.role)).u32(group.nodes);
         })
         .list(&hubs, |writer, peer| {
+            writer.raw(peer.as_bytes());
+        })
+        .list(&sealers, |writer, peer| {
+            writer.raw(peer.as_bytes());
+        })
+        .list(&founders, |writer, peer| {
             writer.raw(peer.as_bytes());
         })
         .list(&subscriptions, |writer, subscription| {
@@ -144,6 +154,8 @@ fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
         retired: read_peers(reader, MAX_RETIRED, "retired ids")?,
         groups: read_groups(reader)?,
         hubs: read_peers(reader, MAX_HUBS, "hubs")?,
+        sealers: read_peers(reader, MAX_SEALERS, "sealers")?,
+        founders: read_peers(reader, MAX_SEALERS, "founders")?,
         subscriptions: read_subscriptions(reader)?,
         settings: Settings::from_numbers(read_map(reader, MAX_SETTINGS, "settings", |reader| {
             Ok((reader.u16("setting")?, reader.u64("setting's value")?))

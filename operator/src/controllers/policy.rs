@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{ResourceExt, runtime::controller::Action};
 use peerwright_crds::{PeerBan, PeerNetwork, RegisterSubscription};
+use peerwright_snapshot::Content;
 use tokio::time::Instant;
 
 use super::{
@@ -153,7 +154,7 @@ impl Pass<'_> {
             Arc::new(TokenIssuer { issuer: content.api.issuer.clone(), jwks: content.api.jwks.clone() })
         });
         let tokens = parts.tokens.current().or(told);
-        let none = BTreeMap::new();
+        let nothing = Content::default();
         let bans = parts.caches.bans_of(&self.key);
         let subscriptions = parts.caches.subscriptions_of(&self.key);
         let compiled = compile(&Inputs {
@@ -164,7 +165,7 @@ impl Pass<'_> {
             leaves: &parts.registry.leaves(&self.uid),
             trust: &trust,
             tokens: tokens.as_deref(),
-            in_force: content.map_or(&none, |content| &content.bans),
+            in_force: content.unwrap_or(&nothing),
             now: unix_now(),
         });
         let acknowledged = parts.registry.highest_acknowledged(&self.uid);
@@ -266,8 +267,6 @@ impl Finding {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use peerwright_snapshot::{Content, Snapshot};
 
     use super::*;

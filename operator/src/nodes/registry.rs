@@ -61,6 +61,12 @@ impl NodeRegistry {
         nodes.map(|nodes| nodes.by_pod.values().map(|node| node.report.clone()).collect()).unwrap_or_default()
     }
 
+    /// The pods that are connected and of the group that seals the network's registers.
+    pub fn sealers(&self, network_uid: &str) -> BTreeSet<String> {
+        let seal = self.report(network_uid).into_iter().filter(|report| report.connected && report.seals);
+        seal.map(|report| report.pod).collect()
+    }
+
     /// The highest version that a node of the network said it has.
     #[must_use]
     pub fn highest_acknowledged(&self, network_uid: &str) -> Option<Version> {
@@ -149,6 +155,7 @@ impl NodeRegistry {
             waits_for: same_peer.map_or_else(String::new, |before| before.report.waits_for.clone()),
             registers: same_peer.map_or_else(Vec::new, |before| before.report.registers.clone()),
             auto_bans: same_peer.map_or_else(Vec::new, |before| before.report.auto_bans.clone()),
+            seals: same_peer.is_some_and(|before| before.report.seals),
         };
         let notable = before.as_ref().is_none_or(|before| before.report.differs_notably(&report));
         let (superseded, reissued) = (CancellationToken::new(), CancellationToken::new());

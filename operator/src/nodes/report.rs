@@ -30,6 +30,8 @@ pub struct NodeReport {
     pub registers: Vec<RegisterReport>,
     /// Bans that it has made by itself and that are in force, by peer id.
     pub auto_bans: Vec<AutoBanReport>,
+    /// It is of the group that seals the registers.
+    pub seals: bool,
 }
 
 /// A ban that a node has made by itself.
@@ -77,6 +79,7 @@ impl NodeReport {
             || self.certificate_not_after != other.certificate_not_after
             || self.registers != other.registers
             || self.auto_bans != other.auto_bans
+            || self.seals != other.seals
     }
 
     /// Takes over what a node says about itself that somebody here reads, if it keeps the bounds. Its certificate's end
@@ -104,6 +107,7 @@ impl NodeReport {
         self.waits_for = if digest.ready { String::new() } else { reason };
         self.registers = registers;
         self.auto_bans = auto_bans;
+        self.seals = digest.seals;
         Ok(())
     }
 }

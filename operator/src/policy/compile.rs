@@ -8,9 +8,10 @@ use std::{
 
 use kube::ResourceExt;
 use peerwright_crds::{AccessRole, AnonymousRole, NodeGroup, NodeRole, PeerBan, PeerNetwork, RegisterSubscription};
-use peerwright_secure::{BanSubject, PeerId};
+use peerwright_secure::PeerId;
 use peerwright_snapshot::{
-    Api, Ban, Content, Group, MAX_ACCESS, MAX_HUBS, MAX_SUBSCRIPTIONS, MAX_TEXT_BYTES, MAX_TRUST, Role, Subscription,
+    Api, Content, Group, MAX_ACCESS, MAX_HUBS, MAX_SEALERS, MAX_SUBSCRIPTIONS, MAX_TEXT_BYTES, MAX_TRUST, Role,
+    Subscription,
 };
 
 use super::{
@@ -36,8 +37,9 @@ pub struct Inputs<'a> {
     pub trust: &'a [Vec<u8>],
     /// Whose tokens the REST interface takes; none until the API server has told.
     pub tokens: Option<&'a TokenIssuer>,
-    /// The bans of the snapshot that is in force: see [`BanVerdict::WouldIsolate`], which never undoes one.
-    pub in_force: &'a BTreeMap<BanSubject, Ban>,
+    /// The snapshot that is in force; empty before the first. Its bans are never undone by
+    /// [`BanVerdict::WouldIsolate`], and its sealers go on until all who follow them are known.
+    pub in_force: &'a Content,
     /// Unix seconds.
     pub now: i64,
 }
@@ -86,8 +88,10 @@ pub struct Compiled {
 pub fn compile(inputs: &Inputs<'_>) -> Compiled {
     let network = inputs.network;
     let Judged { bans, verdicts } =
-        judge(network, inputs.bans, inputs.members, inputs.leaves, inputs.in_force, inputs.now);
+        judge(network, inputs.bans, inputs.members, inputs.leaves, &inputs.in_force.bans, inputs.now);
     let (registers, subscriptions) = judge_subscriptions(network, inputs.subscriptions);
+    let sealers = sealers(network, inputs.members).unwrap_or_else(|| inputs.in_force.sealers.clone());
+    let founders = &inputs.in_force.founders;
     let next_expiry = bans.values().filter_map(|ban| ban.expires_at).min();
     let content = Content {
         trust_domain: network.trust_domain(),
@@ -95,6 +99,9 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
         retired: inputs.members.retired().collect(),
         groups: groups(network),
         hubs: hubs(network, inputs.members),
+        // Whoever comes later is taken in by them, and begins no group of its own.
+        founders: if founders.is_empty() { sealers.clone() } else { founders.clone() },
+        sealers,
         subscriptions: registers,
         settings: settings(&network.spec),
         trust: inputs.trust.iter().take(MAX_TRUST).cloned().collect(),
@@ -148,6 +155,22 @@ fn groups(network: &PeerNetwork) -> BTreeMap<String, Group> {
 fn hubs(network: &PeerNetwork, members: &MemberTable) -> BTreeSet<PeerId> {
     let is_hub = |pod: &str| network.locate_node(pod).is_some_and(|(group, _)| group.role == Some(NodeRole::Hub));
     members.members().filter(|member| is_hub(&member.pod)).map(|member| member.peer_id).take(MAX_HUBS).collect()
+}
+
+/// Nodes that seal unless the network says how many: as few as survive a failure.
+const DEFAULT_SEALERS: usize = 3;
+
+/// The first nodes of the first groups that may seal; `None` until every one of them is known: a group that began with
+/// fewer would commit what the others never heard of.
+fn sealers(network: &PeerNetwork, members: &MemberTable) -> Option<BTreeSet<PeerId>> {
+    let may_seal = |group: &&NodeGroup| matches!(group.role, None | Some(NodeRole::Peer | NodeRole::Hub));
+    let nodes: Vec<String> = (network.spec.node_groups.iter().filter(may_seal))
+        .flat_map(|group| (0..group.replicas).map(|ordinal| network.node_name(&group.name, ordinal)))
+        .take(MAX_SEALERS)
+        .collect();
+    let by_default = if nodes.len() >= DEFAULT_SEALERS { DEFAULT_SEALERS } else { 1 };
+    let count = network.spec.sealing.sealers.map_or(by_default, |count| usize::try_from(count).unwrap_or_default());
+    nodes.get(..count)?.iter().map(|node| members.peer_id_of(node)).collect()
 }
 
 const fn node_role(role: NodeRole) -> peerwright_snapshot::NodeRole {

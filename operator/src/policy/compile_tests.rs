@@ -4,8 +4,8 @@ use peerwright_crds::{
     AccessEntry, BoundBan, NetworkBan, NetworkRef, PeerBanSpec, PeerBanStatus, PeerNetworkStatus,
     RegisterSubscriptionSpec,
 };
-use peerwright_secure::{Fingerprint, PeerId};
-use peerwright_snapshot::{MAX_BANS, SettingId, Snapshot};
+use peerwright_secure::{BanSubject, Fingerprint, PeerId};
+use peerwright_snapshot::{Ban, Content, MAX_BANS, SettingId, Snapshot};
 use proptest::prelude::*;
 
 use super::{super::bans::bans_node, *};
@@ -20,7 +20,7 @@ struct Story {
     bans: Vec<Arc<PeerBan>>,
     members: MemberTable,
     leaves: Leaves,
-    in_force: BTreeMap<BanSubject, Ban>,
+    in_force: Content,
 }
 
 impl Story {
@@ -33,7 +33,7 @@ impl Story {
             leaves.insert(leaf(byte - 1), format!("demo-peer-{ordinal}"));
         }
         let network = fixtures::network("demo", replicas);
-        Self { network, subscriptions: Vec::new(), bans: Vec::new(), members, leaves, in_force: BTreeMap::new() }
+        Self { network, subscriptions: Vec::new(), bans: Vec::new(), members, leaves, in_force: Content::default() }
     }
 
     fn ban(mut self, name: &str, age: i64, spec: PeerBanSpec) -> Self {
@@ -178,12 +178,12 @@ fn ban_of_a_stranger_isolates_nobody() {
 #[test]
 fn group_that_shrinks_unbans_nobody() {
     let mut story = Story::of(5).ban("b0", 2, of_node("demo-peer-0")).ban("b1", 1, of_node("demo-peer-1"));
-    story.in_force = story.compile().content.bans;
+    story.in_force = story.compile().content;
     story.network = fixtures::network("demo", 3);
 
     let compiled = story.compile();
 
-    assert_eq!(compiled.content.bans, story.in_force);
+    assert_eq!(compiled.content.bans, story.in_force.bans);
     let third = story.ban("b2", 0, of_node("demo-peer-2")).compile();
     assert!(matches!(verdict(&third, "b2"), BanVerdict::WouldIsolate { .. }), "but nobody further is banned");
 }
@@ -191,8 +191,8 @@ fn group_that_shrinks_unbans_nobody() {
 #[test]
 fn ban_that_waited_takes_effect_when_another_is_lifted() {
     let mut story = Story::of(3).ban("b0", 2, of_node("demo-peer-0")).ban("b1", 1, of_node("demo-peer-1"));
-    story.in_force = story.compile().content.bans;
-    assert_eq!(story.in_force.len(), 1);
+    story.in_force = story.compile().content;
+    assert_eq!(story.in_force.bans.len(), 1);
 
     story.bans.remove(0);
 
@@ -430,7 +430,7 @@ proptest! {
             story = story.ban(&format!("b{index}"), age, spec);
         }
         let first = story.compile();
-        story.in_force = first.content.bans.clone();
+        story.in_force = first.content.clone();
 
         prop_assert_eq!(story.compile(), first);
     }
@@ -462,4 +462,32 @@ fn groups_have_their_roles_and_members_of_hubs_are_named() {
     ];
     assert_eq!(content.groups, BTreeMap::from(expected));
     assert_eq!(content.hubs, BTreeSet::from([peer(0xaa)]));
+}
+
+#[test]
+fn three_sealers_are_named_once_all_are_known_and_one_of_a_smaller_network() {
+    let mut story = Story::of(2);
+    assert_eq!(story.compile().content.sealers, BTreeSet::from([peer(1)]));
+
+    story.in_force = story.compile().content;
+    story.network.spec.node_groups[0].replicas = 4;
+    assert_eq!(story.compile().content.sealers, BTreeSet::from([peer(1)]));
+
+    story.members.admit("claim-2", "demo-peer-2", peer(3)).expect("admitted");
+    assert_eq!(story.compile().content.sealers, BTreeSet::from([peer(1), peer(2), peer(3)]));
+    assert_eq!(story.compile().content.founders, BTreeSet::from([peer(1)]));
+}
+
+#[test]
+fn sealers_are_as_many_as_the_network_says_and_no_routers_or_edges() {
+    let mut story = Story::of(3);
+    story.network.spec.sealing.sealers = Some(1);
+    assert_eq!(story.compile().content.sealers, BTreeSet::from([peer(1)]));
+
+    story.network.spec.sealing.sealers = Some(5);
+    assert_eq!(story.compile().content.sealers, BTreeSet::new());
+
+    story.network.spec.sealing.sealers = Some(3);
+    story.network.spec.node_groups[0].role = Some(NodeRole::Edge);
+    assert_eq!(story.compile().content.sealers, BTreeSet::new());
 }

@@ -48,6 +48,7 @@ impl World {
             waits_for: String::new(),
             registers: Vec::new(),
             auto_bans: Vec::new(),
+            seals: false,
         };
         Self {
             bans: Vec::new(),

@@ -233,6 +233,12 @@ fn network_settings() -> Vec<Case> {
     };
     vec![
         rule(
+            "sealing.sealers",
+            "write 1, 3 or 5: an even number of sealers survives no more failures than one less",
+            &[json!(1), json!(3), json!(5)],
+            &[json!(2), json!(4)],
+        ),
+        rule(
             "detection",
             "write a suspicionAfterMilliseconds of at least five quarters of keepaliveMilliseconds; absent they are 1500 and 1000",
             &[

@@ -15,13 +15,19 @@ fn every_list_at_its_limit_fits_and_one_more_is_refused() {
     assert!(payload.len() < MAX_SNAPSHOT_BYTES - 20 * 1024, "{} bytes", payload.len());
     assert_eq!(Snapshot::decode(&payload), Ok(snapshot.clone()));
 
-    let grow: [fn(&mut Snapshot); 10] = [
+    let grow: [fn(&mut Snapshot); 12] = [
         |snapshot| snapshot.network_uid.push('u'),
         |snapshot| {
             snapshot.content.bans.insert(PeerId::from_bytes([0xff; 32]).into(), Ban::default());
         },
         |snapshot| {
             snapshot.content.hubs.insert(PeerId::from_bytes([0xff; 32]));
+        },
+        |snapshot| {
+            snapshot.content.sealers.insert(PeerId::from_bytes([0xff; 32]));
+        },
+        |snapshot| {
+            snapshot.content.founders.insert(PeerId::from_bytes([0xff; 32]));
         },
         |snapshot| {
             snapshot.content.groups.insert("more".to_owned(), Group::default());

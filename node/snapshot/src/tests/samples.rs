@@ -5,11 +5,12 @@ use crate::{
     MAX_SUBSCRIPTIONS, NodeRole,
 };
 use crate::{
-    MAX_RETIRED, MAX_SETTINGS, MAX_TEXT_BYTES, MAX_TRUST, MAX_TRUST_CERTIFICATE_BYTES, Role, Settings, Snapshot,
-    Subscription,
+    MAX_RETIRED, MAX_SEALERS, MAX_SETTINGS, MAX_TEXT_BYTES, MAX_TRUST, MAX_TRUST_CERTIFICATE_BYTES, Role, Settings,
+    Snapshot, Subscription,
 };
 use peerwright_secure::{BanSubject, Fingerprint, PeerId};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 pub(super) const NETWORK: &str = "6f1c9a1e-0a44-4f5e-9f0e-5a3a52a0c3d1";
 
@@ -37,6 +38,8 @@ pub(super) fn sample() -> Snapshot {
         ]
         .into(),
         hubs: [PeerId::from_bytes([0x77; 32]), PeerId::from_bytes([0x66; 32])].into(),
+        sealers: [PeerId::from_bytes([0x99; 32]), PeerId::from_bytes([0x88; 32])].into(),
+        founders: [PeerId::from_bytes([0x88; 32])].into(),
         subscriptions: [Subscription { register: [0xa0; 16] }, Subscription { register: [0x0b; 16] }].into(),
         settings: Settings::from_numbers([(1, 30), (2, 10_485_760), (3, 3_600), (17, 12), (u16::MAX, 1)].into()),
         trust: vec![vec![0x30, 0x03, 0x02, 0x01, 0x05], vec![0x30, 0x00]],
@@ -68,20 +71,18 @@ pub(super) fn largest() -> Snapshot {
             (PeerId::from_bytes(peer).into(), Ban { expires_at: Some(u64::MAX) })
         })
         .collect();
-    content.retired = (0..MAX_RETIRED)
-        .map(|index| {
+    let peers = |count| -> BTreeSet<PeerId> {
+        let numbered = (0..count).map(|index| {
             let mut peer = [0; 32];
             peer[..4].copy_from_slice(&number(index));
             PeerId::from_bytes(peer)
-        })
-        .collect();
-    content.hubs = (0..MAX_HUBS)
-        .map(|index| {
-            let mut peer = [0; 32];
-            peer[..4].copy_from_slice(&number(index));
-            PeerId::from_bytes(peer)
-        })
-        .collect();
+        });
+        numbered.collect()
+    };
+    content.retired = peers(MAX_RETIRED);
+    content.hubs = peers(MAX_HUBS);
+    content.sealers = peers(MAX_SEALERS);
+    content.founders = peers(MAX_SEALERS);
     content.groups = (0..MAX_GROUPS).map(|index| (format!("{index:064}"), Group::default())).collect();
     content.subscriptions = (0..MAX_SUBSCRIPTIONS)
         .map(|index| {
@@ -119,28 +120,37 @@ fn any_content() -> impl Strategy<Value = Content> {
         any::<Option<u64>>().prop_map(|expires_at| Ban { expires_at }),
         0..6,
     );
-    let retired = prop::collection::btree_set(any::<[u8; 32]>(), 0..6)
-        .prop_map(|peers| peers.into_iter().map(PeerId::from_bytes).collect());
-    let hubs = prop::collection::btree_set(any::<[u8; 32]>(), 0..6)
-        .prop_map(|peers| peers.into_iter().map(PeerId::from_bytes).collect());
+    let peers = || {
+        prop::collection::btree_set(any::<[u8; 32]>(), 0..6)
+            .prop_map(|peers| peers.into_iter().map(PeerId::from_bytes).collect::<BTreeSet<_>>())
+    };
+    let sealers = || {
+        prop::collection::btree_set(any::<[u8; 32]>(), 0..=MAX_SEALERS)
+            .prop_map(|peers| peers.into_iter().map(PeerId::from_bytes).collect::<BTreeSet<_>>())
+    };
     let groups = prop::collection::btree_map(".{0,20}", any_group(), 0..6);
     let subscriptions = prop::collection::btree_set(any::<[u8; 16]>(), 0..6)
         .prop_map(|registers| registers.into_iter().map(|register| Subscription { register }).collect());
     let settings = prop::collection::btree_map(any::<u16>(), any::<u64>(), 0..6).prop_map(Settings::from_numbers);
     let trust = prop::collection::vec(any::<Vec<u8>>(), 0..3);
-    (".{0,20}", bans, retired, (groups, hubs), subscriptions, settings, trust, any_api()).prop_map(
-        |(trust_domain, bans, retired, (groups, hubs), subscriptions, settings, trust, api)| Content {
-            trust_domain,
-            bans,
-            retired,
-            groups,
-            hubs,
-            subscriptions,
-            settings,
-            trust,
-            api,
-        },
-    )
+    (".{0,20}", bans, peers(), (groups, peers(), sealers(), sealers()), subscriptions, settings, trust, any_api())
+        .prop_map(
+            |(trust_domain, bans, retired, (groups, hubs, sealers, founders), subscriptions, settings, trust, api)| {
+                Content {
+                    trust_domain,
+                    bans,
+                    retired,
+                    groups,
+                    hubs,
+                    sealers,
+                    founders,
+                    subscriptions,
+                    settings,
+                    trust,
+                    api,
+                }
+            },
+        )
 }
 
 fn any_group() -> impl Strategy<Value = Group> {

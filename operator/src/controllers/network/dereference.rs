@@ -19,6 +19,8 @@ pub(super) struct Dereferenced {
     pub(super) evicted: BTreeSet<String>,
     /// Its wanted nodes that are banned by the snapshot in force.
     pub(super) banned: BTreeSet<String>,
+    /// Pods that say that they are of the sealing group.
+    pub(super) sealers: BTreeSet<String>,
 }
 
 pub(super) fn dereference(network: &PeerNetwork, context: &Context) -> Dereferenced {
@@ -35,6 +37,7 @@ pub(super) fn dereference(network: &PeerNetwork, context: &Context) -> Dereferen
     Dereferenced {
         evicted: context.evictions(&uid, &present),
         banned: context.banned(&uid, &key.namespace, wanted.iter().map(String::as_str)),
+        sealers: context.parts.registry.sealers(&uid),
         stateful_sets,
         pods,
     }

@@ -102,6 +102,7 @@ fn nodes(set: &StatefulSet, found: &Dereferenced, now: Timestamp) -> Vec<Node> {
             deleting: pod.metadata.deletion_timestamp.is_some() || found.evicted.contains(&uid),
             banned: found.banned.contains(&pod.name_any()),
             broken: !ready && is_broken(pod, now),
+            seals: found.sealers.contains(&pod.name_any()),
             name: pod.name_any(),
             uid,
             ordinal,

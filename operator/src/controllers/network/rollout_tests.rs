@@ -53,6 +53,7 @@ fn found(stateful_sets: Vec<StatefulSet>, pods: Vec<Pod>) -> Dereferenced {
         pods: pods.into_iter().map(Arc::new).collect(),
         evicted: BTreeSet::new(),
         banned: BTreeSet::new(),
+        sealers: BTreeSet::new(),
     }
 }
 

@@ -25,6 +25,7 @@ fn report(pod: &str, acknowledged: Version) -> NodeReport {
         waits_for: String::new(),
         registers: vec![RegisterReport { register: ORDERS, synced: true }],
         auto_bans: Vec::new(),
+        seals: false,
     }
 }
 

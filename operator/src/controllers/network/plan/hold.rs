@@ -18,6 +18,17 @@ pub enum Hold {
         /// Nodes that are on their way up or down; nothing while the last step is under way.
         waits_for: Vec<String>,
     },
+    /// The next node of a group that shrinks still seals: the group of sealers would lose it unprepared.
+    #[error(
+        "group {group} keeps {node} until it has left the sealers; they change by themselves unless spec.sealing.sealers \
+         asks for more than are left"
+    )]
+    SealerLeaves {
+        /// The group.
+        group: String,
+        /// The node.
+        node: String,
+    },
     /// A group's pods are to run from another template, which is not written yet.
     #[error("the new template of group {group} waits for {}", list(waits_for))]
     Rollout {
@@ -56,6 +67,7 @@ impl Hold {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::ScaleDown { .. } => "ScaleDownWaits",
+            Self::SealerLeaves { .. } => "SealerLeaves",
             Self::Rollout { .. } => "RolloutWaits",
             Self::Restart { .. } => "RestartWaits",
             Self::DisruptionBudget { .. } => "DisruptionBudget",
@@ -64,8 +76,8 @@ impl Hold {
     }
 
     /// Every name that [`Self::reason`] gives.
-    pub const REASONS: [&str; 5] =
-        ["ScaleDownWaits", "RolloutWaits", "RestartWaits", "DisruptionBudget", "NameCollision"];
+    pub const REASONS: [&str; 6] =
+        ["ScaleDownWaits", "SealerLeaves", "RolloutWaits", "RestartWaits", "DisruptionBudget", "NameCollision"];
 }
 
 /// Names in a message, at most ten.

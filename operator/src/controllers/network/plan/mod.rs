@@ -67,7 +67,12 @@ fn plan_replicas(observed: &Observed, plan: &mut Plan) -> bool {
             Some(live) if live > group.desired => {
                 let disturbed = observed.disturbed_but_for(&group.stateful_set, group.desired);
                 let first = !std::mem::replace(&mut shrinking, true);
-                if first && disturbed.is_empty() {
+                let sealer = group.nodes.iter().find(|node| node.ordinal == live - 1 && node.seals);
+                if let Some(sealer) = sealer {
+                    let (group, node) = (group.name.clone(), sealer.name.clone());
+                    plan.holds.push(Hold::SealerLeaves { group, node });
+                    live
+                } else if first && disturbed.is_empty() {
                     live - 1
                 } else {
                     let (to, waits_for) = (group.desired, disturbed);

@@ -66,6 +66,8 @@ pub struct Node {
     pub banned: bool,
     /// It does not start, and waiting does not help: nobody waits for it where waiting would be for ever.
     pub broken: bool,
+    /// It is of the group that seals the registers, which needs it until it has taken another.
+    pub seals: bool,
 }
 
 impl Node {

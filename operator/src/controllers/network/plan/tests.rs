@@ -208,8 +208,8 @@ fn long_lists_in_messages_are_cut() {
 }
 
 fn any_node(group: &'static str, ordinal: i32) -> impl Strategy<Value = Node> {
-    (any::<[bool; 4]>(), prop_oneof!["old", "new"]).prop_map(move |([ready, deleting, banned, broken], revision)| {
-        Node {
+    (any::<[bool; 5]>(), prop_oneof!["old", "new"]).prop_map(
+        move |([ready, deleting, banned, broken, seals], revision)| Node {
             name: format!("demo-{group}-{ordinal}"),
             uid: format!("{group}-{ordinal}"),
             ordinal,
@@ -218,8 +218,9 @@ fn any_node(group: &'static str, ordinal: i32) -> impl Strategy<Value = Node> {
             deleting,
             banned,
             broken: broken && !ready,
-        }
-    })
+            seals,
+        },
+    )
 }
 
 fn any_template() -> impl Strategy<Value = Template> {
@@ -273,4 +274,16 @@ proptest! {
             prop_assert!(observed.missing().is_empty());
         }
     }
+}
+
+#[test]
+fn a_node_that_seals_stays_until_the_sealers_have_let_it_go() {
+    let mut shrinking = observed(1, 3);
+    shrinking.groups[0].nodes[2].seals = true;
+    let held = plan(&shrinking);
+    assert_eq!((only_replicas(&held), reasons(&held)), (3, vec!["SealerLeaves"]));
+    assert!(held.holds[0].to_string().contains("demo-peer-2"), "{}", held.holds[0]);
+
+    shrinking.groups[0].nodes[2].seals = false;
+    assert_eq!(only_replicas(&plan(&shrinking)), 2);
 }
