@@ -4,7 +4,7 @@ use std::{env, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = "proto";
-    let files = ["operator", "link", "registers"].map(|name| format!("{root}/peerwright/v1/{name}.proto"));
+    let files = ["operator", "link", "registers", "sealing"].map(|name| format!("{root}/peerwright/v1/{name}.proto"));
     println!("cargo:rerun-if-changed={root}");
     let descriptors = protox::compile(&files, [root])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);

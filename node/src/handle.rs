@@ -7,12 +7,14 @@ use crate::{
     member::Membership,
     operator::DigestSource,
     probes::Readiness,
+    registers::{CreateRefused, Creator, NewRegister, Registers},
 };
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use peerwright_engine::{BanRecord, MemberView, ServiceStatus};
 use peerwright_ledger::{Limits, Refusal, RegisterId, Transaction, TransactionBody};
 use peerwright_proto::v1::{HeartbeatDigest, RegisterDigest};
+use peerwright_sealing::GroupStatus;
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{Ban, SettingId, Snapshot};
 use peerwright_store::Store;
@@ -27,6 +29,10 @@ pub struct NodeHandle {
     pub membership: Arc<Membership>,
     /// Where its registers are.
     pub store: Arc<dyn Store>,
+    /// What is committed of them.
+    pub registers: Registers,
+    /// Begins further ones.
+    pub(crate) creator: Creator,
     /// To its driver.
     pub commands: Commands,
     /// Whether it may serve.
@@ -69,6 +75,7 @@ impl NodeHandle {
             reason: if readiness.is_ready() { String::new() } else { readiness.word().to_owned() },
             registers: rows.collect(),
             auto_bans: auto_bans.unwrap_or_default(),
+            seals: self.sealing().is_some_and(|status| status.sealers.contains(&self.identity.public_key)),
         };
         (digest, registers.iter().map(|row| row.register).collect())
     }
@@ -89,6 +96,18 @@ impl Node for NodeHandle {
 
     fn store(&self) -> Arc<dyn Store> {
         self.store.clone()
+    }
+
+    fn registers(&self) -> &Registers {
+        &self.registers
+    }
+
+    fn sealing(&self) -> Option<GroupStatus> {
+        self.creator.sealer.group().map(|group| group.status())
+    }
+
+    fn create_register(&self, new: NewRegister) -> BoxFuture<'_, Result<RegisterId, CreateRefused>> {
+        Box::pin(self.creator.create(new))
     }
 
     fn view(&self) -> BoxFuture<'_, Result<View, Gone>> {

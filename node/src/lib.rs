@@ -16,6 +16,7 @@
 
 pub mod api;
 mod auto_bans;
+mod backoff;
 pub mod config;
 pub mod dev;
 pub mod discovery;
@@ -29,6 +30,7 @@ mod members;
 pub mod operator;
 pub mod probes;
 mod readiness;
+pub mod registers;
 pub mod run;
 mod settings;
 pub mod telemetry;

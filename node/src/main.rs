@@ -69,7 +69,8 @@ async fn run(configuration: Configuration) -> anyhow::Result<()> {
 async fn run_dev(configuration: DevConfiguration) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let mut network = DevNetwork::start(&configuration).await?;
-    print(&dev::describe(&network))?;
+    let register = network.begin_register().await?;
+    print(&dev::describe(&network, register))?;
     tokio::select! {
         biased;
         () = signals.next() => {}

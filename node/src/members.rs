@@ -5,6 +5,7 @@ use crate::{
     handle::NodeHandle,
     limits::{Ask, Asker, RateLimits},
     link::{LinkContext, LinkService},
+    registers::{Following, MAX_CALL_BYTES, Sealer, SealingService, Source, register_id},
     telemetry::Telemetry,
     transport::{ConnectionInfo, MAX_MESSAGE_BYTES},
 };
@@ -15,8 +16,9 @@ use peerwright_ledger::{Refusal, RegisterId, Transaction, TransactionId};
 use peerwright_proto::{
     DESCRIPTORS,
     v1::{
-        GetTransactionRequest, GetTransactionResponse, SubmitRequest, SubmitResponse, SubmitResult,
+        FollowRequest, GetTransactionRequest, GetTransactionResponse, SubmitRequest, SubmitResponse, SubmitResult,
         registers_server::{Registers, RegistersServer},
+        sealing_server::SealingServer,
         submit_result::Outcome,
     },
 };
@@ -24,7 +26,7 @@ use peerwright_snapshot::NodeRole;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio_util::task::TaskTracker;
-use tonic::{Request, Response, Status, service::Routes};
+use tonic::{Request, Response, Status, Streaming, service::Routes};
 use tonic_health::server::{HealthReporter, health_reporter};
 
 /// The most transactions of one request.
@@ -42,6 +44,7 @@ pub(crate) fn router(
     context: LinkContext,
     tasks: TaskTracker,
     limits: Arc<RateLimits>,
+    sealer: Arc<Sealer>,
 ) -> Result<(Router, HealthReporter), DescriptorsInvalid> {
     let (reporter, health) = health_reporter();
     let reflection = || {
@@ -49,14 +52,18 @@ pub(crate) fn router(
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
+    let sealing = SealingServer::new(SealingService { sealer, telemetry: telemetry.clone(), limits: limits.clone() })
+        .max_decoding_message_size(MAX_CALL_BYTES)
+        .max_encoding_message_size(MAX_CALL_BYTES);
     // 64 transactions of 16 MiB together, and what frames them.
-    let registers = RegistersServer::new(RegistersService { node, telemetry, limits })
+    let registers = RegistersServer::new(RegistersService { node, telemetry, limits, tasks: tasks.clone() })
         .max_decoding_message_size(MAX_MESSAGE_BYTES + 64 * 1024)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let routes = Routes::new(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .add_service(registers);
+        .add_service(registers)
+        .add_service(sealing);
     Ok((LinkService::new(context, tasks).router(routes), reporter))
 }
 
@@ -64,6 +71,8 @@ struct RegistersService {
     node: Arc<NodeHandle>,
     telemetry: Arc<Telemetry>,
     limits: Arc<RateLimits>,
+    /// Owns what serves followers.
+    tasks: TaskTracker,
 }
 
 impl RegistersService {
@@ -110,13 +119,18 @@ impl RegistersService {
     }
 }
 
-fn register_id(bytes: &Bytes) -> Result<RegisterId, Status> {
-    let bytes = <[u8; 16]>::try_from(bytes.as_ref());
-    bytes.map(RegisterId::from_bytes).map_err(|_| Status::invalid_argument("register_id must have 16 bytes"))
-}
-
 #[tonic::async_trait]
 impl Registers for RegistersService {
+    type FollowStream = Following;
+
+    async fn follow(&self, request: Request<Streaming<FollowRequest>>) -> Result<Response<Following>, Status> {
+        self.take(&request, Ask { requests: 1, ..Ask::default() })?;
+        let caller = request.extensions().get::<ConnectionInfo>().cloned();
+        let caller = caller.ok_or_else(|| Status::internal("a call without a connection"))?;
+        let source = Source::of(&self.node.registers, self.tasks.clone());
+        Ok(Response::new(source.follow(request.into_inner(), &caller).await?))
+    }
+
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
         let SubmitRequest { transactions, .. } = request.get_ref();
         let bytes: usize = transactions.iter().map(Bytes::len).sum();

@@ -186,9 +186,13 @@ pub(crate) fn transaction(node: &RunningNode, text: &str) -> Transaction {
 }
 
 pub(crate) fn transaction_of(node: &NodeHandle, text: &str) -> Transaction {
+    transaction_in(node, REGISTER, text)
+}
+
+pub(crate) fn transaction_in(node: &NodeHandle, register: RegisterId, text: &str) -> Transaction {
     let now = crate::driver::Clock::wall().0;
     let body = TransactionBody {
-        register: REGISTER,
+        register,
         previous: None,
         author: node.identity.public_key,
         subject: None,

@@ -10,6 +10,8 @@
 
 mod about;
 mod bans;
+mod create;
+mod dockets;
 mod error;
 mod gate;
 mod json;
@@ -107,6 +109,7 @@ pub fn router(state: ApiState) -> Router {
         let required = |method: &Method| if method == Method::POST { Role::Writer } else { Role::Reader };
         guard(required, BodyLimit::Transactions, only(routes))
     };
+    let create = |routes| guard(|_| Role::Writer, BodyLimit::Small, only(routes));
     let nothing = MethodRouter::new().fallback(async || ApiError::no_route());
     Router::new()
         .route("/", read(get(about::service)))
@@ -122,9 +125,14 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/peers/{id}/reset", moderate(post(peers::reset)))
         .route("/api/bans/automatic", read(get(bans::history)))
         .route("/api/bans", banning(get(bans::list).post(bans::ban).delete(bans::unban)))
+        .route("/api/registers", create(post(create::create)))
         .route("/api/registers/subscriptions", read(get(registers::subscriptions)))
+        .route("/api/registers/{id}", read(get(dockets::register)))
+        .route("/api/registers/{id}/dockets", read(get(dockets::list)))
+        .route("/api/registers/{id}/dockets/{number}", read(get(dockets::one)))
         .route("/api/registers/{id}/transactions", submit(get(transactions::list).post(submit::submit)))
         .route("/api/registers/{id}/transactions/{transaction}", read(get(transactions::one)))
+        .route("/api/registers/{id}/transactions/{transaction}/proof", read(get(dockets::proof)))
         .fallback_service(guard(|_| Role::Reader, BodyLimit::Small, nothing).with_state(state.clone()))
         .with_state(state)
 }

@@ -1,12 +1,16 @@
 //! What the REST interface, the probes and the metrics ask of the running node.
 
-use crate::probes::Readiness;
+use crate::{
+    probes::Readiness,
+    registers::{CreateRefused, NewRegister, Registers},
+};
 use futures::future::BoxFuture;
 use peerwright_engine::{
     AddressView, AutoBan, BanRecord, BanView, MemberView, Micros, PeerView, RegisterView, ScoreView, ServiceStatus,
     Statistics, SubmitRefusal, breaker::BreakerStatistics,
 };
-use peerwright_ledger::{Refusal, Transaction, TransactionBody};
+use peerwright_ledger::{Refusal, RegisterId, Transaction, TransactionBody};
+use peerwright_sealing::GroupStatus;
 use peerwright_secure::{NodePublicKey, PeerId};
 use peerwright_snapshot::Snapshot;
 use peerwright_store::Store;
@@ -26,6 +30,15 @@ pub trait Node: Send + Sync + 'static {
 
     /// The store that the node writes to.
     fn store(&self) -> Arc<dyn Store>;
+
+    /// The committed dockets of its registers.
+    fn registers(&self) -> &Registers;
+
+    /// The sealing group as this node sees it; `None` while it does not seal.
+    fn sealing(&self) -> Option<GroupStatus>;
+
+    /// Begins a register; answers when its docket 0 is committed.
+    fn create_register(&self, new: NewRegister) -> BoxFuture<'_, Result<RegisterId, CreateRefused>>;
 
     /// The engine's own view of itself, of one moment.
     fn view(&self) -> BoxFuture<'_, Result<View, Gone>>;

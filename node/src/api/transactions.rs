@@ -1,6 +1,12 @@
 //! Reading transactions back.
 
-use super::{ApiState, error::ApiError, registers, time};
+use super::{
+    ApiState, dockets,
+    error::ApiError,
+    registers::{self, page_limit},
+    submit::Place,
+    time,
+};
 use axum::{
     Json,
     extract::{Path, Query, State},
@@ -9,13 +15,10 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use peerwright_ledger::{Kind, Metadata, Payload, Transaction, TransactionId};
 use peerwright_secure::PeerId;
-use peerwright_store::ListedTransaction;
+use peerwright_store::{ListedTransaction, Seen, StoredTransaction};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-
-const DEFAULT_LIMIT: usize = 100;
-const MAX_LIMIT: usize = 1000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,11 +53,7 @@ pub(super) async fn list(
     let register = registers::subscribed(&state, &register)?;
     let query = Query::<ListQuery>::try_from_uri(&uri)
         .map_err(|rejection| ApiError::bad_request("query_invalid", rejection.body_text()))?;
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        let message = format!("limit is {limit}: accepted is 1 to {MAX_LIMIT}");
-        return Err(ApiError::bad_request("query_invalid", message));
-    }
+    let limit = page_limit(query.limit)?;
     // One more than asked for tells whether there is a rest.
     let mut listed = state.node.store().list(register, query.after, limit + 1).await?;
     let more = listed.len() > limit;
@@ -92,9 +91,14 @@ pub(super) struct TransactionView {
     /// base64
     signature: String,
     size: usize,
-    /// Peer id of the node that accepted it.
-    origin: String,
+    /// Peer id of the node that accepted it, where this node has heard it from gossip.
+    origin: Option<String>,
     stored_at: Option<String>,
+    /// `committed` when a docket that most sealers have signed holds it here, otherwise `pending`, or `expired` when none
+    /// may hold it any more.
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    committed: Option<Place>,
 }
 
 #[derive(Serialize)]
@@ -134,15 +138,33 @@ pub(super) async fn one(
     let register = registers::subscribed(&state, &register)?;
     let id: TransactionId =
         transaction.parse().map_err(|error| ApiError::bad_request("transaction_invalid", format!("{error}")))?;
-    let Some(stored) = state.node.store().transaction(register, id).await? else {
-        let message = format!("this node holds no transaction {id} in register {register}");
-        return Err(ApiError::not_found("transaction_unknown", message));
+    let committed = state.node.registers().store.find(register, id, Seen::Certified).await?;
+    let (bytes, origin) = match state.node.store().transaction(register, id).await? {
+        Some(StoredTransaction { bytes, origin, stored_at, .. }) => (bytes, Some((PeerId::of(&origin), stored_at))),
+        // It came with its docket alone.
+        None => match committed {
+            Some(place) => (dockets::transaction(&state, register, place).await?, None),
+            None => {
+                let message = format!("this node holds no transaction {id} in register {register}");
+                return Err(ApiError::not_found("transaction_unknown", message));
+            }
+        },
     };
-    let transaction = Transaction::decode(stored.bytes)?;
-    Ok(Json(view(&transaction, PeerId::of(&stored.origin), stored.stored_at)))
+    let transaction = Transaction::decode(bytes)?;
+    let status = match committed {
+        Some(_) => "committed",
+        None if transaction.body().valid_until_micros <= time::now_micros() => "expired",
+        None => "pending",
+    };
+    let mut view = view(&transaction);
+    view.origin = origin.map(|(origin, _)| origin.to_string());
+    view.stored_at = origin.and_then(|(_, stored_at)| time::rfc3339(stored_at));
+    view.status = status;
+    view.committed = committed.map(Place::from);
+    Ok(Json(view))
 }
 
-fn view(transaction: &Transaction, origin: PeerId, stored_at: u64) -> TransactionView {
+fn view(transaction: &Transaction) -> TransactionView {
     let body = transaction.body();
     TransactionView {
         transaction_id: transaction.id().to_string(),
@@ -158,8 +180,10 @@ fn view(transaction: &Transaction, origin: PeerId, stored_at: u64) -> Transactio
         payloads: body.payloads.iter().map(payload_view).collect(),
         signature: STANDARD.encode(transaction.signature().as_bytes()),
         size: transaction.encoded().len(),
-        origin: origin.to_string(),
-        stored_at: time::rfc3339(stored_at),
+        origin: None,
+        stored_at: None,
+        status: "pending",
+        committed: None,
     }
 }
 

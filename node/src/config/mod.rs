@@ -291,7 +291,7 @@ fn up_to_a_million(text: &str, unit: u64) -> Option<Option<u64>> {
     if text == "none" {
         return Some(None);
     }
-    let number = text.parse().ok().filter(|number| (1..=1_000_000u64).contains(number))?;
+    let number = text.parse().ok().filter(|number: &u64| (1..=1_000_000).contains(number))?;
     Some(Some(number.saturating_mul(unit)))
 }
 

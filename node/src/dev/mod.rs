@@ -7,14 +7,13 @@ mod authority;
 mod network;
 
 pub use authority::{Authority, AuthorityError, now_range};
-pub use network::{DEMO_REGISTER, DevNetwork};
+pub use network::{BeginError, DevNetwork};
 
 use peerwright_ledger::RegisterId;
 
 /// What a person can try, line by line.
 #[must_use]
-pub fn describe(network: &DevNetwork) -> String {
-    let register = RegisterId::from_bytes(DEMO_REGISTER);
+pub fn describe(network: &DevNetwork, register: RegisterId) -> String {
     let mut text = String::new();
     for node in network.nodes() {
         let name = &node.handle().identity.node;
@@ -26,11 +25,14 @@ pub fn describe(network: &DevNetwork) -> String {
     let transactions = format!("api/registers/{register}/transactions");
     text.push_str(&format!(
         "\nTry, in another terminal (-k: the certificates are this process' own):\n\
-         \n  hand in a transaction at the first node\n\
-         \x20   curl -k https://{first_api}/{transactions} -H 'Content-Type: application/json' \
+         \n  hand in a transaction at the first node, and wait until most sealers have signed a docket with it\n\
+         \x20   curl -k 'https://{first_api}/{transactions}?ack=committed' -H 'Content-Type: application/json' \
          -d '{{\"payloads\":[{{\"text\":\"hello\"}}]}}'\n\
          \n  read it back at the last\n\
          \x20   curl -k https://{last_api}/{transactions}\n\
+         \n  see the register, and its dockets\n\
+         \x20   curl -k https://{last_api}/api/registers/{register}\n\
+         \x20   curl -k https://{last_api}/api/registers/{register}/dockets\n\
          \n  see who is connected, and what is counted\n\
          \x20   curl -k https://{first_api}/api/peers/connected\n\
          \x20   curl http://{probe}/metrics\n\

@@ -2,22 +2,49 @@
 
 use super::{Authority, AuthorityError};
 use crate::{
-    api::Access,
+    NodeHandle,
+    api::{Access, Node},
     config::{Configuration, DevConfiguration},
+    member::AdoptionRefused,
+    registers::{CreateRefused, NewRegister},
     run::{Backing, Enrolment, PartEnded, RunningNode, Sockets, StartError, StartOptions},
 };
 use futures::future::{join_all, select_all};
+use peerwright_ledger::{RegisterId, RegisterPolicy};
+use peerwright_secure::PeerId;
 use peerwright_snapshot::{Content, Subscription};
-use std::{path::PathBuf, sync::Arc, time::Duration};
-
-/// The register that every `dev` network holds.
-pub const DEMO_REGISTER: [u8; 16] = *b"peerwright-demo1";
+use peerwright_store::StoreError;
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use thiserror::Error;
+use tokio::time::sleep;
 
 const NAME: &str = "dev";
 const NAMESPACE: &str = "local";
 const NETWORK_UID: &str = "00000000-0000-4000-8000-000000000de0";
 const TRUST_DOMAIN: &str = "dev.local.peerwright.internal";
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// Nodes that seal where there are as many; otherwise one.
+const SEALERS: usize = 3;
+/// Between two attempts to begin a register while not all sealers are known.
+const MEETING: Duration = Duration::from_millis(100);
+
+/// Why a network in one process has no register.
+#[derive(Debug, Error)]
+pub enum BeginError {
+    /// It was not begun.
+    #[error(transparent)]
+    Refused(#[from] CreateRefused),
+    /// What the volumes hold cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The nodes do not take the network's word.
+    #[error(transparent)]
+    Adoption(#[from] AdoptionRefused),
+    /// The network has no word.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+}
 
 /// A running network in one process.
 pub struct DevNetwork {
@@ -28,11 +55,7 @@ pub struct DevNetwork {
 impl DevNetwork {
     /// Starts the nodes; returns when each of them listens.
     pub async fn start(configuration: &DevConfiguration) -> Result<Self, StartError> {
-        let content = Content {
-            trust_domain: TRUST_DOMAIN.to_owned(),
-            subscriptions: [Subscription { register: DEMO_REGISTER }].into(),
-            ..Content::default()
-        };
+        let content = Content { trust_domain: TRUST_DOMAIN.to_owned(), ..Content::default() };
         let authority = Authority::new(NETWORK_UID, content).map_err(|error| start_error(&error))?;
         let authority = Arc::new(authority);
         let options = StartOptions {
@@ -55,6 +78,35 @@ impl DevNetwork {
             nodes.push(RunningNode::start(&configuration, &options, sockets).await?);
         }
         Ok(Self { authority, nodes })
+    }
+
+    /// Lets up to three nodes seal, and gives the id of a register that all of them hold: the one that their volumes have
+    /// from an earlier start, or another.
+    pub async fn begin_register(&self) -> Result<RegisterId, BeginError> {
+        let ids = self.nodes.iter().map(|node| node.handle().identity.peer_id);
+        let sealers: BTreeSet<PeerId> = ids.take(if self.nodes.len() >= SEALERS { SEALERS } else { 1 }).collect();
+        self.publish(|content| {
+            content.founders.clone_from(&sealers);
+            content.sealers = sealers;
+        })?;
+        self.ready().await;
+        let first = self.nodes.first().ok_or(CreateRefused::NoSealers)?;
+        let held = first.handle().registers.store.registers().await?;
+        let register = match held.first() {
+            Some(held) => held.register,
+            None => begin(first.handle()).await?,
+        };
+        self.publish(|content| content.subscriptions = [Subscription { register: *register.as_bytes() }].into())?;
+        Ok(register)
+    }
+
+    /// Puts a change of the snapshot in force on every node.
+    fn publish(&self, change: impl FnOnce(&mut Content)) -> Result<(), BeginError> {
+        let snapshot = self.authority.publish(change)?;
+        for node in &self.nodes {
+            node.handle().membership.adopt_snapshot(&snapshot)?;
+        }
+        Ok(())
     }
 
     /// The nodes, in order.
@@ -88,6 +140,23 @@ impl DevNetwork {
     /// Ends every node in order.
     pub async fn drain(self) {
         join_all(self.nodes.into_iter().map(|node| node.drain(DRAIN))).await;
+    }
+}
+
+async fn begin(node: &NodeHandle) -> Result<RegisterId, CreateRefused> {
+    loop {
+        let new = NewRegister {
+            name: NAME.to_owned(),
+            description: String::new(),
+            owner: NAME.to_owned(),
+            authority: None,
+            policy: RegisterPolicy::default(),
+        };
+        match node.create_register(new).await {
+            // The members are getting to know each other.
+            Err(CreateRefused::NoSealers) => sleep(MEETING).await,
+            begun => return begun,
+        }
     }
 }
 

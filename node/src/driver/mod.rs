@@ -37,8 +37,8 @@ use peerwright_engine::{
     PeerCertificate, Policy, PolicyLimits, Protection, Readiness, Role, ServiceStatus, SubmitRefusal, Token, Tuning,
 };
 use peerwright_ledger::RegisterId;
-use peerwright_secure::MemberCertificate;
-use peerwright_snapshot::NodeRole;
+use peerwright_secure::{MemberCertificate, PeerId};
+use peerwright_snapshot::{Content, NodeRole};
 use peerwright_store::Store;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -47,7 +47,7 @@ use std::{
 };
 use storage::Storage;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{Notify, mpsc, oneshot, watch},
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -70,6 +70,8 @@ pub struct DriverParts {
     pub rates: Arc<RateLimits>,
     /// Where messages are kept.
     pub store: Arc<dyn Store>,
+    /// Told when messages were stored.
+    pub arrived: Arc<Notify>,
     /// Opens links.
     pub dialler: LinkDialler,
     /// Owns the tasks that the driver starts.
@@ -152,7 +154,8 @@ impl Driver {
             mut nearby,
             ..
         } = parts;
-        let (storage, mut stored) = Storage::start(store, membership.key().public(), parts.telemetry.clone(), &tasks);
+        let (storage, mut stored) =
+            Storage::start(store, membership.key().public(), parts.telemetry.clone(), parts.arrived, &tasks);
         let mut snapshots = membership.watch_snapshot();
         let mut own_certificates = membership.watch_certificate();
         let own_settings = NodeSettings {
@@ -463,6 +466,12 @@ const fn role(role: NodeRole) -> Role {
     }
 }
 
+/// Whom no node bans by itself. A hub that seals is a sealer.
+fn protected(content: &Content) -> BTreeMap<PeerId, Protection> {
+    let hubs = content.hubs.iter().map(|hub| (*hub, Protection::Hub));
+    hubs.chain(content.sealers.iter().map(|sealer| (*sealer, Protection::Sealer))).collect()
+}
+
 /// What the snapshot means to the engine.
 fn policy(current: &InForce, settings: NodeSettings) -> Policy {
     let content = &current.snapshot.content;
@@ -474,7 +483,7 @@ fn policy(current: &InForce, settings: NodeSettings) -> Policy {
             .collect(),
         retired: content.retired.iter().copied().collect(),
         groups: content.groups.iter().map(|(name, group)| (name.clone(), group.nodes as usize)).collect(),
-        protected: content.hubs.iter().map(|hub| (*hub, Protection::Hub)).collect(),
+        protected: protected(content),
         registers: content.subscriptions.iter().map(|row| RegisterId::from_bytes(row.register)).collect(),
         limits: settings.limits,
         tuning: Some(Box::new(settings.engine)),

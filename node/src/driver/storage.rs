@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::task::TaskTracker;
 
 /// Jobs handed to the storage task and not begun. Full: the rest waits in front, as the engine's bounds allow.
@@ -89,11 +89,12 @@ impl Storage {
         store: Arc<dyn Store>,
         own: NodePublicKey,
         telemetry: Arc<Telemetry>,
+        arrived: Arc<Notify>,
         tasks: &TaskTracker,
     ) -> (Self, mpsc::Receiver<Answer>) {
         let (jobs, received) = mpsc::channel(HANDED);
         let (answers, answered) = mpsc::channel(HANDED);
-        tasks.spawn(run(store, own, telemetry, received, answers));
+        tasks.spawn(run(store, own, telemetry, arrived, received, answers));
         (Self { waiting: VecDeque::new(), jobs }, answered)
     }
 
@@ -125,6 +126,7 @@ async fn run(
     store: Arc<dyn Store>,
     own: NodePublicKey,
     telemetry: Arc<Telemetry>,
+    arrived: Arc<Notify>,
     mut jobs: mpsc::Receiver<Job>,
     answers: mpsc::Sender<Answer>,
 ) {
@@ -134,6 +136,9 @@ async fn run(
         tokio::select! {
             biased;
             Some(answer) = under_way.next(), if !under_way.is_empty() => {
+                if let Some(Answer::Appended { result: Ok(()), .. } | Answer::BodyStored { result: Ok(()), .. }) = &answer {
+                    arrived.notify_one();
+                }
                 if let Some(answer) = answer
                     && answers.send(answer).await.is_err()
                 {

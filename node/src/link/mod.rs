@@ -40,6 +40,7 @@ mod opening;
 mod outgoing;
 mod paths;
 mod queue;
+mod reach;
 mod sessions;
 mod settings;
 mod stream;
@@ -50,6 +51,7 @@ pub use dial::LinkDialler;
 pub use hello::{HelloRefused, WIRE_VERSION};
 pub use paths::{EventObserver, Paths};
 pub use queue::{Full, Queue};
+pub(crate) use reach::MemberConnection;
 pub use settings::{LinkSettings, LinkSettingsRefused};
 
 use crate::{telemetry::Traces, tls::unix_now};

@@ -157,11 +157,11 @@ impl Drop for Held {
 }
 
 /// A connection whose other end is a member that is not banned.
-struct Connected<C> {
-    connection: C,
-    member: MemberCertificate,
-    cut: CancellationToken,
-    registered: Registered,
+pub(super) struct Connected<C> {
+    pub(super) connection: C,
+    pub(super) member: MemberCertificate,
+    pub(super) cut: CancellationToken,
+    pub(super) registered: Registered,
 }
 
 impl LinkDialler {
@@ -177,8 +177,9 @@ impl LinkDialler {
         let answered = CancellationToken::new();
         let (ways, held, member, answer) = match kind {
             Carrier::Stream => {
-                let connected =
-                    self.connect(opening, self.dialler.dial(opening.address, name(opening), self.h2.clone())).await?;
+                let connected = self
+                    .connect(opening.peer(), self.dialler.dial(opening.address, name(opening.address), self.h2.clone()))
+                    .await?;
                 attempt.connected();
                 let mut client = client(&connected, opening.address)?;
                 let Connected { connection, member, cut, registered } = connected;
@@ -196,8 +197,9 @@ impl LinkDialler {
                 (Ways::Stream(Box::new(incoming)), held, member, first)
             }
             Carrier::Unary => {
-                let connected =
-                    self.connect(opening, self.dialler.dial(opening.address, name(opening), self.h2.clone())).await?;
+                let connected = self
+                    .connect(opening.peer(), self.dialler.dial(opening.address, name(opening.address), self.h2.clone()))
+                    .await?;
                 attempt.connected();
                 let client = client(&connected, opening.address)?;
                 let Connected { connection, member, cut, registered } = connected;
@@ -208,10 +210,10 @@ impl LinkDialler {
             }
             Carrier::Https => {
                 let host = opening.address.to_string();
-                let dial = || self.dialler.dial_http1(opening.address, name(opening), self.http1.clone());
-                let first = self.connect(opening, dial()).await?;
+                let dial = || self.dialler.dial_http1(opening.address, name(opening.address), self.http1.clone());
+                let first = self.connect(opening.peer(), dial()).await?;
                 attempt.connected();
-                let second = self.connect(opening, dial()).await?;
+                let second = self.connect(opening.peer(), dial()).await?;
                 // An ended half ends the other: one token cuts both.
                 let both = Held { cut: first.cut.clone(), _keep: vec![Box::new(first.registered)] };
                 let other = Held { cut: second.cut, _keep: vec![Box::new(second.registered)] };
@@ -247,9 +249,9 @@ impl LinkDialler {
     }
 
     /// Waits for a connection, and checks who is at its other end.
-    async fn connect<C>(
+    pub(super) async fn connect<C>(
         &self,
-        opening: &Opening,
+        expected: Option<PeerId>,
         dialling: impl Future<Output = Result<Dialled<C>, DialError>>,
     ) -> Result<Connected<C>, Failure> {
         let Dialled { connection, leaf, cut } = dialling.await?;
@@ -266,7 +268,7 @@ impl LinkDialler {
             if self.bans.is_banned(&member, unix_now()) {
                 return Err(Failure::of_code("banned"));
             }
-            if opening.expected.is_some_and(|(peer, _)| peer != member.peer_id) {
+            if expected.is_some_and(|peer| peer != member.peer_id) {
                 return Err(Failure::new(Fault::Session, "session"));
             }
             Ok((registered, member))
@@ -281,17 +283,28 @@ impl LinkDialler {
     }
 }
 
-fn name(opening: &Opening) -> ServerName<'static> {
-    ServerName::IpAddress(opening.address.ip().into())
+impl Opening {
+    fn peer(&self) -> Option<PeerId> {
+        self.expected.map(|(peer, _)| peer)
+    }
+}
+
+/// Members prove who they are by more than an address; this is what TLS wants to be told.
+pub(super) fn name(address: SocketAddr) -> ServerName<'static> {
+    ServerName::IpAddress(address.ip().into())
+}
+
+/// Where calls on a connection go, as HTTP/2 wants to be told.
+pub(super) fn origin(address: SocketAddr) -> Result<Uri, Failure> {
+    let origin = Uri::builder().scheme("https").authority(address.to_string()).path_and_query("/").build();
+    origin.map_err(|_| Failure::new(Fault::Absent, "unreachable"))
 }
 
 fn client(
     connected: &Connected<crate::transport::HttpConnection>,
     address: SocketAddr,
 ) -> Result<LinkClient<crate::transport::HttpConnection>, Failure> {
-    let origin = Uri::builder().scheme("https").authority(address.to_string()).path_and_query("/").build();
-    let origin = origin.map_err(|_| Failure::new(Fault::Absent, "unreachable"))?;
-    Ok(LinkClient::with_origin(connected.connection.clone(), origin)
+    Ok(LinkClient::with_origin(connected.connection.clone(), origin(address)?)
         .max_decoding_message_size(MAX_LINK_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_LINK_MESSAGE_BYTES))
 }

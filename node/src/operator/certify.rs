@@ -1,7 +1,7 @@
 //! Keeps this node's certificate in force.
 
-use super::{OperatorClient, OperatorError, backoff::Backoff};
-use crate::tls::unix_now;
+use super::{OperatorClient, OperatorError};
+use crate::{backoff::Backoff, tls::unix_now};
 use peerwright_proto::v1::CertifyResponse;
 use peerwright_secure::MemberCertificate;
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -1,6 +1,7 @@
 //! A snapshot that the volume did not take is tried again: the operator waits for its acknowledgement.
 
-use super::{OperatorClient, backoff::Backoff};
+use super::OperatorClient;
+use crate::backoff::Backoff;
 use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;

@@ -9,12 +9,12 @@
 //! The operator may be away for days: a node with leaf and snapshot works on, one without waits and says so. Nothing here
 //! gives up.
 
-mod backoff;
 mod certify;
 mod keep;
 mod watch;
 
 use crate::{
+    backoff::random_below,
     config::Endpoint,
     discovery::{ResolveError, Resolver},
     member::Membership,
@@ -177,7 +177,7 @@ impl OperatorClient {
     async fn addresses(&self) -> Result<Vec<SocketAddr>, OperatorError> {
         let mut addresses = self.resolver.resolve(&self.settings.endpoint).await?;
         if !addresses.is_empty() {
-            let first = backoff::random_below(addresses.len() as u64);
+            let first = random_below(addresses.len() as u64);
             addresses.rotate_left(usize::try_from(first).unwrap_or(0));
         }
         Ok(addresses)

@@ -1,7 +1,10 @@
 //! The stream to the operator: snapshots down, acknowledgements and digests up.
 
-use super::{OperatorClient, OperatorError, backoff::Backoff};
-use crate::member::{AdoptionRefused, InForce};
+use super::{OperatorClient, OperatorError};
+use crate::{
+    backoff::Backoff,
+    member::{AdoptionRefused, InForce},
+};
 use bytes::Bytes;
 use peerwright_proto::v1::{
     Acknowledgement, HeartbeatDigest, WatchHello, WatchRequest, WatchResponse, watch_request, watch_response,
@@ -170,8 +173,8 @@ fn differs(last: &HeartbeatDigest, now: &HeartbeatDigest) -> bool {
     let synced = |digest: &HeartbeatDigest| -> Vec<(Bytes, bool)> {
         digest.registers.iter().map(|row| (row.register_id.clone(), row.synced)).collect()
     };
-    (last.links, last.ready, &last.reason, last.certificate_not_after)
-        != (now.links, now.ready, &now.reason, now.certificate_not_after)
+    (last.links, last.ready, &last.reason, last.certificate_not_after, last.seals)
+        != (now.links, now.ready, &now.reason, now.certificate_not_after, now.seals)
         || synced(last) != synced(now)
         || last.auto_bans != now.auto_bans
 }

@@ -13,7 +13,7 @@ mod start;
 
 pub use parts::{Backing, Enrolment, Sockets, StartError, StartOptions};
 
-use crate::{handle::NodeHandle, readiness::Phase, telemetry::Telemetry};
+use crate::{handle::NodeHandle, readiness::Phase, registers::Sealer, telemetry::Telemetry};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{
@@ -48,6 +48,7 @@ impl PartEnded {
 /// A running node. Dropped, it ends at once, as if it had been killed.
 pub struct RunningNode {
     handle: Arc<NodeHandle>,
+    sealer: Arc<Sealer>,
     telemetry: Arc<Telemetry>,
     peer_address: SocketAddr,
     api_address: SocketAddr,
@@ -110,6 +111,8 @@ impl RunningNode {
         let deadline = Instant::now() + limit;
         self.phase.send_replace(Phase::Draining);
         tracing::info!(seconds = limit.as_secs(), "draining");
+        // While the links are up: another sealer leads before this one is gone.
+        self.sealer.hand_over().await;
         if timeout_at(deadline, self.handle.commands.drain()).await.is_err() {
             tracing::warn!("draining took too long; what was accepted is on the volume and goes out at the next start");
         }

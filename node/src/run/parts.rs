@@ -6,7 +6,7 @@ use crate::{
 };
 use peerwright_engine::Config;
 use peerwright_secure::SpiffeRefused;
-use peerwright_store::{Store, StoreError};
+use peerwright_store::{SealingStore, Store, StoreError};
 use std::{io, net::SocketAddr, sync::Arc};
 use thiserror::Error;
 
@@ -17,8 +17,8 @@ pub enum Backing {
     Volume,
     /// Nowhere: everything is gone with the process.
     Memory,
-    /// In a store of whoever starts the node; the rest is gone with the process.
-    Store(Arc<dyn Store>),
+    /// In stores of whoever starts the node, messages and dockets; the rest is gone with the process.
+    Stores(Arc<dyn Store>, Arc<dyn SealingStore>),
 }
 
 /// From whom the node gets certificate and snapshot.

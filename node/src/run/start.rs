@@ -16,6 +16,7 @@ use crate::{
     operator::{OperatorClient, OperatorSettings},
     probes::{self, ProbeState, Readiness, Reason},
     readiness::{Phase, ReadinessKeeper},
+    registers::{Callers, Creator, Registers, Replicas, Sealer},
     telemetry::{PEER_PORT, Telemetry, Traces},
     tls::{self, Direction, Profiles},
     transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security, Shield, TcpListener},
@@ -23,7 +24,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use axum::Router;
 use peerwright_engine::{AddressSettings, Config, Event};
-use peerwright_store::{Memory, Sqlite, Store};
+use peerwright_store::{Memory, SealingStore, Sqlite, Store};
 use std::{
     net::SocketAddr,
     sync::{Arc, OnceLock, atomic::AtomicU64},
@@ -78,24 +79,15 @@ impl RunningNode {
         let mut begun = begin(probe, Traces::of(configuration)?);
         let guard = begun.end.clone().drop_guard();
         let membership = Arc::new(membership(configuration, options)?);
-        let store = open_store(configuration, options, &membership).await?;
+        let (store, dockets) = open_store(configuration, options, &membership).await?;
+        let registers = Registers::new(dockets, begun.telemetry.clone());
+        registers.begin().await?;
         let incarnation = store.next_incarnation(Clock::wall().0).await?;
         let local_bans = Arc::new(LocalBans::load(store.clone()).await?);
         let auto_bans = auto_bans::load(&*store).await?;
         membership.replace_automatic_bans(auto_bans::in_force(&auto_bans, Clock::wall().seconds()));
 
         let (commands, commanded) = Commands::new();
-        let handle = Arc::new(NodeHandle {
-            identity: identity(configuration, &membership, incarnation),
-            membership: membership.clone(),
-            store: store.clone(),
-            commands,
-            readiness: begun.readiness.subscribe(),
-        });
-        let node: Arc<dyn Node> = handle.clone();
-        // The only one to set it.
-        drop(begun.node.set(node.clone()));
-
         let profiles = Profiles::new(
             configuration.trust_domain.clone(),
             membership.anchors().clone(),
@@ -112,6 +104,30 @@ impl RunningNode {
         let paths = Arc::new(Paths::new(settings.clone(), observer));
         let traces = begun.telemetry.traces().clone();
         let context = LinkContext { events, incarnation, next: Arc::new(AtomicU64::new(1)), settings, paths, traces };
+        let connections = membership.connections().clone();
+        let dialler = Dialler::new(begun.tasks.clone(), begun.end.clone());
+        let link_dialler = LinkDialler::new(
+            dialler.clone(),
+            profiles.members_outbound,
+            membership.leaf().clone(),
+            membership.bans().clone(),
+            connections.clone(),
+            context.clone(),
+        );
+        let callers = Arc::new(Callers::new(link_dialler.clone(), commands.clone()));
+        let sealer = Arc::new(Sealer::new(registers.clone(), membership.clone(), callers.clone(), store.clone()));
+        let handle = Arc::new(NodeHandle {
+            identity: identity(configuration, &membership, incarnation),
+            membership: membership.clone(),
+            store: store.clone(),
+            registers: registers.clone(),
+            creator: Creator { membership: membership.clone(), callers: callers.clone(), sealer: sealer.clone() },
+            commands,
+            readiness: begun.readiness.subscribe(),
+        });
+        let node: Arc<dyn Node> = handle.clone();
+        // The only one to set it.
+        drop(begun.node.set(node.clone()));
         let limits = Arc::new(RateLimits::new(configuration.limits));
         let (member_routes, health) = members::router(
             handle.clone(),
@@ -119,8 +135,8 @@ impl RunningNode {
             context.clone(),
             begun.tasks.clone(),
             limits.clone(),
+            sealer.clone(),
         )?;
-        let connections = membership.connections().clone();
         let shield = Shield { bans: membership.bans().clone(), connections: connections.clone() };
         let security = Security::Members(profiles.members_inbound, shield.clone());
         begun.listen("port 5000", PEER_PORT, peer, security, member_routes, PEER_LIMITS);
@@ -143,7 +159,6 @@ impl RunningNode {
         let phase = watch::Sender::new(Phase::Starting);
         begun.supervise_store(&*store, phase.clone());
         let resolver = Resolver::from_system();
-        let dialler = Dialler::new(begun.tasks.clone(), begun.end.clone());
         let (links, links_watched) = watch::channel(0);
         let (engine_readiness, engine_watched) = watch::channel(None);
         let (found, addresses) = mpsc::channel(1);
@@ -160,14 +175,8 @@ impl RunningNode {
             auto_bans,
             rates: limits,
             store,
-            dialler: LinkDialler::new(
-                dialler.clone(),
-                profiles.members_outbound,
-                membership.leaf().clone(),
-                membership.bans().clone(),
-                connections,
-                context,
-            ),
+            arrived: registers.arrived.clone(),
+            dialler: link_dialler,
             tasks: begun.tasks.clone(),
             commands: commanded,
             link_events,
@@ -206,6 +215,7 @@ impl RunningNode {
             phase: phase.subscribe(),
         };
         begun.tasks.spawn(nearby.run());
+        let replicas = Replicas { registers, membership: membership.clone(), callers };
         if let Enrolment::Operator = options.enrolment {
             let settings = OperatorSettings {
                 endpoint: configuration.operator.clone(),
@@ -218,6 +228,8 @@ impl RunningNode {
             begun.spawn("the operator client", async move { Box::pin(client.run(stop)).await });
         }
         begun.spawn("the driver", Driver::run(driver));
+        begun.spawn_until_stop("following registers", replicas.run());
+        begun.spawn_until_stop("sealing", sealer.clone().run());
         // The engine must know them before the first link is up.
         handle
             .apply_local_bans(local_bans.records().await)
@@ -241,6 +253,7 @@ impl RunningNode {
         );
         Ok(Self {
             handle,
+            sealer,
             telemetry: begun.telemetry,
             peer_address,
             api_address,
@@ -344,7 +357,7 @@ fn membership(configuration: &Configuration, options: &StartOptions) -> Result<M
     };
     let volume = match options.backing {
         Backing::Volume => Volume::open(&configuration.data_dir, &configuration.network_uid)?,
-        Backing::Memory | Backing::Store(_) => Volume::forgetful(),
+        Backing::Memory | Backing::Stores(..) => Volume::forgetful(),
     };
     let key = volume.node_key()?;
     let membership = Membership::new(&claim, install_root, volume, key, Arc::new(Connections::default()))?;
@@ -361,14 +374,18 @@ async fn open_store(
     configuration: &Configuration,
     options: &StartOptions,
     membership: &Membership,
-) -> Result<Arc<dyn Store>, StartError> {
+) -> Result<(Arc<dyn Store>, Arc<dyn SealingStore>), StartError> {
     match &options.backing {
         Backing::Volume => {
             let path = configuration.data_dir.join("store.sqlite");
-            Ok(Arc::new(Sqlite::open(&path, membership.network_uid()).await?))
+            let store = Arc::new(Sqlite::open(&path, membership.network_uid()).await?);
+            Ok((store.clone(), store))
         }
-        Backing::Memory => Ok(Arc::new(Memory::new(membership.network_uid()))),
-        Backing::Store(store) => Ok(store.clone()),
+        Backing::Memory => {
+            let store = Arc::new(Memory::new(membership.network_uid()));
+            Ok((store.clone(), store))
+        }
+        Backing::Stores(messages, dockets) => Ok((messages.clone(), dockets.clone())),
     }
 }
 

@@ -5,6 +5,9 @@ use std::io::{self, IsTerminal};
 use thiserror::Error;
 use tracing_subscriber::{EnvFilter, filter::ParseError, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+/// Target of the consensus library's own words.
+const CONSENSUS: &str = "openraft";
+
 /// Why the log could not be started.
 #[derive(Debug, Error)]
 pub enum LogError {
@@ -18,7 +21,13 @@ pub enum LogError {
 
 /// Starts the log of the process, once.
 pub fn start_log(logging: &Logging) -> Result<(), LogError> {
-    let registry = tracing_subscriber::registry().with(EnvFilter::try_new(&logging.filter)?);
+    // The consensus library complains of every peer that is away, several times a second; what matters of it the
+    // sealing group says itself. A filter that names it is left as it is.
+    let filter = match logging.filter.contains(CONSENSUS) {
+        true => logging.filter.clone(),
+        false => format!("{CONSENSUS}=off,{}", logging.filter),
+    };
+    let registry = tracing_subscriber::registry().with(EnvFilter::try_new(filter)?);
     let started = match logging.format {
         LogFormat::Text => {
             // Colours are for people at a terminal, not for files and collectors.

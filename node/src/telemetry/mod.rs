@@ -13,6 +13,7 @@ mod figures;
 mod log;
 mod named;
 mod peers;
+mod sealing;
 mod traces;
 
 pub use log::{LogError, start_log};
@@ -23,6 +24,7 @@ use figures::{Figures, Observed};
 use named::Named;
 use peers::Peers;
 use peerwright_engine::{Event, session::Carrier};
+use peerwright_sealing::GroupStatus;
 use peerwright_snapshot::Snapshot;
 use peerwright_store::{Appended, StoreError};
 use prometheus_client::{
@@ -30,6 +32,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::Registry,
 };
+use sealing::SealingFigures;
 use std::{fmt, sync::Arc, time::Duration};
 
 /// Names the port for members, whoever dials it.
@@ -64,6 +67,9 @@ pub struct Telemetry {
     rate_limited: Family<[(&'static str, &'static str); 2], Counter>,
     transactions_stored: Counter,
     transactions_refused: Counted,
+    dockets_committed: Counter,
+    sources_left: Counted,
+    sealing: SealingFigures,
     append_seconds: Histogram,
     propagation_seconds: Histogram,
     store_failures: Counted,
@@ -107,6 +113,9 @@ impl Telemetry {
             rate_limited: Family::default(),
             transactions_stored: Counter::default(),
             transactions_refused: Family::default(),
+            dockets_committed: Counter::default(),
+            sources_left: Family::default(),
+            sealing: SealingFigures::default(),
             append_seconds: durations(),
             propagation_seconds: durations(),
             store_failures: Family::default(),
@@ -183,6 +192,17 @@ impl Telemetry {
             "Transactions handed in here and not taken, by code",
             self.transactions_refused.clone(),
         );
+        registry.register(
+            "dockets_committed",
+            "Dockets whose certificate came to stand on this node",
+            self.dockets_committed.clone(),
+        );
+        registry.register(
+            "sources_left",
+            "Sources of registers that this node went on from, by reason",
+            self.sources_left.clone(),
+        );
+        self.sealing.register(registry);
         registry.register(
             "store_append_seconds",
             "Time from the order to append messages until they are durable",
@@ -292,6 +312,21 @@ impl Telemetry {
     /// A transaction that was handed in was not taken.
     pub fn transaction_refused(&self, code: &'static str) {
         count(&self.transactions_refused, "code", code);
+    }
+
+    /// So many further dockets have their certificates here.
+    pub fn dockets_committed(&self, count: u64) {
+        self.dockets_committed.inc_by(count);
+    }
+
+    /// A register is followed from another source from now on.
+    pub fn source_left(&self, reason: &'static str) {
+        count(&self.sources_left, "reason", reason);
+    }
+
+    /// The sealing group as it is now; `None` while this node does not seal.
+    pub fn observe_sealing(&self, status: Option<&GroupStatus>) {
+        self.sealing.observe(status);
     }
 
     /// The operator answered a call, or could not be asked: `call` is `certify`, `watch` or `snapshot`.

@@ -110,7 +110,7 @@ fn bans_offences_and_scores_are_counted() {
 #[test]
 fn snapshot_certificate_and_readiness_follow_what_was_told() {
     let telemetry = Telemetry::default();
-    assert!(!telemetry.encode().contains("certificate"));
+    assert!(!telemetry.encode().contains("certificate_seconds_left"));
     let snapshot = Snapshot { network_uid: "uid".to_owned(), epoch: 2, revision: 9, content: Content::default() };
     telemetry.observe_snapshot(Some(&snapshot));
     telemetry.observe_readiness(Readiness::Ready { alone: true });

@@ -2,7 +2,7 @@
 
 use crate::{LinkId, MemberState, Micros, Rating, Role, RoundTrips, ServiceStatus};
 use peerwright_ledger::RegisterId;
-use peerwright_secure::PeerId;
+use peerwright_secure::{NodePublicKey, PeerId};
 use std::{net::SocketAddr, time::Duration};
 
 /// Whether a node may serve.
@@ -140,6 +140,8 @@ pub struct RegisterView {
 pub struct MemberView {
     /// The member.
     pub peer: PeerId,
+    /// Its key, whose hash its id is.
+    pub key: NodePublicKey,
     /// Whether it is this node.
     pub own: bool,
     /// The life of its process.

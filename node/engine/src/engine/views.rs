@@ -66,6 +66,7 @@ impl Engine {
         drop(index);
         let view = |(peer, known): &(PeerId, Known)| MemberView {
             peer: *peer,
+            key: known.record.key,
             own: self.members.is_own(known.number),
             incarnation: known.record.edition.incarnation,
             version: known.record.edition.version,

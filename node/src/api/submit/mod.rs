@@ -6,19 +6,22 @@ use super::{ApiState, Node, error::ApiError, gate::Caller, json, registers, time
 use crate::limits::Ask;
 use axum::{
     Extension, Json,
-    extract::{Path, Request, State},
+    extract::{Path, Query, Request, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use body::Submission;
 use futures::future::join_all;
-use peerwright_ledger::{Kind, RegisterId, Transaction};
-use serde::Serialize;
+use peerwright_ledger::{Kind, RegisterId, Transaction, TransactionId};
+use peerwright_store::TransactionPlace;
+use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
 const MAX_BATCH: usize = 64;
 /// A commit takes milliseconds; who waits for this long is better told that the outcome is open.
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a caller waits for `committed` before it is told that the transaction is accepted so far.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,9 +30,44 @@ struct Accepted {
     register: String,
     /// Checked and durable on this node.
     accepted: bool,
+    /// Where it is committed, when the caller waits for that and it was in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    committed: Option<Place>,
     /// Peer id of this node.
     node: String,
     valid_until: Option<String>,
+}
+
+/// Where a transaction is in its register.
+#[derive(Serialize)]
+pub(super) struct Place {
+    docket: u64,
+    /// From 0.
+    position: u32,
+}
+
+impl From<TransactionPlace> for Place {
+    fn from(place: TransactionPlace) -> Self {
+        Self { docket: place.number, position: place.position }
+    }
+}
+
+/// What the caller waits for.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Acknowledgement {
+    /// The transaction is durable on this node.
+    #[default]
+    Accepted,
+    /// It is in a docket that most sealers have signed.
+    Committed,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubmitQuery {
+    #[serde(default)]
+    ack: Acknowledgement,
 }
 
 #[derive(Serialize)]
@@ -54,8 +92,8 @@ struct Batch {
     results: Vec<Outcome>,
 }
 
-/// `POST /api/registers/{id}/transactions`: 202 when all are durable here. In a batch each is answered on its own, and
-/// the status is 207 when not all were accepted.
+/// `POST /api/registers/{id}/transactions?ack=`: 202 when all are durable here, 200 when the caller waited for `committed`
+/// and all are. In a batch each is answered on its own, and the status is 207 when not all were accepted.
 pub(super) async fn submit(
     State(state): State<ApiState>,
     Extension(caller): Extension<Caller>,
@@ -63,14 +101,18 @@ pub(super) async fn submit(
     request: Request,
 ) -> Result<Response, ApiError> {
     let register = registers::subscribed(&state, &register)?;
+    let SubmitQuery { ack } = Query::try_from_uri(request.uri())
+        .map_err(|rejection| ApiError::bad_request("query_invalid", rejection.body_text()))?
+        .0;
     let body = json::read_body(request).await?;
     let is_batch = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     if !is_batch {
         let submission: Submission = json::parse(&body)?;
         drop(body);
         state.take(&caller, transactions(1))?;
-        let accepted = accept(&state, &caller, register, submission).await.map_err(|(_, error)| error)?;
-        return Ok((StatusCode::ACCEPTED, Json(accepted)).into_response());
+        let accepted = accept(&state, &caller, register, ack, submission).await.map_err(|(_, error)| error)?;
+        let status = if accepted.committed.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+        return Ok((status, Json(accepted)).into_response());
     }
     let submissions: Vec<Submission> = json::parse(&body)?;
     drop(body);
@@ -80,10 +122,17 @@ pub(super) async fn submit(
     }
     state.take(&caller, transactions(submissions.len() as u64))?;
     // All at once: they share messages and commits.
-    let outcomes = join_all(submissions.into_iter().map(|submission| accept(&state, &caller, register, submission)));
+    let outcomes =
+        join_all(submissions.into_iter().map(|submission| accept(&state, &caller, register, ack, submission)));
     let results: Vec<Outcome> = outcomes.await.into_iter().map(outcome).collect();
-    let all_accepted = results.iter().all(|outcome| matches!(outcome, Outcome::Accepted(_)));
-    let status = if all_accepted { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
+    let all = |is: fn(&Accepted) -> bool| {
+        results.iter().all(|outcome| matches!(outcome, Outcome::Accepted(accepted) if is(accepted)))
+    };
+    let status = match (all(|accepted| accepted.committed.is_some()), all(|_| true)) {
+        (true, _) => StatusCode::OK,
+        (false, true) => StatusCode::ACCEPTED,
+        (false, false) => StatusCode::MULTI_STATUS,
+    };
     Ok((status, Json(Batch { results })).into_response())
 }
 
@@ -106,6 +155,7 @@ async fn accept(
     state: &ApiState,
     caller: &Caller,
     register: RegisterId,
+    ack: Acknowledgement,
     submission: Submission,
 ) -> Result<Accepted, Failure> {
     let subject = caller.subject.clone();
@@ -123,12 +173,25 @@ async fn accept(
             transaction_id: id.to_string(),
             register: register.to_string(),
             accepted: true,
+            committed: if ack == Acknowledgement::Committed { committed(state, register, id).await } else { None },
             node: state.node.identity().peer_id.to_string(),
             valid_until,
         }),
         Err(error) => {
             state.telemetry.transaction_refused(error.code);
             Err((Some(id.to_string()), error))
+        }
+    }
+}
+
+/// Where the transaction is committed, if it is in time. It stays accepted in any case.
+async fn committed(state: &ApiState, register: RegisterId, id: TransactionId) -> Option<Place> {
+    let waiting = tokio::time::timeout(COMMIT_TIMEOUT, state.node.registers().committed(register, id));
+    match waiting.await.ok()? {
+        Ok(place) => Some(place.into()),
+        Err(error) => {
+            tracing::debug!(%register, %id, %error, "whether a transaction is committed cannot be read");
+            None
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Api;
 use peerwright_engine::{MemberState, MemberView, Role, ServiceStatus};
-use peerwright_secure::PeerId;
+use peerwright_secure::{NodePublicKey, PeerId};
 use serde_json::json;
 
 #[tokio::test]
@@ -10,6 +10,7 @@ async fn every_member_is_listed_with_what_is_thought_of_it() {
     let api = Api::new().await;
     let member = |number: u8, state, healthy| MemberView {
         peer: PeerId::from_bytes([number; 32]),
+        key: NodePublicKey::from_bytes([number; 32]),
         own: number == 1,
         incarnation: 7,
         version: 2,

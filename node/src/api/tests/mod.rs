@@ -1,6 +1,7 @@
 //! The routes, called as clients call them, over a node in memory.
 
 mod bans;
+mod dockets;
 mod issuer;
 mod lingering;
 mod members;

@@ -3,12 +3,14 @@
 use crate::{
     api::{Gone, Identity, Node, SubmitRefused, View},
     probes::Readiness,
+    registers::{CreateRefused, NewRegister, Registers},
 };
 use futures::future::BoxFuture;
 use peerwright_engine::{BanRecord, BanView, MemberView, Micros, ServiceStatus};
 use peerwright_ledger::{
     Entry, Limits, Message, MessageBody, Refusal, RegisterId, Transaction, TransactionBody, message::MAX_INLINE_BYTES,
 };
+use peerwright_sealing::GroupStatus;
 use peerwright_secure::{NodeKey, PeerId};
 use peerwright_snapshot::{Content, SettingId, Settings, Snapshot, Subscription};
 use peerwright_store::{Memory, Store};
@@ -31,6 +33,7 @@ pub(crate) struct TestNode {
     pub(crate) view: Mutex<View>,
     pub(crate) members: Mutex<(ServiceStatus, Vec<MemberView>)>,
     pub(crate) store: Arc<Memory>,
+    registers: Registers,
     /// Refuses every submission with it.
     pub(crate) refusal: Mutex<Option<SubmitRefused>>,
     pub(crate) submitted: AtomicU64,
@@ -59,6 +62,8 @@ impl TestNode {
             ..Content::default()
         };
         let snapshot = Snapshot { network_uid: "uid".to_owned(), epoch: 1, revision: 1, content };
+        let store = Arc::new(Memory::new("uid"));
+        let registers = Registers::new(store.clone(), Arc::default());
         let view = View { now: Micros(1_000_000_000), ..View::default() };
         Self {
             key,
@@ -67,7 +72,8 @@ impl TestNode {
             readiness: Mutex::new(Readiness::Ready { alone: false }),
             view: Mutex::new(view),
             members: Mutex::default(),
-            store: Arc::new(Memory::new("uid")),
+            store,
+            registers,
             refusal: Mutex::new(None),
             submitted: AtomicU64::new(0),
         }
@@ -100,7 +106,7 @@ impl TestNode {
             sequence,
             floor: 1,
             previous: [0; 32],
-            register: REGISTER,
+            register: transaction.body().register,
             register_sequence: sequence,
             created_at_micros: 1,
             expires_at_micros: 2,
@@ -127,6 +133,18 @@ impl Node for TestNode {
         Arc::clone(&self.store) as Arc<dyn Store>
     }
 
+    fn registers(&self) -> &Registers {
+        &self.registers
+    }
+
+    fn sealing(&self) -> Option<GroupStatus> {
+        None
+    }
+
+    fn create_register(&self, _: NewRegister) -> BoxFuture<'_, Result<RegisterId, CreateRefused>> {
+        Box::pin(async { Err(CreateRefused::NoSealers) })
+    }
+
     fn view(&self) -> BoxFuture<'_, Result<View, Gone>> {
         let view = self.view.lock().unwrap().clone();
         Box::pin(async { Ok(view) })
@@ -149,7 +167,10 @@ impl Node for TestNode {
             let limits = Limits { max_transaction_bytes: MAX_TRANSACTION_BYTES, ..Limits::default() };
             transaction.verify(crate::api::time::now_micros(), &limits)?;
             let message = self.message(&transaction);
-            self.store.put_body(REGISTER, transaction.id(), transaction.encoded().clone()).await.unwrap();
+            self.store
+                .put_body(transaction.body().register, transaction.id(), transaction.encoded().clone())
+                .await
+                .unwrap();
             self.store.append(vec![message], 1_800_000_000_000_000).await.unwrap();
             Ok(())
         })

@@ -59,7 +59,7 @@ async fn subscriptions_show_how_far_they_are() {
     api.node.view.lock().unwrap().registers = vec![RegisterView { register: REGISTER, messages: 2, synced: false }];
     assert_eq!(
         *api.get("/api/registers/subscriptions").await.assert_ok(),
-        json!([{"register": REGISTER.to_string(), "state": "Syncing", "messages": 2, "transactions": 2}])
+        json!([{"register": REGISTER.to_string(), "state": "Syncing", "messages": 2, "transactions": 2, "dockets": 0}])
     );
 }
 

@@ -5,6 +5,7 @@ mod carriers;
 mod nearby;
 mod network;
 mod operator;
+mod registers;
 mod restarts;
 mod simulated;
 mod strangers;

@@ -5,19 +5,19 @@ use std::time::Duration;
 
 /// Grows from attempt to attempt.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     first: Duration,
     limit: Duration,
     next: Duration,
 }
 
 impl Backoff {
-    pub(super) fn new(first: Duration, limit: Duration) -> Self {
+    pub(crate) fn new(first: Duration, limit: Duration) -> Self {
         Self { first, limit, next: first }
     }
 
     /// The next wait: between half of the current step and all of it.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(crate) fn next(&mut self) -> Duration {
         let step = self.next;
         self.next = step.saturating_mul(2).min(self.limit);
         let half = step / 2;
@@ -25,13 +25,13 @@ impl Backoff {
         half + Duration::from_micros(random_below(span))
     }
 
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }
 }
 
 /// A random number below `bound`; zero without a bound or without randomness, which only costs the jitter.
-pub(super) fn random_below(bound: u64) -> u64 {
+pub(crate) fn random_below(bound: u64) -> u64 {
     let mut bytes = [0; 8];
     if fill_random(&mut bytes).is_err() {
         return 0;

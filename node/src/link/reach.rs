@@ -1,0 +1,66 @@
+//! Connections to members for calls beside the link: what one member asks of another's services.
+
+use super::{
+    dial::LinkDialler,
+    opening::{Connected, Failure, name, origin},
+};
+use crate::{
+    tls::unix_now,
+    transport::{HttpConnection, Registered},
+};
+use http::Uri;
+use peerwright_secure::PeerId;
+use std::{net::SocketAddr, time::Duration};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// An HTTP/2 connection to a member. Dropped, it ends; a ban or the end of either certificate ends it as well.
+pub(crate) struct MemberConnection {
+    connection: HttpConnection,
+    origin: Uri,
+    cut: CancellationToken,
+    /// When the first of the certificates on both sides expires, unix seconds.
+    expires: i64,
+    _registered: Registered,
+}
+
+impl LinkDialler {
+    /// Connects to `peer`, who listens at `address`. The error is a code for metrics.
+    pub(crate) async fn reach(&self, peer: PeerId, address: SocketAddr) -> Result<MemberConnection, &'static str> {
+        let origin = origin(address).map_err(|failure| failure.code)?;
+        let dialling = self.dialler.dial(address, name(address), self.h2.clone());
+        let connected = self.connect(Some(peer), dialling).await.map_err(|failure: Failure| failure.code)?;
+        let Connected { connection, member, cut, registered } = connected;
+        let own = self.leaf.member().map_or(i64::MAX, |own| own.not_after);
+        let expires = member.not_after.min(own);
+        Ok(MemberConnection { connection, origin, cut, expires, _registered: registered })
+    }
+}
+
+impl MemberConnection {
+    /// What gRPC clients are made of.
+    pub(crate) fn channel(&self) -> (HttpConnection, Uri) {
+        (self.connection.clone(), self.origin.clone())
+    }
+
+    /// Whether nothing can be asked by it any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.cut.is_cancelled() || i64::try_from(unix_now()).is_ok_and(|now| now >= self.expires)
+    }
+
+    /// Resolves when the connection ends, at the latest with the first of its certificates.
+    pub(crate) async fn ended(&self) {
+        let left = u64::try_from(self.expires).unwrap_or_default().saturating_sub(unix_now());
+        tokio::select! {
+            biased;
+            () = self.cut.cancelled() => {}
+            () = sleep(Duration::from_secs(left)) => {}
+        }
+    }
+}
+
+impl Drop for MemberConnection {
+    fn drop(&mut self) {
+        self.cut.cancel();
+    }
+}

@@ -1,0 +1,95 @@
+//! Connections to other members for calls, one each, made when first wanted.
+
+use crate::{
+    driver::Commands,
+    link::{LinkDialler, MemberConnection},
+};
+use peerwright_engine::{MemberState, MemberView};
+use peerwright_secure::{NodePublicKey, PeerId};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use thiserror::Error;
+use tokio::time::Instant;
+
+/// Why a member is not reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum Unreached {
+    /// Nobody has told where it listens.
+    #[error("nobody has told where {0} listens")]
+    Unknown(PeerId),
+    /// No connection came about.
+    #[error("no connection to {0}: {1}")]
+    NotConnected(PeerId, &'static str),
+}
+
+/// The members are asked for again after so long.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// Room for one connection.
+type Place = Arc<tokio::sync::Mutex<Option<Arc<MemberConnection>>>>;
+
+/// Connections by peer id. Bounded by the members of the network.
+pub(crate) struct Callers {
+    dialler: LinkDialler,
+    commands: Commands,
+    places: Mutex<BTreeMap<PeerId, Place>>,
+    /// The members as they were last asked for.
+    known: tokio::sync::Mutex<Option<(Instant, Arc<Vec<MemberView>>)>>,
+}
+
+impl Callers {
+    pub(crate) fn new(dialler: LinkDialler, commands: Commands) -> Self {
+        Self { dialler, commands, places: Mutex::default(), known: tokio::sync::Mutex::default() }
+    }
+
+    /// A connection to `peer`: the one that there is, or another in its place. Callers of one peer share the dial.
+    pub(crate) async fn reach(&self, peer: PeerId) -> Result<Arc<MemberConnection>, Unreached> {
+        let place = self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(peer).or_default().clone();
+        let mut held = place.lock().await;
+        if let Some(connection) = held.as_ref().filter(|connection| !connection.has_ended()) {
+            return Ok(connection.clone());
+        }
+        *held = None;
+        let members = self.members().await;
+        let found = members.iter().find(|member| member.peer == peer).and_then(|member| member.address);
+        let address = found.ok_or(Unreached::Unknown(peer))?;
+        let connection = self.dialler.reach(peer, address).await;
+        let connection = Arc::new(connection.map_err(|code| Unreached::NotConnected(peer, code))?);
+        *held = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// Members that are alive, as far as this node knows, and can be reached; itself among them.
+    pub(crate) async fn alive(&self) -> Vec<PeerId> {
+        let members = self.members().await;
+        let reachable = |member: &&MemberView| member.state == MemberState::Alive && member.address.is_some();
+        let alive: Vec<PeerId> = members.iter().filter(reachable).map(|member| member.peer).collect();
+        // What is gone needs no place: who comes back is dialled again.
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.retain(|peer, _| members.iter().any(|member| member.peer == *peer));
+        alive
+    }
+
+    /// The keys of these members; `None` until all are known.
+    pub(crate) async fn keys(&self, of: &BTreeSet<PeerId>) -> Option<BTreeSet<NodePublicKey>> {
+        let members = self.members().await;
+        let keys: BTreeSet<_> =
+            members.iter().filter(|member| of.contains(&member.peer)).map(|member| member.key).collect();
+        (keys.len() == of.len()).then_some(keys)
+    }
+
+    /// The members; none when the node is ending. Thousands of registers share one question to the driver.
+    async fn members(&self) -> Arc<Vec<MemberView>> {
+        let mut known = self.known.lock().await;
+        if let Some((_, members)) = known.as_ref().filter(|(asked, _)| asked.elapsed() < FRESH) {
+            return members.clone();
+        }
+        let members = self.commands.members().await.map(|(_, members)| members).unwrap_or_default();
+        let members = Arc::new(members);
+        *known = Some((Instant::now(), members.clone()));
+        members
+    }
+}

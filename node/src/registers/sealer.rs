@@ -1,0 +1,209 @@
+//! This node as one of those that seal: its part in the group, as long as the snapshot names it.
+//!
+//! ```text
+//! snapshot: sealers ─▶ Group (log, signatures) ◀── Sealing.Call ──▶ the other sealers
+//!                        ▲ submit        │ certified
+//! messages in the store ─┘ Feed          ▼ Heads
+//! ```
+//!
+//! A group is begun by its founders alone: the first sealers that the operator ever named. Whoever is named later waits
+//! to be taken in by those who hold the log, for two newcomers with an empty log would outvote one founder.
+
+use super::{Callers, Registers, feed::Feed};
+use crate::{backoff::Backoff, driver::Clock, member::Membership, transport::MAX_MESSAGE_BYTES};
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use peerwright_proto::v1::{SealingCall, sealing_client::SealingClient};
+use peerwright_sealing::{Group, GroupParts, GroupRefused, SealingSettings, Transport, TransportError};
+use peerwright_secure::{NodePublicKey, PeerId};
+use peerwright_store::Store;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// Between two looks whether the group is as the snapshot says.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a sealer that is none any more waits to be let go.
+const PARTING: Duration = Duration::from_secs(60);
+/// How long leadership is handed over before the node ends.
+pub(crate) const HAND_OVER: Duration = Duration::from_secs(5);
+
+/// Takes part in sealing while the snapshot says so.
+pub(crate) struct Sealer {
+    registers: Registers,
+    membership: Arc<Membership>,
+    callers: Arc<Callers>,
+    messages: Arc<dyn Store>,
+    group: ArcSwapOption<Group>,
+}
+
+impl Sealer {
+    pub(crate) fn new(
+        registers: Registers,
+        membership: Arc<Membership>,
+        callers: Arc<Callers>,
+        messages: Arc<dyn Store>,
+    ) -> Self {
+        Self { registers, membership, callers, messages, group: ArcSwapOption::empty() }
+    }
+
+    /// The group, while this node is of it.
+    pub(crate) fn group(&self) -> Option<Arc<Group>> {
+        self.group.load_full()
+    }
+
+    /// Whether this node leads the group.
+    #[cfg(test)]
+    pub(crate) fn is_leading(&self) -> bool {
+        self.group().is_some_and(|group| group.status().is_leading)
+    }
+
+    /// Runs until it is dropped; a group that cannot go on is begun anew.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let mut pause = Backoff::new(LOOK, Duration::from_secs(30));
+        let mut snapshots = self.membership.watch_snapshot();
+        loop {
+            while !self.is_named() {
+                if snapshots.changed().await.is_err() {
+                    return;
+                }
+            }
+            match self.seal().await {
+                Ok(()) => pause.reset(),
+                Err(error) => {
+                    tracing::error!(%error, "sealing has ended, and begins anew");
+                    sleep(pause.next()).await;
+                }
+            }
+        }
+    }
+
+    /// Hands leadership to another, so that a planned end costs no election.
+    pub(crate) async fn hand_over(&self) {
+        let Some(group) = self.group() else { return };
+        match timeout(HAND_OVER, group.hand_over()).await {
+            Ok(Ok(successor)) => tracing::info!(?successor, "another sealer leads"),
+            Ok(Err(refused)) => tracing::info!(%refused, "leadership was not handed over"),
+            Err(_) => tracing::warn!("leadership was not handed over in time"),
+        }
+    }
+
+    fn named(&self) -> BTreeSet<PeerId> {
+        self.membership.snapshot().map(|current| current.snapshot.content.sealers.clone()).unwrap_or_default()
+    }
+
+    fn is_named(&self) -> bool {
+        self.named().contains(&self.membership.peer_id())
+    }
+
+    /// Takes part until this node is named no longer.
+    async fn seal(&self) -> anyhow::Result<()> {
+        // A replica that still writes would go on behind the group's back.
+        let _writing = self.registers.writing.write().await;
+        let parts = GroupParts {
+            key: self.membership.key().clone(),
+            store: self.registers.store.clone(),
+            transport: Arc::new(Links(self.callers.clone())),
+            clock: Arc::new(|| Clock::wall().0),
+            settings: SealingSettings::default(),
+            permitted: BTreeSet::new(),
+        };
+        let group = Arc::new(Group::start(parts).await?);
+        self.group.store(Some(group.clone()));
+        let feed = Feed::new(self.messages.clone(), self.registers.clone(), group.clone());
+        let ended = tokio::select! {
+            biased;
+            why = group.failed() => Err(anyhow::anyhow!(why)),
+            () = self.tell(&group) => Ok(()),
+            () = feed.run() => Ok(()),
+            () = self.keep_members(&group) => Ok(()),
+        };
+        self.group.store(None);
+        group.stop().await;
+        ended
+    }
+
+    /// Tells whoever waits of every certified docket.
+    async fn tell(&self, group: &Group) {
+        let mut follower = group.follow();
+        // What was certified before this one followed.
+        if let Err(error) = self.registers.recall().await {
+            tracing::warn!(%error, "the registers' heads cannot be read");
+        }
+        loop {
+            match follower.next().await {
+                Some(Ok(docket)) => self.registers.advance(docket.header.register, docket.header.number + 1),
+                Some(Err(_missed)) => drop(self.registers.recall().await),
+                None => return,
+            }
+        }
+    }
+
+    /// Begins the group, and brings its members to what the snapshot says. Returns when this node is let go.
+    async fn keep_members(&self, group: &Group) {
+        let own = self.membership.key().public();
+        loop {
+            let named = self.named();
+            if !named.contains(&self.membership.peer_id()) {
+                // The others need this one until they have taken its place.
+                drop(timeout(PARTING, group.wait_until(|status| !status.sealers.contains(&own))).await);
+                return;
+            }
+            if let Some(sealers) = self.callers.keys(&named).await {
+                group.permit(sealers.clone());
+                if let Err(refused) = self.bring(group, sealers).await {
+                    tracing::debug!(%refused, "the sealing group is not yet as the snapshot says");
+                }
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    async fn bring(&self, group: &Group, sealers: BTreeSet<NodePublicKey>) -> Result<(), GroupRefused> {
+        let status = group.status();
+        let founders = self.membership.snapshot().map(|current| current.snapshot.content.founders.clone());
+        if status.sealers.is_empty() {
+            let founders = founders.unwrap_or_default();
+            return match self.callers.keys(&founders).await {
+                Some(keys) if founders.contains(&self.membership.peer_id()) => group.initialise(keys).await,
+                _ => Ok(()),
+            };
+        }
+        if status.is_leading && status.sealers != sealers {
+            tracing::info!(sealers = sealers.len(), "the sealing group takes other members");
+            return group.change(sealers).await;
+        }
+        Ok(())
+    }
+}
+
+/// The way to the other sealers: calls on connections beside the links.
+struct Links(Arc<Callers>);
+
+impl Transport for Links {
+    fn call(
+        &self,
+        to: NodePublicKey,
+        request: Bytes,
+        patience: Duration,
+    ) -> BoxFuture<'static, Result<Bytes, TransportError>> {
+        let callers = self.0.clone();
+        Box::pin(async move {
+            let calling = async {
+                let unreachable = |why: String| TransportError::Unreachable(why);
+                let connection =
+                    callers.reach(PeerId::of(&to)).await.map_err(|error| unreachable(error.to_string()))?;
+                let (channel, origin) = connection.channel();
+                let mut client = SealingClient::with_origin(channel, origin)
+                    .max_decoding_message_size(MAX_CALL_BYTES)
+                    .max_encoding_message_size(MAX_CALL_BYTES);
+                let answer = client.call(SealingCall { request }).await;
+                answer.map(|answer| answer.into_inner().answer).map_err(|status| unreachable(status.to_string()))
+            };
+            timeout(patience, calling).await.unwrap_or(Err(TransportError::Timeout))
+        })
+    }
+}
+
+/// The longest message of the group, and what gRPC puts around it.
+pub(crate) const MAX_CALL_BYTES: usize = MAX_MESSAGE_BYTES + 64 * 1024;

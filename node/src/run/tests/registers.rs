@@ -1,0 +1,195 @@
+//! Registers on whole nodes: begun, sealed, followed, proved.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use crate::{
+    RunningNode,
+    api::Node,
+    dev::Authority,
+    registers::{CreateRefused, NewRegister, ReplicaState},
+    testing::{all_have_links, authority, eventually, publish, start_nodes, transaction_in},
+};
+use bytes::Bytes;
+use peerwright_ledger::{Chain, Docket, RegisterId, RegisterPolicy, TransactionId, Verify};
+use peerwright_secure::PeerId;
+use peerwright_snapshot::Subscription;
+use peerwright_store::{DocketStore, Seen};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+fn orders() -> NewRegister {
+    NewRegister {
+        name: "orders".to_owned(),
+        description: String::new(),
+        owner: "a test".to_owned(),
+        authority: None,
+        policy: RegisterPolicy { build_interval_millis: 10, ..RegisterPolicy::default() },
+    }
+}
+
+/// Nodes that know each other, the first of them sealing.
+async fn sealed(authority: &Arc<Authority>, nodes: usize, sealers: usize) -> Vec<RunningNode> {
+    let nodes = start_nodes(authority, nodes).await;
+    let all: Vec<&RunningNode> = nodes.iter().collect();
+    all_have_links(&all, nodes.len() - 1).await;
+    let chosen: BTreeSet<PeerId> = nodes.iter().take(sealers).map(|node| node.handle().identity.peer_id).collect();
+    publish(authority, &all, |content| {
+        content.founders.clone_from(&chosen);
+        content.sealers = chosen;
+    });
+    nodes
+}
+
+/// Begins a register, to which every node subscribes.
+async fn begin(authority: &Authority, nodes: &[RunningNode]) -> RegisterId {
+    let last = nodes.last().unwrap();
+    let register = loop {
+        match last.handle().create_register(orders()).await {
+            Ok(register) => break register,
+            // Its members are still getting to know each other.
+            Err(CreateRefused::NoSealers | CreateRefused::Unreached(_)) => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(refused) => panic!("{refused}"),
+        }
+    };
+    publish(authority, &nodes.iter().collect::<Vec<_>>(), |content| {
+        content.subscriptions.insert(Subscription { register: *register.as_bytes() });
+    });
+    register
+}
+
+async fn hand_in(node: &RunningNode, register: RegisterId, text: &str) -> TransactionId {
+    let transaction = transaction_in(node.handle(), register, text);
+    let id = transaction.id();
+    eventually("the node takes it", async || node.handle().submit(transaction.clone()).await.is_ok()).await;
+    id
+}
+
+async fn committed(node: &RunningNode, register: RegisterId, id: TransactionId) -> bool {
+    node.handle().registers.store.find(register, id, Seen::Certified).await.unwrap().is_some()
+}
+
+/// What a stranger makes of the dockets of a node: everything is verified anew.
+async fn verified(store: &dyn DocketStore, register: RegisterId) -> (Chain, Vec<TransactionId>) {
+    let now = crate::driver::Clock::wall().0;
+    let dockets = store.dockets(register, 0, Seen::Certified, 10_000, 1 << 30).await.unwrap();
+    let read = |stored: &peerwright_store::StoredDocket| {
+        let certificate: &Bytes = stored.header.certificate.as_ref().unwrap();
+        Docket::decode(Docket::assemble(&stored.header.header, certificate, &stored.body)).unwrap()
+    };
+    let mut chain = Chain::begin(&read(&dockets[0]), now).unwrap();
+    let mut ids = Vec::new();
+    for docket in &dockets[1..] {
+        ids.extend(chain.extend(&read(docket), Verify::EveryTransaction, now).unwrap());
+    }
+    (chain, ids)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_node_accepts_is_committed_on_all_and_anybody_can_verify_it() {
+    let authority = authority();
+    let nodes = sealed(&authority, 4, 3).await;
+    let register = begin(&authority, &nodes).await;
+
+    let mut sent = BTreeSet::new();
+    for (number, node) in nodes.iter().enumerate() {
+        for text in 0..5 {
+            sent.insert(hand_in(node, register, &format!("{number}.{text}")).await);
+        }
+    }
+
+    for node in &nodes {
+        for id in &sent {
+            eventually("every node holds it committed", async || committed(node, register, *id).await).await;
+        }
+    }
+    let (head, ids) = verified(&*nodes[3].handle().registers.store, register).await;
+    assert_eq!((ids.len(), ids.into_iter().collect::<BTreeSet<_>>()), (sent.len(), sent));
+    assert_eq!(head.register(), register);
+    let follower = nodes[3].handle().registers.progress(register).unwrap();
+    assert_eq!((follower.state, follower.percent()), (ReplicaState::FullyReplicated, 100));
+    for sealer in &nodes[..3] {
+        let (chain, _) = verified(&*sealer.handle().registers.store, register).await;
+        assert_eq!(chain.head().hash, head.head().hash);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealer_that_is_gone_is_not_missed_and_nothing_is_sealed_twice() {
+    let authority = authority();
+    let mut nodes = sealed(&authority, 4, 3).await;
+    let register = begin(&authority, &nodes).await;
+    let mut sent = BTreeSet::from([hand_in(&nodes[3], register, "before").await]);
+    for id in &sent {
+        eventually("it is committed", async || committed(&nodes[3], register, *id).await).await;
+    }
+
+    // Whoever leads: killed, as it were.
+    let leader = nodes.iter().position(|node| node.handle().creator.sealer.is_leading()).unwrap();
+    drop(nodes.remove(leader));
+    let client = nodes.last().unwrap();
+    for number in 0..20 {
+        sent.insert(hand_in(client, register, &format!("after {number}")).await);
+    }
+
+    for id in &sent {
+        eventually("it is committed without the leader", async || committed(client, register, *id).await).await;
+    }
+    let (_, ids) = verified(&*client.handle().registers.store, register).await;
+    assert_eq!((ids.len(), ids.into_iter().collect::<BTreeSet<_>>()), (sent.len(), sent));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_majority_what_is_accepted_is_not_committed() {
+    let authority = authority();
+    let mut nodes = sealed(&authority, 4, 3).await;
+    let register = begin(&authority, &nodes).await;
+    let first = hand_in(&nodes[3], register, "with a majority").await;
+    eventually("it is committed", async || committed(&nodes[3], register, first).await).await;
+
+    let client = nodes.pop().unwrap();
+    let alone = nodes.pop().unwrap();
+    drop(nodes);
+    let second = hand_in(&client, register, "without one").await;
+    eventually("the sealer that is left hears it", async || {
+        alone.handle().store.transaction(register, second).await.unwrap().is_some()
+    })
+    .await;
+
+    // Twice as long as an election takes.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(!committed(&alone, register, second).await);
+    assert!(committed(&alone, register, first).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_sealer_becomes_three() {
+    let authority = authority();
+    let nodes = sealed(&authority, 3, 1).await;
+    let register = begin(&authority, &nodes).await;
+    let first = hand_in(&nodes[2], register, "one sealer").await;
+    eventually("it is committed", async || committed(&nodes[2], register, first).await).await;
+
+    publish(&authority, &nodes.iter().collect::<Vec<_>>(), |content| {
+        content.sealers = nodes.iter().map(|node| node.handle().identity.peer_id).collect();
+    });
+    eventually("the register has three sealers", async || {
+        let (chain, _) = verified(&*nodes[0].handle().registers.store, register).await;
+        chain.governance().sealers().sealers().len() == 3
+    })
+    .await;
+    let second = hand_in(&nodes[1], register, "three sealers").await;
+
+    for node in &nodes {
+        eventually("it is committed on all", async || committed(node, register, second).await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_without_sealers_begins_no_register() {
+    let authority = authority();
+    let nodes = start_nodes(&authority, 1).await;
+
+    let refused = nodes[0].handle().create_register(orders()).await;
+
+    assert_eq!(refused, Err(CreateRefused::NoSealers));
+}
