@@ -92,6 +92,10 @@ TOKEN=$(kubectl create token demo-client --audience demo.default.peerwright.inte
 kubectl get configmap demo-trust -o jsonpath='{{.data.ca\.pem}}' > demo-ca.pem
 {forward}curl --cacert demo-ca.pem --resolve demo-api.default.svc:8443:{address} -H "Authorization: Bearer $TOKEN" -d '{data}' https://demo-api.default.svc:8443{path}
 curl --cacert demo-ca.pem --resolve demo-api.default.svc:8443:{address} -H "Authorization: Bearer $TOKEN" https://demo-api.default.svc:8443{path}
+REGISTER=$(curl --cacert demo-ca.pem --resolve demo-api.default.svc:8443:{address} -H "Authorization: Bearer $TOKEN" -d '{{"name":"ledger"}}' https://demo-api.default.svc:8443/api/registers | grep -oE '[0-9a-f]{{32}}')
+sed "s/name: orders/name: ledger/; s/{register}/$REGISTER/" examples/subscription.yaml | kubectl apply -f -
+curl --cacert demo-ca.pem --resolve demo-api.default.svc:8443:{address} -H "Authorization: Bearer $TOKEN" -d '{data}' "https://demo-api.default.svc:8443/api/registers/$REGISTER/transactions?ack=committed"
+curl --cacert demo-ca.pem --resolve demo-api.default.svc:8443:{address} -H "Authorization: Bearer $TOKEN" https://demo-api.default.svc:8443/api/registers/$REGISTER
 BAN=$(kubectl create -f examples/ban.yaml -o name)
 kubectl get pban
 kubectl delete $BAN

@@ -11,17 +11,14 @@ use peerwright_ledger::{Kind, Metadata, Payload, RegisterId, TransactionBody};
 use peerwright_node::{
     NodeHandle, RunningNode,
     api::{Access, Node},
-    config::{Configuration, Endpoint},
+    config::Configuration,
     dev::Authority,
-    discovery::Interfaces,
-    limits::LimitSettings,
-    link::LinkSettings,
     run::{Backing, Enrolment, Sockets, StartOptions},
 };
 use peerwright_snapshot::{Content, Subscription};
+use peerwright_store::Memory;
 use std::{
     collections::BTreeSet,
-    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
@@ -66,13 +63,13 @@ impl Ours {
             let sockets = Sockets::bind(&configuration).await?;
             bound.push((configuration, sockets));
         }
-        let seeds: Vec<_> = bound.iter().map(|(_, sockets)| endpoint(sockets.peer_address)).collect();
+        let seeds: Vec<_> = bound.iter().map(|(_, sockets)| sockets.peer_address.into()).collect();
         let mut nodes = Vec::new();
         for (number, (mut configuration, sockets)) in bound.into_iter().enumerate() {
             configuration.seeds.clone_from(&seeds);
             let store = RecordingStore::new(NETWORK_UID, number, payload_bytes, origins.clone(), recorder.clone());
             let options = StartOptions {
-                backing: Backing::Store(Arc::new(store)),
+                backing: Backing::Stores(Arc::new(store), Arc::new(Memory::new(NETWORK_UID))),
                 enrolment: Enrolment::Local(authority.clone()),
                 access: Access::Open,
                 tune: if batching { |_| {} } else { alone },
@@ -160,33 +157,13 @@ fn alone(config: &mut Config) {
     config.gossip.batch_window = Duration::ZERO;
 }
 
-fn endpoint(address: SocketAddr) -> Endpoint {
-    Endpoint { host: address.ip().to_string(), port: address.port() }
-}
-
 fn configuration(number: usize) -> Configuration {
-    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     Configuration {
         network: "bench".to_owned(),
         namespace: "local".to_owned(),
         network_uid: NETWORK_UID.to_owned(),
         node_name: format!("bench-peer-{number}"),
         trust_domain: TRUST_DOMAIN.to_owned(),
-        operator: Endpoint { host: "localhost".to_owned(), port: 9_443 },
-        install_root_sha256: [0; 32],
-        seeds: Vec::new(),
-        data_dir: PathBuf::new(),
-        install_root: PathBuf::new(),
-        token_file: PathBuf::new(),
-        snapshot_file: PathBuf::new(),
-        listen_peer: free,
-        listen_api: free,
-        listen_probe: free,
-        drain: Duration::from_secs(5),
-        links: LinkSettings::default(),
-        limits: LimitSettings::default(),
-        own_ranges: Vec::new(),
-        multicast_dns: Interfaces::Off.into(),
-        otlp_endpoint: None,
+        ..Configuration::on_loopback(PathBuf::new())
     }
 }

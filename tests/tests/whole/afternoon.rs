@@ -23,7 +23,7 @@ fn a_bad_afternoon_is_noticed_in_time_and_every_accepted_transaction_is_on_every
     let client = Client::of(&network, "client");
     let cluster = Cluster::attach().unwrap();
     let machine = |pod: &str| network.field(&format!("pod/{pod}"), "{.spec.nodeName}").unwrap();
-    let peers = PODS.map(|pod| client.own_peer(pod));
+    let peers = PODS.map(|pod| client.own_peer(pod).unwrap());
     let mut accepted: Vec<String> = Vec::new();
     let submit = |pod: &str, what: &str| -> Vec<String> {
         (0..5).map(|number| client.submit(pod, &format!("{what} {number}")).unwrap()).collect()

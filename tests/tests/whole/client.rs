@@ -78,6 +78,40 @@ impl<'a> Client<'a> {
         accepted(answer(&cluster.run_on(machine, &words).map_err(|error| error.to_string())?))
     }
 
+    /// Begins a register, as soon as there are sealers; gives its id.
+    pub(crate) fn begin_register(&self, pod: &str, name: &str) -> String {
+        let body = serde_json::json!({ "name": name }).to_string();
+        wait_for("a register begins", Duration::from_secs(60), || {
+            match self.call(pod, "POST", "/api/registers", Some(&body))? {
+                (201, answer) => Ok(answer["register"].as_str().unwrap().to_owned()),
+                (status, answer) => Err(format!("{status} {answer}")),
+            }
+        })
+    }
+
+    /// Hands in a transaction of a register and waits until it is committed; gives its id.
+    pub(crate) fn commit(&self, pod: &str, register: &str, text: &str) -> Result<String, String> {
+        let path = format!("/api/registers/{register}/transactions?ack=committed");
+        match self.call(pod, "POST", &path, Some(&transaction(text)))? {
+            (200, answer) => Ok(answer["transactionId"].as_str().unwrap().to_owned()),
+            (status, answer) => Err(format!("{status} {answer}")),
+        }
+    }
+
+    /// The ids of all committed transactions of a register, as a node has them, in their order.
+    pub(crate) fn committed(&self, pod: &str, register: &str) -> Result<Vec<String>, String> {
+        let path = format!("/api/registers/{register}");
+        let head = self.get(pod, &path)?["head"]["number"].as_u64().unwrap();
+        let mut ids = Vec::new();
+        for number in 1..=head {
+            let docket = self.get(pod, &format!("{path}/dockets/{number}"))?;
+            let is_control = docket["control"] == true;
+            let transactions = docket["transactions"].as_array().unwrap().iter().filter(|_| !is_control);
+            ids.extend(transactions.map(|id| id.as_str().unwrap().to_owned()));
+        }
+        Ok(ids)
+    }
+
     /// Waits until a node serves a transaction.
     pub(crate) fn wait_holds(&self, pod: &str, id: &str, limit: Duration) -> Value {
         let path = format!("/api/registers/{REGISTER}/transactions/{id}");
@@ -99,10 +133,10 @@ impl<'a> Client<'a> {
     }
 
     /// The node's own peer id.
-    pub(crate) fn own_peer(&self, pod: &str) -> String {
-        let members = self.members(pod).unwrap();
+    pub(crate) fn own_peer(&self, pod: &str) -> Result<String, String> {
+        let members = self.members(pod)?;
         let own = members.iter().find(|member| member["own"] == true).unwrap();
-        own["id"].as_str().unwrap().to_owned()
+        Ok(own["id"].as_str().unwrap().to_owned())
     }
 
     /// Waits until a node holds a member `alive`, `unreachable` and so on.

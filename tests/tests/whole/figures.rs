@@ -1,12 +1,14 @@
 //! The figures of `docs/figures.md` that need a cluster, printed and held to their goals.
 
-use crate::network::Network;
+use crate::{client::Client, kubectl::wait_for, network::Network};
 use peerwright_cluster::Cluster;
 use peerwright_tests::OPERATOR_NAMESPACE;
 use std::time::{Duration, Instant};
 
 /// Bans that the latency is taken of.
 const BANS: usize = 50;
+/// Transactions that the latency is taken of.
+const COMMITS: usize = 100;
 
 #[test]
 fn bans_are_enforced_within_two_seconds_at_the_99th_percentile() {
@@ -51,4 +53,45 @@ fn idle_programs_are_small() {
     println!("figure: resident memory: node {node} KiB, operator {operator} KiB");
     assert!(node < 32 * 1024, "a node takes {node} KiB, its goal is 32 MiB");
     assert!(operator < 64 * 1024, "the operator takes {operator} KiB, its goal is 64 MiB");
+}
+
+/// The pod that leads the sealers, by its metrics.
+fn leader(network: &Network, pods: &[&'static str]) -> Result<&'static str, String> {
+    let leads = |pod: &str| network.metrics(pod).lines().any(|line| line == "peerwright_sealing_leading 1");
+    pods.iter().copied().find(|pod| leads(pod)).ok_or_else(|| "nobody leads".to_owned())
+}
+
+#[test]
+fn transactions_are_committed_in_a_second_and_a_killed_leader_is_replaced_in_a_few() {
+    let network = Network::ready("commits", 4);
+    let client = Client::of(&network, "client");
+    let register = client.begin_register("net-peer-3", "ledger");
+    network.subscribe_to(&register);
+    wait_for("a first commit", Duration::from_secs(30), || client.commit("net-peer-3", &register, "first"));
+    let commit = |text: &str| {
+        let began = Instant::now();
+        client.commit("net-peer-3", &register, text).map(|_| began.elapsed())
+    };
+    let mut times: Vec<Duration> = (0..COMMITS).map(|number| commit(&number.to_string()).unwrap()).collect();
+    times.sort();
+    let (median, last) = (times[COMMITS / 2], times[COMMITS * 99 / 100]);
+    println!(
+        "figure: handed in at a follower until committed and read there, 3 sealers, {COMMITS} one after another, curl \
+         included: p50 {median:?}, p99 {last:?}"
+    );
+    assert!(last < Duration::from_secs(1), "{times:?}");
+
+    let cluster = Cluster::attach().unwrap();
+    let sealers = ["net-peer-0", "net-peer-1", "net-peer-2"];
+    let mut gaps = Vec::new();
+    for round in 0..3 {
+        let pod = wait_for("somebody leads", Duration::from_secs(30), || leader(&network, &sealers));
+        let killed = Instant::now();
+        cluster.kill_pod(&network.namespace, pod).unwrap();
+        wait_for("a commit without the leader", Duration::from_secs(30), || commit(&format!("round {round}")));
+        gaps.push(killed.elapsed());
+        network.wait_pod_ready(pod, Duration::from_secs(60));
+    }
+    println!("figure: leader of 3 sealers killed until the next commit: {gaps:?}");
+    assert!(gaps.iter().all(|gap| *gap < Duration::from_secs(5)), "{gaps:?}");
 }

@@ -22,5 +22,6 @@ mod kubectl;
 mod lifecycle;
 mod network;
 mod operator;
+mod registers;
 mod strangers;
 mod transactions;

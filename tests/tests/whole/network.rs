@@ -62,6 +62,13 @@ impl Network {
         self.wait_condition("rsub/orders", "Synced", "True", Duration::from_secs(20));
     }
 
+    /// Subscribes the network to a register that one of its nodes has begun.
+    pub(crate) fn subscribe_to(&self, register: &str) {
+        let spec = json!({ "networkRef": { "name": "net" }, "registerId": register, "displayName": "ledger" });
+        send(&["apply", "-f", "-"], &self.object("RegisterSubscription", json!({ "name": "ledger" }), &spec));
+        self.wait_condition("rsub/ledger", "Synced", "True", Duration::from_secs(20));
+    }
+
     /// Bans a node by its pod's name; gives the PeerBan's resource name.
     pub(crate) fn ban(&self, node: &str) -> String {
         let spec = json!({ "networkRef": { "name": "net" }, "node": node, "reason": "test" });
@@ -127,7 +134,16 @@ impl Network {
 
     /// What the probe port of a pod says of its readiness; empty when nothing answers.
     pub(crate) fn readyz(&self, pod: &str) -> String {
-        let url = format!("http://{}:8080/readyz", self.address(pod));
+        self.probe(pod, "readyz")
+    }
+
+    /// The metrics of a pod; empty when nothing answers.
+    pub(crate) fn metrics(&self, pod: &str) -> String {
+        self.probe(pod, "metrics")
+    }
+
+    fn probe(&self, pod: &str, path: &str) -> String {
+        let url = format!("http://{}:8080/{path}", self.address(pod));
         let output = Command::new("curl").args(["--silent", "--max-time", "2", &url]).output().unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
