@@ -5,9 +5,10 @@ use crate::{
     handle::NodeHandle,
     limits::{Ask, Asker, RateLimits},
     link::{LinkContext, LinkService},
-    registers::{Following, MAX_CALL_BYTES, Sealer, SealingService, Source, register_id},
+    member::Membership,
+    registers::{Following, Sealer, SealingService, Source, register_id},
     telemetry::Telemetry,
-    transport::{ConnectionInfo, MAX_MESSAGE_BYTES},
+    transport::{ConnectionInfo, MAX_FRAMED_BYTES, MAX_MESSAGE_BYTES},
 };
 use axum::Router;
 use bytes::Bytes;
@@ -22,6 +23,7 @@ use peerwright_proto::{
         submit_result::Outcome,
     },
 };
+use peerwright_secure::MemberCertificate;
 use peerwright_snapshot::NodeRole;
 use std::sync::Arc;
 use thiserror::Error;
@@ -52,12 +54,13 @@ pub(crate) fn router(
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let sealing = SealingServer::new(SealingService { sealer, telemetry: telemetry.clone(), limits: limits.clone() })
-        .max_decoding_message_size(MAX_CALL_BYTES)
-        .max_encoding_message_size(MAX_CALL_BYTES);
-    // 64 transactions of 16 MiB together, and what frames them.
-    let registers = RegistersServer::new(RegistersService { node, telemetry, limits, tasks: tasks.clone() })
-        .max_decoding_message_size(MAX_MESSAGE_BYTES + 64 * 1024)
+    let allowances = Allowances { membership: node.membership.clone(), telemetry: telemetry.clone(), limits };
+    let sealing = SealingServer::new(SealingService { sealer, allowances: allowances.clone() })
+        .max_decoding_message_size(MAX_FRAMED_BYTES)
+        .max_encoding_message_size(MAX_FRAMED_BYTES);
+    // 64 transactions of 16 MiB together.
+    let registers = RegistersServer::new(RegistersService { node, telemetry, allowances, tasks: tasks.clone() })
+        .max_decoding_message_size(MAX_FRAMED_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let routes = Routes::new(health)
         .add_service(reflection().build_v1()?)
@@ -67,10 +70,45 @@ pub(crate) fn router(
     Ok((LinkService::new(context, tasks).router(routes), reporter))
 }
 
+/// What members may ask for, by what they are to the network.
+#[derive(Clone)]
+pub(crate) struct Allowances {
+    membership: Arc<Membership>,
+    telemetry: Arc<Telemetry>,
+    limits: Arc<RateLimits>,
+}
+
+impl Allowances {
+    /// Takes from the allowance of the member that asks.
+    pub(crate) fn take<T>(&self, request: &Request<T>, ask: Ask) -> Result<Asker, Status> {
+        let member = member(request)?;
+        let snapshot = self.membership.snapshot();
+        let group = snapshot.as_ref().and_then(|current| current.snapshot.content.group_of(member.spiffe.node()));
+        let asker = match group {
+            Some((_, group)) if group.role == NodeRole::Edge => Asker::Edge(member.peer_id),
+            _ => Asker::Member(member.peer_id),
+        };
+        match self.limits.take(&asker, ask) {
+            Ok(()) => Ok(asker),
+            Err(limited) => {
+                self.telemetry.rate_limited(limited);
+                let (what, wait) = (limited.measure.label(), limited.retry_after);
+                Err(Status::resource_exhausted(format!("rate_limited: this member has used its {what}; wait {wait:?}")))
+            }
+        }
+    }
+}
+
+/// Who asks.
+pub(crate) fn member<T>(request: &Request<T>) -> Result<&Arc<MemberCertificate>, Status> {
+    let member = request.extensions().get::<ConnectionInfo>().and_then(|info| info.member.as_ref());
+    member.ok_or_else(|| Status::unauthenticated("a call needs a member's certificate"))
+}
+
 struct RegistersService {
     node: Arc<NodeHandle>,
     telemetry: Arc<Telemetry>,
-    limits: Arc<RateLimits>,
+    allowances: Allowances,
     /// Owns what serves followers.
     tasks: TaskTracker,
 }
@@ -97,34 +135,12 @@ impl RegistersService {
     }
 }
 
-impl RegistersService {
-    /// Takes from the allowance of the member that asks.
-    fn take<T>(&self, request: &Request<T>, ask: Ask) -> Result<Asker, Status> {
-        let member = request.extensions().get::<ConnectionInfo>().and_then(|info| info.member.as_ref());
-        let member = member.ok_or_else(|| Status::unauthenticated("a call needs a member's certificate"))?;
-        let snapshot = self.node.membership.snapshot();
-        let group = snapshot.as_ref().and_then(|current| current.snapshot.content.group_of(member.spiffe.node()));
-        let asker = match group {
-            Some((_, group)) if group.role == NodeRole::Edge => Asker::Edge(member.peer_id),
-            _ => Asker::Member(member.peer_id),
-        };
-        match self.limits.take(&asker, ask) {
-            Ok(()) => Ok(asker),
-            Err(limited) => {
-                self.telemetry.rate_limited(limited);
-                let (what, wait) = (limited.measure.label(), limited.retry_after);
-                Err(Status::resource_exhausted(format!("rate_limited: this member has used its {what}; wait {wait:?}")))
-            }
-        }
-    }
-}
-
 #[tonic::async_trait]
 impl Registers for RegistersService {
     type FollowStream = Following;
 
     async fn follow(&self, request: Request<Streaming<FollowRequest>>) -> Result<Response<Following>, Status> {
-        self.take(&request, Ask { requests: 1, ..Ask::default() })?;
+        self.allowances.take(&request, Ask { requests: 1, ..Ask::default() })?;
         let caller = request.extensions().get::<ConnectionInfo>().cloned();
         let caller = caller.ok_or_else(|| Status::internal("a call without a connection"))?;
         let source = Source::of(&self.node.registers, self.tasks.clone());
@@ -134,7 +150,8 @@ impl Registers for RegistersService {
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
         let SubmitRequest { transactions, .. } = request.get_ref();
         let bytes: usize = transactions.iter().map(Bytes::len).sum();
-        self.take(&request, Ask { requests: 1, bytes: bytes as u64, transactions: transactions.len() as u64 })?;
+        self.allowances
+            .take(&request, Ask { requests: 1, bytes: bytes as u64, transactions: transactions.len() as u64 })?;
         let SubmitRequest { register_id: register, transactions } = request.into_inner();
         let register = register_id(&register)?;
         if transactions.len() > MOST_TRANSACTIONS {
@@ -154,7 +171,7 @@ impl Registers for RegistersService {
         &self,
         request: Request<GetTransactionRequest>,
     ) -> Result<Response<GetTransactionResponse>, Status> {
-        let asker = self.take(&request, Ask { requests: 1, ..Ask::default() })?;
+        let asker = self.allowances.take(&request, Ask { requests: 1, ..Ask::default() })?;
         let request = request.into_inner();
         let register = register_id(&request.register_id)?;
         let id = <[u8; 32]>::try_from(request.transaction_id.as_ref())
@@ -162,7 +179,7 @@ impl Registers for RegistersService {
         let found = self.node.store.transaction(register, TransactionId::from_bytes(id)).await;
         match found.map_err(|error| Status::unavailable(format!("{}: {error}", error.code())))? {
             Some(found) => {
-                self.limits.charge(&asker, Ask { bytes: found.bytes.len() as u64, ..Ask::default() });
+                self.allowances.limits.charge(&asker, Ask { bytes: found.bytes.len() as u64, ..Ask::default() });
                 Ok(Response::new(GetTransactionResponse { transaction: found.bytes }))
             }
             None => Err(Status::not_found("this node does not hold the transaction")),

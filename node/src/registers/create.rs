@@ -7,7 +7,7 @@ use peerwright_ledger::{
     SealerSet, seal_genesis,
 };
 use peerwright_proto::v1::{CreateRegisterRequest, sealing_client::SealingClient};
-use peerwright_sealing::GroupRefused;
+use peerwright_sealing::{Group, GroupRefused};
 use peerwright_secure::{NodePublicKey, PeerId, Signature};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use thiserror::Error;
@@ -117,11 +117,10 @@ impl Creator {
     async fn ask(&self, sealer: PeerId, genesis: &SealedDocket) -> Result<(), Asked> {
         if sealer == self.membership.peer_id() {
             let group = self.sealer.group().ok_or_else(|| Asked::Later("this node begins to seal".to_owned()))?;
-            return match group.create(genesis.clone()).await {
-                Ok(_) | Err(GroupRefused::RegisterExists(_)) => Ok(()),
-                Err(refused) if is_for_later(&refused) => Err(Asked::Later(refused.to_string())),
-                Err(refused) => Err(Asked::Refused(refused.to_string())),
-            };
+            return begin(&group, genesis.clone()).await.map_err(|refused| {
+                let asked = if is_for_later(&refused) { Asked::Later } else { Asked::Refused };
+                asked(refused.to_string())
+            });
         }
         let later = |why: &dyn ToString| Asked::Later(why.to_string());
         let connection = self.callers.reach(sealer).await.map_err(|error| later(&error))?;
@@ -143,6 +142,14 @@ enum Asked {
     Refused(String),
     /// Another may, or this one in a moment.
     Later(String),
+}
+
+/// Begins a register as the leader; asked again with the same docket it answers the same.
+pub(super) async fn begin(group: &Group, genesis: SealedDocket) -> Result<(), GroupRefused> {
+    match group.create(genesis).await {
+        Ok(_) | Err(GroupRefused::RegisterExists(_)) => Ok(()),
+        Err(refused) => Err(refused),
+    }
 }
 
 /// Whether the same may be taken by another sealer, or in a moment.

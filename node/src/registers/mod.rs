@@ -24,7 +24,7 @@ pub use create::{CreateRefused, NewRegister};
 pub(crate) use follow::{Following, Source};
 pub(crate) use heads::Heads;
 pub(crate) use replicas::Replicas;
-pub(crate) use sealer::{MAX_CALL_BYTES, Sealer};
+pub(crate) use sealer::Sealer;
 pub(crate) use sealing_service::SealingService;
 pub(crate) use standing::Standing;
 pub use standing::{Progress, ReplicaState};

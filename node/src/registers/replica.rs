@@ -7,7 +7,7 @@
 //! ```
 
 use super::{Registers, Unreached, replicas::Sources};
-use crate::{backoff::Backoff, driver::Clock, tls::fill_random, transport::MAX_MESSAGE_BYTES};
+use crate::{backoff::Backoff, driver::Clock, tls::fill_random, transport::MAX_FRAMED_BYTES};
 use bytes::Bytes;
 use futures::FutureExt;
 use peerwright_encoding::DecodeError;
@@ -32,8 +32,6 @@ use tonic::{Code, Status, Streaming};
 const WINDOW: u32 = 8 * 1024 * 1024;
 /// Verified and stored at once.
 const BATCH_BYTES: u32 = 2 * 1024 * 1024;
-/// What gRPC puts around a docket.
-const MESSAGE_FRAME: usize = 64 * 1024;
 /// Credits that wait for the connection. Full: the next docket waits.
 const CREDITS: usize = 8;
 /// A source that served so long was a good one: the next round comes at once.
@@ -123,8 +121,7 @@ impl Replica {
         let mut chain = self.resume().await?;
         let connection = self.sources.reach(source).await?;
         let (channel, origin) = connection.channel();
-        let mut client =
-            RegistersClient::with_origin(channel, origin).max_decoding_message_size(MAX_MESSAGE_BYTES + MESSAGE_FRAME);
+        let mut client = RegistersClient::with_origin(channel, origin).max_decoding_message_size(MAX_FRAMED_BYTES);
         let (sender, receiver) = mpsc::channel(CREDITS);
         let begin = FollowBegin {
             register_id: Bytes::copy_from_slice(self.register.as_bytes()),

@@ -10,7 +10,7 @@
 //! to be taken in by those who hold the log, for two newcomers with an empty log would outvote one founder.
 
 use super::{Callers, Registers, feed::Feed};
-use crate::{backoff::Backoff, driver::Clock, member::Membership, transport::MAX_MESSAGE_BYTES};
+use crate::{backoff::Backoff, driver::Clock, member::Membership, transport::MAX_FRAMED_BYTES};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -161,9 +161,9 @@ impl Sealer {
 
     async fn bring(&self, group: &Group, sealers: BTreeSet<NodePublicKey>) -> Result<(), GroupRefused> {
         let status = group.status();
-        let founders = self.membership.snapshot().map(|current| current.snapshot.content.founders.clone());
         if status.sealers.is_empty() {
-            let founders = founders.unwrap_or_default();
+            let current = self.membership.snapshot();
+            let founders = current.map(|current| current.snapshot.content.founders.clone()).unwrap_or_default();
             return match self.callers.keys(&founders).await {
                 Some(keys) if founders.contains(&self.membership.peer_id()) => group.initialise(keys).await,
                 _ => Ok(()),
@@ -195,8 +195,8 @@ impl Transport for Links {
                     callers.reach(PeerId::of(&to)).await.map_err(|error| unreachable(error.to_string()))?;
                 let (channel, origin) = connection.channel();
                 let mut client = SealingClient::with_origin(channel, origin)
-                    .max_decoding_message_size(MAX_CALL_BYTES)
-                    .max_encoding_message_size(MAX_CALL_BYTES);
+                    .max_decoding_message_size(MAX_FRAMED_BYTES)
+                    .max_encoding_message_size(MAX_FRAMED_BYTES);
                 let answer = client.call(SealingCall { request }).await;
                 answer.map(|answer| answer.into_inner().answer).map_err(|status| unreachable(status.to_string()))
             };
@@ -204,6 +204,3 @@ impl Transport for Links {
         })
     }
 }
-
-/// The longest message of the group, and what gRPC puts around it.
-pub(crate) const MAX_CALL_BYTES: usize = MAX_MESSAGE_BYTES + 64 * 1024;

@@ -33,6 +33,8 @@ use std::time::Duration;
 
 /// The longest message of any service.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+/// Contents of that length, and what gRPC and the fields around them add.
+pub const MAX_FRAMED_BYTES: usize = MAX_MESSAGE_BYTES + 64 * 1024;
 
 /// A TLS handshake that takes longer is ended.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
