@@ -33,14 +33,16 @@ pub use names::{
 pub use peer_ban::{PeerBan, PeerBanSpec, PeerBanStatus};
 pub use peer_network::{
     AccessEntry, AccessRole, AnonymousRole, ApiAccess, AutoBans, BoundBan, CallLimits, Connections, Detection,
-    Discovery, Gossip, Heartbeat, IdentityStatus, ImagePullPolicy, InvalidMessageRule, Limits, Links,
-    MaliciousContentRule, MemberLimits, Membership, NetworkBan, NetworkPolicyMode, NodeGroup, NodeRole, Overlay,
-    PeerNetwork, PeerNetworkSpec, PeerNetworkStatus, PolicyStatus, PromotedBan, Promotion, ProtocolViolationRule,
-    ReclaimPolicy, Scoring, Sealing, SpamRule, Storage,
+    Discovery, Gossip, Heartbeat, Hub, IdentityStatus, ImagePullPolicy, InvalidMessageRule, KeyRef, Limits, Links,
+    MaliciousContentRule, MemberLimits, Membership, NetworkBan, NetworkPolicyMode, NodeGroup, NodeRole, Outbox,
+    Overlay, PeerNetwork, PeerNetworkSpec, PeerNetworkStatus, PolicyStatus, Postgres, PostgresTls, PostgresTlsMode,
+    PromotedBan, Promotion, ProtocolViolationRule, ReclaimPolicy, Replication, Scoring, Sealing, SpamRule, Storage,
+    Topology,
 };
 pub use reference::pages;
 pub use register_subscription::{
-    NetworkRef, RegisterSubscription, RegisterSubscriptionSpec, RegisterSubscriptionStatus,
+    DeletionPolicy, NetworkRef, Placement, REGISTERS_FINALIZER, RegisterSubscription, RegisterSubscriptionSpec,
+    RegisterSubscriptionStatus, ReplicaMode,
 };
 
 /// API group of every kind.

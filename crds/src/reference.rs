@@ -28,12 +28,16 @@ take: the option or default holds, one line of its log names the setting, and `p
 that a newer operator knows and the node does not is passed over.
 ";
 
+/// Numbers that pods are made with, which no snapshot carries.
+const NO_SETTINGS: &str = "storage";
+
 /// File name and text of the pages, as `docs/reference` holds them.
 pub fn pages() -> Vec<(&'static str, String)> {
     let definition = serde_json::to_value(definitions().into_iter().next()).unwrap_or_default();
     let groups = definition.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties");
     let mut page = HEAD.to_owned();
-    for (group, schema) in groups.and_then(Value::as_object).into_iter().flatten() {
+    let groups = groups.and_then(Value::as_object).into_iter().flatten();
+    for (group, schema) in groups.filter(|(group, _)| *group != NO_SETTINGS) {
         let mut rows = String::new();
         write_rows(&format!("spec.{group}"), schema, &mut rows);
         if !rows.is_empty() {

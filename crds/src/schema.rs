@@ -50,6 +50,51 @@ pub(crate) const CIDR_RULE: &str = "isCIDR(self) && cidr(self) == cidr(self).mas
 pub(crate) const CIDR_MESSAGE: &str =
     "write a range as <address>/<length> without bits behind the length, as in 203.0.113.0/24 or 2001:db8::/32";
 
+/// How a database is reached: by a URL that a Secret holds, or by its parts.
+pub(crate) const DATABASE_ACCESS_RULE: &str = "has(self.urlSecretRef) ? \
+    [has(self.host), has(self.port), has(self.database), has(self.user), has(self.passwordSecretRef)].all(given, !given) \
+    : has(self.host) && has(self.database) && has(self.user)";
+
+/// What to write instead.
+pub(crate) const DATABASE_ACCESS_MESSAGE: &str = "write either urlSecretRef alone, or host, database and user, and with \
+    them port and passwordSecretRef as they are needed";
+
+/// Nobody sends a password to whoever answers without having said so.
+pub(crate) const DATABASE_TLS_RULE: &str = "has(self.tls) && (has(self.tls.mode) && self.tls.mode == 'Disable' ? \
+    !has(self.tls.caSecretRef) && !has(self.tls.caConfigMapRef) \
+    : has(self.tls.caSecretRef) != has(self.tls.caConfigMapRef))";
+
+/// What to write instead.
+pub(crate) const DATABASE_TLS_MESSAGE: &str = "write one of tls.caSecretRef and tls.caConfigMapRef, who signs the \
+    server's certificate; or tls.mode: Disable alone, and everything goes over the network as it is";
+
+/// A name or an address, of either of which a URL can be made.
+pub(crate) const DATABASE_HOST_RULE: &str =
+    "isIP(self) || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')";
+
+/// What to write instead.
+pub(crate) const DATABASE_HOST_MESSAGE: &str =
+    "write a DNS name in lower case, as in db.shop.svc, or an IP address; the port has a field of its own";
+
+/// What a schema's name may begin with.
+pub(crate) const SCHEMA_PREFIX_RULE: &str = "self.matches('^[a-z][a-z0-9_]*$') && !self.startsWith('pg_')";
+
+/// What to write instead.
+pub(crate) const SCHEMA_PREFIX_MESSAGE: &str = "write a schemaPrefix as a lower-case letter, then lower-case letters, digits and underscores, not pg_ at the start";
+
+/// Names of Secrets and ConfigMaps.
+pub(crate) const OBJECT_NAME_RULE: &str =
+    "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')";
+
+/// What to write instead.
+pub(crate) const OBJECT_NAME_MESSAGE: &str = "write the name of an object in the network's namespace";
+
+/// Keys of Secrets and ConfigMaps.
+pub(crate) const CONFIG_KEY_RULE: &str = "self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')";
+
+/// What to write instead.
+pub(crate) const CONFIG_KEY_MESSAGE: &str = "write a key of letters, digits, dashes, underscores and dots";
+
 /// Gives an enum of plain words its schema, its text and `Display`. The derived schema of a documented enum would put
 /// the enum's description in place of the field's.
 macro_rules! words {

@@ -35,6 +35,11 @@ peerwright-operator-{{ .Release.Namespace }}
 - apiGroups: [peerwright.dev]
   resources: [peernetworks/status, registersubscriptions/status, peerbans/status]
   verbs: [patch]
+# Hold a subscription that is deleted with its data until the nodes have deleted that: a finalizer, which belongs to the
+# object itself. The rest of it is never written.
+- apiGroups: [peerwright.dev]
+  resources: [registersubscriptions]
+  verbs: [patch]
 # Make PeerBans of bans that enough nodes made by themselves, where `spec.autoBans` says so, and take away those that ended.
 - apiGroups: [peerwright.dev]
   resources: [peerbans]

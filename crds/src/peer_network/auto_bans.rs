@@ -46,96 +46,56 @@ pub struct AutoBans {
     pub malicious_content: MaliciousContentRule,
 }
 
-/// What does not verify, and frames that cannot be read.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[x_kube(
-    validation = Rule::new(BAN_SECONDS_RULE).message(BAN_SECONDS_MESSAGE),
-)]
-#[serde(rename_all = "camelCase")]
-pub struct InvalidMessageRule {
-    /// Offences within the window that are tolerated; one more earns a ban, 0 to 19. Absent: the node's default, 5.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 19))]
-    pub tolerated: Option<i32>,
+/// A rule for each offence. They differ in the defaults that their fields tell of.
+macro_rules! rules {
+    ($($(#[$about:meta])* $name:ident { tolerated: $tolerated:literal, window: $window:literal, ban: $ban:literal })+) => {
+        $(
+            $(#[$about])*
+            #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+            #[x_kube(
+                validation = Rule::new(BAN_SECONDS_RULE).message(BAN_SECONDS_MESSAGE),
+            )]
+            #[serde(rename_all = "camelCase")]
+            pub struct $name {
+                #[doc = concat!(
+                    "Offences within the window that are tolerated; one more earns a ban, 0 to 19. \
+                     Absent: the node's default, ", $tolerated, "."
+                )]
+                #[serde(skip_serializing_if = "Option::is_none")]
+                #[schemars(range(min = 0, max = 19))]
+                pub tolerated: Option<i32>,
 
-    /// Seconds in which offences are counted, 1 to 86400. Absent: the node's default, 300.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86_400))]
-    pub window_seconds: Option<i32>,
+                #[doc = concat!(
+                    "Seconds in which offences are counted, 1 to 86400. Absent: the node's default, ", $window, "."
+                )]
+                #[serde(skip_serializing_if = "Option::is_none")]
+                #[schemars(range(min = 1, max = 86_400))]
+                pub window_seconds: Option<i32>,
 
-    /// Seconds that a ban lasts, 60 or more; 0 is for good, 0 to 2592000. Absent: the node's default, 3600.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 2_592_000))]
-    pub ban_seconds: Option<i32>,
+                #[doc = concat!(
+                    "Seconds that a ban lasts, 60 or more; 0 is for good, 0 to 2592000. \
+                     Absent: the node's default, ", $ban, "."
+                )]
+                #[serde(skip_serializing_if = "Option::is_none")]
+                #[schemars(range(min = 0, max = 2_592_000))]
+                pub ban_seconds: Option<i32>,
+            }
+        )+
+    };
 }
 
-/// Limits that were exceeded.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[x_kube(
-    validation = Rule::new(BAN_SECONDS_RULE).message(BAN_SECONDS_MESSAGE),
-)]
-#[serde(rename_all = "camelCase")]
-pub struct SpamRule {
-    /// Offences within the window that are tolerated; one more earns a ban, 0 to 19. Absent: the node's default, 5.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 19))]
-    pub tolerated: Option<i32>,
+rules! {
+    /// What does not verify, and frames that cannot be read.
+    InvalidMessageRule { tolerated: 5, window: 300, ban: 3_600 }
 
-    /// Seconds in which offences are counted, 1 to 86400. Absent: the node's default, 3600.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86_400))]
-    pub window_seconds: Option<i32>,
+    /// Limits that were exceeded.
+    SpamRule { tolerated: 5, window: 3_600, ban: 7_200 }
 
-    /// Seconds that a ban lasts, 60 or more; 0 is for good, 0 to 2592000. Absent: the node's default, 7200.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 2_592_000))]
-    pub ban_seconds: Option<i32>,
-}
+    /// Breaches of the protocol.
+    ProtocolViolationRule { tolerated: 0, window: 86_400, ban: 0 }
 
-/// Breaches of the protocol.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[x_kube(
-    validation = Rule::new(BAN_SECONDS_RULE).message(BAN_SECONDS_MESSAGE),
-)]
-#[serde(rename_all = "camelCase")]
-pub struct ProtocolViolationRule {
-    /// Offences within the window that are tolerated; one more earns a ban, 0 to 19. Absent: the node's default, 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 19))]
-    pub tolerated: Option<i32>,
-
-    /// Seconds in which offences are counted, 1 to 86400. Absent: the node's default, 86400.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86_400))]
-    pub window_seconds: Option<i32>,
-
-    /// Seconds that a ban lasts, 60 or more; 0 is for good, 0 to 2592000. Absent: the node's default, 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 2_592_000))]
-    pub ban_seconds: Option<i32>,
-}
-
-/// Proven malice.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[x_kube(
-    validation = Rule::new(BAN_SECONDS_RULE).message(BAN_SECONDS_MESSAGE),
-)]
-#[serde(rename_all = "camelCase")]
-pub struct MaliciousContentRule {
-    /// Offences within the window that are tolerated; one more earns a ban, 0 to 19. Absent: the node's default, 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 19))]
-    pub tolerated: Option<i32>,
-
-    /// Seconds in which offences are counted, 1 to 86400. Absent: the node's default, 86400.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 86_400))]
-    pub window_seconds: Option<i32>,
-
-    /// Seconds that a ban lasts, 60 or more; 0 is for good, 0 to 2592000. Absent: the node's default, 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 2_592_000))]
-    pub ban_seconds: Option<i32>,
+    /// Proven malice.
+    MaliciousContentRule { tolerated: 0, window: 86_400, ban: 0 }
 }
 
 /// Whether bans that nodes make by themselves become bans of the network.

@@ -6,12 +6,16 @@ mod connections;
 mod detection;
 mod discovery;
 mod gossip;
+mod hub;
 mod limits;
 mod links;
 mod membership;
 mod nodes;
+mod outbox;
 mod overlay;
 mod policy;
+mod postgres;
+mod replication;
 mod scoring;
 mod sealing;
 mod status;
@@ -25,12 +29,16 @@ pub use connections::Connections;
 pub use detection::{Detection, Heartbeat};
 pub use discovery::Discovery;
 pub use gossip::Gossip;
+pub use hub::Hub;
 pub use limits::{CallLimits, Limits, MemberLimits};
 pub use links::Links;
 pub use membership::Membership;
-pub use nodes::{ImagePullPolicy, NodeGroup, NodeRole, ReclaimPolicy, Storage};
+pub use nodes::{ImagePullPolicy, NodeGroup, NodeRole, ReclaimPolicy, Storage, Topology};
+pub use outbox::Outbox;
 pub use overlay::Overlay;
 pub use policy::{NetworkBan, NetworkPolicyMode};
+pub use postgres::{KeyRef, Postgres, PostgresTls, PostgresTlsMode};
+pub use replication::Replication;
 pub use scoring::Scoring;
 pub use sealing::Sealing;
 pub use status::{BoundBan, IdentityStatus, PeerNetworkStatus, PolicyStatus, PromotedBan};
@@ -41,6 +49,13 @@ const BAN_OF_OWN_NODE: &str = "!has(self.spec.bans) || self.spec.bans.all(ban, !
     (ban.node.size() > self.metadata.name.size() \
     && ban.node.substring(0, self.metadata.name.size()) == self.metadata.name \
     && ban.node.charAt(self.metadata.name.size()) == '-'))";
+
+/// Where nodes find what they have stored. A URL in a Secret may name another database unseen.
+const SAME_DATABASE: &str = "!has(self.storage.postgres) || !has(oldSelf.storage.postgres) || \
+    (!has(self.storage.postgres.database) || !has(oldSelf.storage.postgres.database) \
+    || self.storage.postgres.database == oldSelf.storage.postgres.database) && \
+    (has(self.storage.postgres.schemaPrefix) ? self.storage.postgres.schemaPrefix : 'peerwright') \
+    == (has(oldSelf.storage.postgres.schemaPrefix) ? oldSelf.storage.postgres.schemaPrefix : 'peerwright')";
 
 /// What a network should be.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -114,6 +129,12 @@ const BAN_OF_OWN_NODE: &str = "!has(self.spec.bans) || self.spec.bans.all(ban, !
         .message("storage.size cannot change after creation: the volumes of a StatefulSet keep their size; write the size that it was").field_path(".storage.size"),
     validation = Rule::new("has(self.storage.storageClassName) == has(oldSelf.storage.storageClassName) && (!has(self.storage.storageClassName) || self.storage.storageClassName == oldSelf.storage.storageClassName)")
         .message("storage.storageClassName cannot be set, changed or removed after creation: the volumes of a StatefulSet keep their class; write what it was").field_path(".storage.storageClassName"),
+    validation = Rule::new("has(self.storage.postgres) == has(oldSelf.storage.postgres)")
+        .message("storage.postgres cannot be added or removed after creation: every node would begin with an empty store; write what it was, or create another network").field_path(".storage.postgres"),
+    validation = Rule::new(SAME_DATABASE)
+        .message("storage.postgres.database and schemaPrefix cannot change after creation: every node would begin with an empty store; write what they were").field_path(".storage.postgres"),
+    validation = Rule::new("!has(self.topology) || self.topology == 'Mesh' || self.nodeGroups.exists(group, has(group.role) && group.role == 'Hub')")
+        .message("topology Hub needs a hub: give a group of nodeGroups the role Hub, or write Mesh").field_path(".topology"),
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PeerNetworkSpec {
@@ -140,7 +161,13 @@ pub struct PeerNetworkSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub node_groups: Vec<NodeGroup>,
 
-    /// Each node's volume: its keys, certificate and registers.
+    /// Whom nodes take dockets from. Mesh: the sealers, and whoever else has them. Hub: one hub at a time, of the nodes
+    /// of groups with the role Hub, which take them from the sealers and from each other; the first group's first node
+    /// is preferred. Absent: Mesh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topology: Option<Topology>,
+
+    /// Each node's volume: its keys and certificate, and its registers unless they are in a database.
     #[serde(default)]
     pub storage: Storage,
 
@@ -198,9 +225,22 @@ pub struct PeerNetworkSpec {
     #[serde(default, skip_serializing_if = "is_default")]
     pub gossip: Gossip,
 
-    /// Who seals the registers' dockets.
+    /// How nodes take their dockets from hubs, where that is the topology.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hub: Hub,
+
+    /// Who seals the registers' dockets, and how the group that does so behaves. When one of its numbers changes, the
+    /// sealers begin the group anew, which costs an election.
     #[serde(default, skip_serializing_if = "is_default")]
     pub sealing: Sealing,
+
+    /// How nodes replicate the registers that they do not seal, and look after the dockets that they hold.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub replication: Replication,
+
+    /// What a node accepts ahead of the sealers, and when it hands that to them itself.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub outbox: Outbox,
 
     /// Managed: the operator keeps a NetworkPolicy that lets in what nodes serve. Disabled: it keeps none. Absent:
     /// Managed.

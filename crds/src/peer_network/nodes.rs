@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Postgres;
 use crate::schema::{resource_requirements, words};
 
 /// Nodes that are alike.
@@ -16,8 +17,9 @@ pub struct NodeGroup {
         .message("write a group's name as a lower-case letter, then lower-case letters, digits and dashes, not ending in a dash"))]
     pub name: String,
 
-    /// What the nodes are to the network. Peer: one among equals. Hub: takes many links, and no node bans it by itself.
-    /// Router: takes many links. Edge: what it asks of other nodes is held to limits.edge. Absent: Peer.
+    /// What the nodes are to the network. Peer: one among equals. Hub: takes many links, no node bans it by itself, and
+    /// where the topology is Hub it holds every register and others take dockets from it. Router: takes many links.
+    /// Edge: what it asks of other nodes is held to limits.edge. Absent: Peer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<NodeRole>,
 
@@ -37,7 +39,7 @@ pub enum NodeRole {
     /// One among equals.
     #[default]
     Peer,
-    /// Takes many links, and is not banned by nodes by themselves.
+    /// Takes many links, is not banned by nodes by themselves, and hands dockets on where that is the topology.
     Hub,
     /// Takes many links.
     Router,
@@ -46,7 +48,18 @@ pub enum NodeRole {
 }
 words!(NodeRole: Peer, Hub, Router, Edge);
 
-/// The volume that each node keeps.
+/// Whom nodes take dockets from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Topology {
+    /// The sealers, and whoever else has them.
+    #[default]
+    Mesh,
+    /// One hub at a time.
+    Hub,
+}
+words!(Topology: Mesh, Hub);
+
+/// Where each node keeps what it has.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Storage {
@@ -66,6 +79,11 @@ pub struct Storage {
     /// group that only shrinks keeps its volumes. Absent: Retain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reclaim_policy: Option<ReclaimPolicy>,
+
+    /// A PostgreSQL database for the registers; keys and certificates stay on the volumes. Cannot be added or removed.
+    /// Absent: registers are on the volumes too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<Postgres>,
 }
 
 /// The schema and the type give the same size to a network that names none.
@@ -75,7 +93,7 @@ fn default_size() -> String {
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { size: default_size(), storage_class_name: None, reclaim_policy: None }
+        Self { size: default_size(), storage_class_name: None, reclaim_policy: None, postgres: None }
     }
 }
 

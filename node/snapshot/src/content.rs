@@ -18,16 +18,23 @@ pub struct Content {
     /// The network's node groups by the beginning of their nodes' names, as `demo-peer` of `demo-peer-2`. At most
     /// [`MAX_GROUPS`](crate::MAX_GROUPS).
     pub groups: BTreeMap<String, Group>,
-    /// Members that are hubs: no node bans them by itself. At most [`MAX_HUBS`](crate::MAX_HUBS).
-    pub hubs: BTreeSet<PeerId>,
+    /// Whom nodes take dockets from.
+    pub topology: Topology,
+    /// Members that are hubs, the one that others prefer first; none twice. No node bans them by itself. At most
+    /// [`MAX_HUBS`](crate::MAX_HUBS).
+    pub hubs: Vec<PeerId>,
     /// Members that seal the registers' dockets together; none as long as not all of them are known. At most
     /// [`MAX_SEALERS`](crate::MAX_SEALERS).
     pub sealers: BTreeSet<PeerId>,
     /// The first sealers that the network ever had: they alone begin the group that seals. At most
     /// [`MAX_SEALERS`](crate::MAX_SEALERS).
     pub founders: BTreeSet<PeerId>,
-    /// Registers that the nodes replicate. At most [`MAX_SUBSCRIPTIONS`](crate::MAX_SUBSCRIPTIONS).
-    pub subscriptions: BTreeSet<Subscription>,
+    /// Registers that the nodes replicate, by id. At most [`MAX_SUBSCRIPTIONS`](crate::MAX_SUBSCRIPTIONS), of together
+    /// at most [`MAX_SUBSCRIPTIONS_BYTES`](crate::MAX_SUBSCRIPTIONS_BYTES).
+    pub subscriptions: BTreeMap<[u8; 16], Subscription>,
+    /// Registers whose data nodes that do not seal them delete. Never one that is subscribed. At most
+    /// [`MAX_PURGES`](crate::MAX_PURGES).
+    pub purges: BTreeSet<[u8; 16]>,
     /// What the network sets of its nodes. At most [`MAX_SETTINGS`](crate::MAX_SETTINGS).
     pub settings: Settings,
     /// Certificates (DER) that a member's leaf may chain to, newest first. At most [`MAX_TRUST`](crate::MAX_TRUST).
@@ -45,6 +52,60 @@ impl Content {
         let (name, group) = self.groups.get_key_value(name).filter(|_| is_number)?;
         Some((name, *group))
     }
+
+    /// The hubs that `peer` takes dockets from, the one that it prefers first. `None` for who takes them from whoever has
+    /// them: everybody in a mesh, the hubs themselves, and sealers.
+    #[must_use]
+    pub fn upstreams_of(&self, peer: &PeerId) -> Option<&[PeerId]> {
+        let has_upstreams = self.topology == Topology::Hub && !self.hubs.contains(peer) && !self.sealers.contains(peer);
+        has_upstreams.then_some(self.hubs.as_slice())
+    }
+
+    /// Registers that `node` (a pod's name) holds, whether it seals or not: those whose placement names its group, and on
+    /// a hub that others take dockets from all of them.
+    pub fn held_by(&self, node: &str) -> impl Iterator<Item = (&[u8; 16], ReplicaMode)> {
+        let group = self.group_of(node);
+        self.subscriptions
+            .iter()
+            .filter(move |(_, of)| self.is_held_by_group(of, group))
+            .map(|(register, of)| (register, of.mode))
+    }
+
+    fn is_held_by_group(&self, subscription: &Subscription, group: Option<(&str, Group)>) -> bool {
+        let hands_on = self.topology == Topology::Hub && group.is_some_and(|(_, group)| group.role == NodeRole::Hub);
+        hands_on || subscription.is_placed_on(group.map(|(name, _)| name))
+    }
+
+    /// Registers whose messages `node`, which has the id `peer`, hears and spreads: a sealer those of every register
+    /// that is subscribed, any other node those of the registers that it [holds](Self::held_by).
+    pub fn gossiped_by(&self, node: &str, peer: &PeerId) -> impl Iterator<Item = &[u8; 16]> {
+        let (seals, group) = (self.sealers.contains(peer), self.group_of(node));
+        let hears = move |of: &Subscription| seals || self.is_held_by_group(of, group);
+        self.subscriptions.iter().filter(move |(_, of)| hears(of)).map(|(register, _)| register)
+    }
+
+    /// Whether `node`, which has the id `peer`, hears and spreads the messages of `register`.
+    #[must_use]
+    pub fn is_gossiped_by(&self, register: &[u8; 16], node: &str, peer: &PeerId) -> bool {
+        let hears = |of| self.sealers.contains(peer) || self.is_held_by_group(of, self.group_of(node));
+        self.subscriptions.get(register).is_some_and(hears)
+    }
+
+    /// Registers that `peer` is to delete; none of a sealer.
+    pub fn purged_by(&self, peer: &PeerId) -> impl Iterator<Item = &[u8; 16]> {
+        let seals = self.sealers.contains(peer);
+        self.purges.iter().filter(move |_| !seals)
+    }
+}
+
+/// Whom nodes take dockets from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Topology {
+    /// Sealers, and whoever else has them.
+    #[default]
+    Mesh,
+    /// One hub at a time. The hubs take them from the sealers and from each other.
+    Hub,
 }
 
 /// Nodes that are alike.
@@ -62,7 +123,7 @@ pub enum NodeRole {
     /// One among equals.
     #[default]
     Peer,
-    /// Takes many links.
+    /// Takes many links, and hands dockets on where that is the topology.
     Hub,
     /// Takes many links, and leads strangers together.
     Router,
@@ -85,11 +146,29 @@ impl Ban {
     }
 }
 
-/// A register that the nodes replicate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// How nodes replicate a register.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Subscription {
-    /// The register's id.
-    pub register: [u8; 16],
+    /// How much of it they hold.
+    pub mode: ReplicaMode,
+    /// Node groups whose nodes hold it, by the beginning of their nodes' names; empty: all.
+    pub groups: BTreeSet<String>,
+}
+
+impl Subscription {
+    fn is_placed_on(&self, group: Option<&str>) -> bool {
+        self.groups.is_empty() || group.is_some_and(|group| self.groups.contains(group))
+    }
+}
+
+/// How much of a register a node holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ReplicaMode {
+    /// Everything from the first docket on.
+    #[default]
+    FullReplica,
+    /// What is committed from the subscription on.
+    ForwardOnly,
 }
 
 /// Who may call the REST interface.

@@ -1,6 +1,8 @@
 //! The payload's version-1 encoding, and its limits.
 
-use crate::{Api, Ban, Content, Group, MAX_SETTINGS, NodeRole, Role, Settings, Snapshot, Subscription};
+use crate::{
+    Api, Ban, Content, Group, MAX_SETTINGS, NodeRole, ReplicaMode, Role, Settings, Snapshot, Subscription, Topology,
+};
 use peerwright_encoding::{DecodeError, Reader, Writer};
 use peerwright_secure::{BanSubject, PeerId, sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +22,11 @@ pub const MAX_HUBS: usize = 1024;
 pub const MAX_SEALERS: usize = 5;
 /// Most subscriptions in a snapshot.
 pub const MAX_SUBSCRIPTIONS: usize = 4096;
+/// Most bytes of subscriptions in a snapshot: more than [`MAX_SUBSCRIPTIONS`] take that every node holds. Names of node
+/// groups take more, so fewer of them may fit; [`subscription_bytes`] says what one takes.
+pub const MAX_SUBSCRIPTIONS_BYTES: usize = 92 * 1024;
+/// Most registers that are being purged.
+pub const MAX_PURGES: usize = 256;
 /// Most trust anchors in a snapshot.
 pub const MAX_TRUST: usize = 8;
 /// The longest trust anchor, DER.
@@ -77,10 +84,10 @@ fn write_content(writer: &mut Writer, content: &Content) {
     let bans: Vec<_> = content.bans.iter().collect();
     let retired: Vec<_> = content.retired.iter().collect();
     let groups: Vec<_> = content.groups.iter().collect();
-    let hubs: Vec<_> = content.hubs.iter().collect();
     let sealers: Vec<_> = content.sealers.iter().collect();
     let founders: Vec<_> = content.founders.iter().collect();
     let subscriptions: Vec<_> = content.subscriptions.iter().collect();
+    let purges: Vec<_> = content.purges.iter().collect();
     let settings: Vec<_> = content.settings.numbers().iter().collect();
     let access: Vec<_> = content.api.access.iter().collect();
     writer
@@ -92,7 +99,8 @@ fn write_content(writer: &mut Writer, content: &Content) {
         .list(&groups, |writer, (name, group)| {
             writer.text(name).u8(node_role_byte(group.role)).u32(group.nodes);
         })
-        .list(&hubs, |writer, peer| {
+        .u8(topology_byte(content.topology))
+        .list(&content.hubs, |writer, peer| {
             writer.raw(peer.as_bytes());
         })
         .list(&sealers, |writer, peer| {
@@ -101,8 +109,9 @@ fn write_content(writer: &mut Writer, content: &Content) {
         .list(&founders, |writer, peer| {
             writer.raw(peer.as_bytes());
         })
-        .list(&subscriptions, |writer, subscription| {
-            writer.raw(&subscription.register);
+        .list(&subscriptions, |writer, (register, subscription)| write_subscription(writer, register, subscription))
+        .list(&purges, |writer, register| {
+            writer.raw(register.as_slice());
         })
         .list(&settings, |writer, (number, value)| {
             writer.u16(**number).u64(**value);
@@ -133,30 +142,58 @@ pub fn ban_bytes(subject: &BanSubject, ban: Ban) -> usize {
     writer.as_slice().len()
 }
 
+fn write_subscription(writer: &mut Writer, register: &[u8; 16], subscription: &Subscription) {
+    let groups: Vec<_> = subscription.groups.iter().collect();
+    writer.raw(register).u8(replica_mode_byte(subscription.mode)).list(&groups, |writer, group| {
+        writer.text(group);
+    });
+}
+
+/// How many of [`MAX_SUBSCRIPTIONS_BYTES`] a subscription takes.
+#[must_use]
+pub fn subscription_bytes(subscription: &Subscription) -> usize {
+    let mut writer = Writer::new();
+    write_subscription(&mut writer, &[0; 16], subscription);
+    writer.as_slice().len()
+}
+
 fn read_bans(reader: &mut Reader<'_>) -> Result<BTreeMap<BanSubject, Ban>, DecodeError> {
-    const BANS: &str = "bans";
+    read_within(reader, MAX_BANS_BYTES, "bans", |reader, what| {
+        read_map(reader, MAX_BANS, what, |reader| {
+            let subject = BanSubject::read(reader)?;
+            Ok((subject, Ban { expires_at: reader.option("ban expiry", |reader| reader.u64("ban expiry"))? }))
+        })
+    })
+}
+
+/// A list that is bounded by the bytes of its items too.
+fn read_within<T>(
+    reader: &mut Reader<'_>,
+    limit: usize,
+    what: &'static str,
+    read: impl FnOnce(&mut Reader<'_>, &'static str) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
     let before = reader.remaining();
-    let bans = read_map(reader, MAX_BANS, BANS, |reader| {
-        let subject = BanSubject::read(reader)?;
-        Ok((subject, Ban { expires_at: reader.option("ban expiry", |reader| reader.u64("ban expiry"))? }))
-    })?;
+    let list = read(reader, what)?;
     let length = before.saturating_sub(reader.remaining() + size_of::<u32>());
-    if length > MAX_BANS_BYTES {
-        return Err(DecodeError::TooLong { what: BANS, length: length as u64, limit: MAX_BANS_BYTES as u64 });
+    if length > limit {
+        return Err(DecodeError::TooLong { what, length: length as u64, limit: limit as u64 });
     }
-    Ok(bans)
+    Ok(list)
 }
 
 fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
-    Ok(Content {
+    let content = Content {
         trust_domain: reader.text(MAX_TEXT_BYTES, "trust domain")?.to_owned(),
         bans: read_bans(reader)?,
         retired: read_peers(reader, MAX_RETIRED, "retired ids")?,
         groups: read_groups(reader)?,
-        hubs: read_peers(reader, MAX_HUBS, "hubs")?,
+        topology: read_topology(reader)?,
+        hubs: read_hubs(reader)?,
         sealers: read_peers(reader, MAX_SEALERS, "sealers")?,
         founders: read_peers(reader, MAX_SEALERS, "founders")?,
         subscriptions: read_subscriptions(reader)?,
+        purges: read_set(reader, MAX_PURGES, "purges", |reader| reader.array("register"))?,
         settings: Settings::from_numbers(read_map(reader, MAX_SETTINGS, "settings", |reader| {
             Ok((reader.u16("setting")?, reader.u64("setting's value")?))
         })?),
@@ -171,12 +208,24 @@ fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
                 Ok((reader.text(MAX_TEXT_BYTES, "subject")?.to_owned(), read_role(reader)?))
             })?,
         },
-    })
+    };
+    if content.purges.iter().any(|register| content.subscriptions.contains_key(register)) {
+        return Err(DecodeError::Invalid("a register in a snapshot is subscribed and purged"));
+    }
+    Ok(content)
 }
 
 fn read_peers(reader: &mut Reader<'_>, limit: usize, what: &'static str) -> Result<BTreeSet<PeerId>, DecodeError> {
-    let peers = read_map(reader, limit, what, |reader| Ok((PeerId::from_bytes(reader.array(what)?), ())))?;
-    Ok(peers.into_keys().collect())
+    read_set(reader, limit, what, |reader| reader.array(what).map(PeerId::from_bytes))
+}
+
+/// In the order in which they are preferred, none twice.
+fn read_hubs(reader: &mut Reader<'_>) -> Result<Vec<PeerId>, DecodeError> {
+    let hubs = reader.list(MAX_HUBS, "hubs", |reader| reader.array("hubs").map(PeerId::from_bytes))?;
+    if hubs.iter().collect::<BTreeSet<_>>().len() < hubs.len() {
+        return Err(DecodeError::Invalid("a hub in a snapshot is named twice"));
+    }
+    Ok(hubs)
 }
 
 fn read_groups(reader: &mut Reader<'_>) -> Result<BTreeMap<String, Group>, DecodeError> {
@@ -186,11 +235,27 @@ fn read_groups(reader: &mut Reader<'_>) -> Result<BTreeMap<String, Group>, Decod
     })
 }
 
-fn read_subscriptions(reader: &mut Reader<'_>) -> Result<BTreeSet<Subscription>, DecodeError> {
-    let registers = read_map(reader, MAX_SUBSCRIPTIONS, "subscriptions", |reader| {
-        Ok((Subscription { register: reader.array("register")? }, ()))
-    })?;
-    Ok(registers.into_keys().collect())
+fn read_subscriptions(reader: &mut Reader<'_>) -> Result<BTreeMap<[u8; 16], Subscription>, DecodeError> {
+    read_within(reader, MAX_SUBSCRIPTIONS_BYTES, "subscriptions", |reader, what| {
+        read_map(reader, MAX_SUBSCRIPTIONS, what, |reader| {
+            let register = reader.array("register")?;
+            let mode = read_replica_mode(reader)?;
+            let groups = read_set(reader, MAX_GROUPS, "placement", |reader| {
+                reader.text(MAX_TEXT_BYTES, "node group").map(str::to_owned)
+            })?;
+            Ok((register, Subscription { mode, groups }))
+        })
+    })
+}
+
+/// Items in ascending order, none twice.
+fn read_set<T: Ord>(
+    reader: &mut Reader<'_>,
+    limit: usize,
+    what: &'static str,
+    mut read: impl FnMut(&mut Reader<'_>) -> Result<T, DecodeError>,
+) -> Result<BTreeSet<T>, DecodeError> {
+    Ok(read_map(reader, limit, what, |reader| Ok((read(reader)?, ())))?.into_keys().collect())
 }
 
 /// A list in ascending order of its keys, none twice.
@@ -205,6 +270,21 @@ fn read_map<K: Ord, V>(
         return Err(DecodeError::Invalid("a list in a snapshot is not in ascending order"));
     }
     Ok(items.into_iter().collect())
+}
+
+const fn topology_byte(topology: Topology) -> u8 {
+    match topology {
+        Topology::Mesh => 0,
+        Topology::Hub => 1,
+    }
+}
+
+fn read_topology(reader: &mut Reader<'_>) -> Result<Topology, DecodeError> {
+    match reader.u8("topology")? {
+        0 => Ok(Topology::Mesh),
+        1 => Ok(Topology::Hub),
+        value => Err(DecodeError::Unknown { what: "topology", value: value.into() }),
+    }
 }
 
 const fn node_role_byte(role: NodeRole) -> u8 {
@@ -223,6 +303,21 @@ fn read_node_role(reader: &mut Reader<'_>) -> Result<NodeRole, DecodeError> {
         2 => Ok(NodeRole::Router),
         3 => Ok(NodeRole::Edge),
         value => Err(DecodeError::Unknown { what: "role of a group", value: value.into() }),
+    }
+}
+
+const fn replica_mode_byte(mode: ReplicaMode) -> u8 {
+    match mode {
+        ReplicaMode::FullReplica => 0,
+        ReplicaMode::ForwardOnly => 1,
+    }
+}
+
+fn read_replica_mode(reader: &mut Reader<'_>) -> Result<ReplicaMode, DecodeError> {
+    match reader.u8("mode of a subscription")? {
+        0 => Ok(ReplicaMode::FullReplica),
+        1 => Ok(ReplicaMode::ForwardOnly),
+        value => Err(DecodeError::Unknown { what: "mode of a subscription", value: value.into() }),
     }
 }
 

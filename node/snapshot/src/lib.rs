@@ -15,10 +15,11 @@ mod settings;
 mod signed;
 mod version;
 
-pub use content::{Api, Ban, Content, Group, NodeRole, Role, Subscription};
+pub use content::{Api, Ban, Content, Group, NodeRole, ReplicaMode, Role, Subscription, Topology};
 pub use format::{
-    MAX_ACCESS, MAX_BANS, MAX_BANS_BYTES, MAX_GROUPS, MAX_HUBS, MAX_JWKS_BYTES, MAX_NETWORK_UID_BYTES, MAX_RETIRED,
-    MAX_SEALERS, MAX_SUBSCRIPTIONS, MAX_TEXT_BYTES, MAX_TRUST, MAX_TRUST_CERTIFICATE_BYTES, ban_bytes,
+    MAX_ACCESS, MAX_BANS, MAX_BANS_BYTES, MAX_GROUPS, MAX_HUBS, MAX_JWKS_BYTES, MAX_NETWORK_UID_BYTES, MAX_PURGES,
+    MAX_RETIRED, MAX_SEALERS, MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS_BYTES, MAX_TEXT_BYTES, MAX_TRUST,
+    MAX_TRUST_CERTIFICATE_BYTES, ban_bytes, subscription_bytes,
 };
 pub use settings::{MAX_SETTINGS, Setting, SettingId, Settings};
 pub use signed::{MAX_SNAPSHOT_BYTES, SIGNER_URI, SignedSnapshot, SnapshotRefused};

@@ -142,4 +142,25 @@ settings! {
     200 PollTimeout "links.pollTimeoutMilliseconds" 100..=20_000, 5_000;
     201 WindowFrames "links.windowFrames" 16..=65_536, 4_096;
     202 WindowKibibytes "links.windowKibibytes" 128..=65_536, 4_096;
+
+    224 SealingHeartbeat "sealing.heartbeatMilliseconds" 100..=30_000, 200;
+    225 SealingLeaderTimeout "sealing.leaderTimeoutMilliseconds" 300..=300_000, 650;
+    226 SealingQueuedTransactions "sealing.queuedTransactions" 1..=1_000_000, 50_000;
+    227 SealingQueuedMebibytes "sealing.queuedMebibytes" 16..=1_024, 64;
+    228 SealingRememberedTransactions "sealing.rememberedTransactions" 10_000..=50_000_000, 3_600_000;
+    229 SealingUncertifiedDockets "sealing.uncertifiedDockets" 1..=64, 16;
+    230 SealingCertificateRetry "sealing.certificateRetryMilliseconds" 20..=10_000, 200;
+    231 SealingLogEntriesKept "sealing.logEntriesKept" 8..=10_000, 64;
+
+    256 ReplicationSources "replication.sources" 1..=10, 3;
+    257 ReplicationDeadline "replication.deadlineSeconds" 300..=7_200, 1_800;
+    258 ReplicationFailuresToError "replication.failuresToError" 1..=100, 10;
+    259 ReplicationAudit "replication.auditSeconds" 60..=3_600, 300;
+
+    272 OutboxTransactions "outbox.transactions" 100..=100_000, 10_000;
+    273 OutboxHandInAfter "outbox.handInAfterMilliseconds" 200..=60_000, 2_000;
+
+    288 HubKeepalive "hub.keepaliveMilliseconds" 200..=30_000, 1_000;
+    289 HubMissedKeepalives "hub.missedKeepalives" 1..=10, 2;
+    290 HubFailback "hub.failbackSeconds" 0..=86_400, 0;
 }

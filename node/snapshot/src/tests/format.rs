@@ -2,7 +2,8 @@
 
 use super::samples::{any_snapshot, largest, sample};
 use crate::{
-    Ban, Group, MAX_BANS, MAX_BANS_BYTES, MAX_SNAPSHOT_BYTES, SettingId, Settings, Snapshot, Subscription, ban_bytes,
+    Ban, Group, MAX_BANS, MAX_BANS_BYTES, MAX_SNAPSHOT_BYTES, MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS_BYTES, SettingId,
+    Settings, Snapshot, Subscription, ban_bytes, subscription_bytes,
 };
 use peerwright_encoding::DecodeError;
 use peerwright_secure::{BanSubject, PeerId, SpiffeId};
@@ -15,13 +16,13 @@ fn every_list_at_its_limit_fits_and_one_more_is_refused() {
     assert!(payload.len() < MAX_SNAPSHOT_BYTES - 20 * 1024, "{} bytes", payload.len());
     assert_eq!(Snapshot::decode(&payload), Ok(snapshot.clone()));
 
-    let grow: [fn(&mut Snapshot); 12] = [
+    let grow: [fn(&mut Snapshot); 13] = [
         |snapshot| snapshot.network_uid.push('u'),
         |snapshot| {
             snapshot.content.bans.insert(PeerId::from_bytes([0xff; 32]).into(), Ban::default());
         },
         |snapshot| {
-            snapshot.content.hubs.insert(PeerId::from_bytes([0xff; 32]));
+            snapshot.content.hubs.push(PeerId::from_bytes([0xff; 32]));
         },
         |snapshot| {
             snapshot.content.sealers.insert(PeerId::from_bytes([0xff; 32]));
@@ -33,7 +34,10 @@ fn every_list_at_its_limit_fits_and_one_more_is_refused() {
             snapshot.content.groups.insert("more".to_owned(), Group::default());
         },
         |snapshot| {
-            snapshot.content.subscriptions.insert(Subscription { register: [0xff; 16] });
+            snapshot.content.subscriptions.insert([0xff; 16], Subscription::default());
+        },
+        |snapshot| {
+            snapshot.content.purges.insert([0xff; 16]);
         },
         |snapshot| {
             let mut settings = snapshot.content.settings.numbers().clone();
@@ -73,9 +77,31 @@ fn bans_are_bounded_by_their_bytes_too() {
 }
 
 #[test]
+fn subscriptions_are_bounded_by_their_bytes_too() {
+    let mut snapshot = sample();
+    let placed = Subscription { groups: ["demo-peer".to_owned(), "demo-hub".to_owned()].into(), ..Default::default() };
+    let register = |number: usize| u128::try_from(number).unwrap().to_be_bytes();
+    let fitting = MAX_SUBSCRIPTIONS_BYTES / subscription_bytes(&placed);
+    assert!((1_000..MAX_SUBSCRIPTIONS).contains(&fitting), "{fitting}");
+    snapshot.content.subscriptions = (0..fitting).map(|number| (register(number), placed.clone())).collect();
+    assert_eq!(Snapshot::decode(&snapshot.encode()), Ok(snapshot.clone()));
+    snapshot.content.subscriptions.insert(register(fitting), placed);
+    let refused = Snapshot::decode(&snapshot.encode()).unwrap_err();
+    assert!(matches!(refused, DecodeError::TooLong { what: "subscriptions", .. }), "{refused}");
+}
+
+#[test]
+fn a_register_that_is_subscribed_and_purged_is_refused() {
+    let mut snapshot = sample();
+    snapshot.content.purges.insert([0xa0; 16]);
+    let refused = Snapshot::decode(&snapshot.encode()).unwrap_err();
+    assert_eq!(refused, DecodeError::Invalid("a register in a snapshot is subscribed and purged"));
+}
+
+#[test]
 fn a_list_out_of_order_or_with_a_repetition_is_refused() {
     let encoded = sample().encode();
-    let (first, second) = ([0x0b; 16], [0xa0; 16]);
+    let (first, second) = ([0x1c; 16], [0xb1; 16]);
     let place = encoded.windows(32).position(|window| window == [first, second].concat()).unwrap();
     for pair in [[second, first], [first, first]] {
         let mut altered = encoded.clone();
@@ -83,6 +109,16 @@ fn a_list_out_of_order_or_with_a_repetition_is_refused() {
         let refused = Snapshot::decode(&altered).unwrap_err();
         assert_eq!(refused, DecodeError::Invalid("a list in a snapshot is not in ascending order"));
     }
+}
+
+#[test]
+fn hubs_come_back_in_their_order_and_none_is_named_twice() {
+    let mut snapshot = sample();
+    let ranked = [[0x77; 32], [0x66; 32]].map(PeerId::from_bytes);
+    assert_eq!(Snapshot::decode(&snapshot.encode()).unwrap().content.hubs, ranked);
+    snapshot.content.hubs.push(ranked[0]);
+    let refused = Snapshot::decode(&snapshot.encode()).unwrap_err();
+    assert_eq!(refused, DecodeError::Invalid("a hub in a snapshot is named twice"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod authority;
 mod format;
 mod order;
+mod placement;
 mod samples;
 mod settings;
 mod signed;

@@ -2,11 +2,11 @@
 
 use crate::{
     Api, Ban, Content, Group, MAX_ACCESS, MAX_BANS, MAX_GROUPS, MAX_HUBS, MAX_JWKS_BYTES, MAX_NETWORK_UID_BYTES,
-    MAX_SUBSCRIPTIONS, NodeRole,
+    MAX_PURGES, MAX_SUBSCRIPTIONS, NodeRole,
 };
 use crate::{
-    MAX_RETIRED, MAX_SEALERS, MAX_SETTINGS, MAX_TEXT_BYTES, MAX_TRUST, MAX_TRUST_CERTIFICATE_BYTES, Role, Settings,
-    Snapshot, Subscription,
+    MAX_RETIRED, MAX_SEALERS, MAX_SETTINGS, MAX_SUBSCRIPTIONS_BYTES, MAX_TEXT_BYTES, MAX_TRUST,
+    MAX_TRUST_CERTIFICATE_BYTES, ReplicaMode, Role, Settings, Snapshot, Subscription, Topology, subscription_bytes,
 };
 use peerwright_secure::{BanSubject, Fingerprint, PeerId};
 use proptest::prelude::*;
@@ -37,10 +37,16 @@ pub(super) fn sample() -> Snapshot {
             ("demo-peer".to_owned(), Group { role: NodeRole::Peer, nodes: 9 }),
         ]
         .into(),
+        topology: Topology::Mesh,
         hubs: [PeerId::from_bytes([0x77; 32]), PeerId::from_bytes([0x66; 32])].into(),
         sealers: [PeerId::from_bytes([0x99; 32]), PeerId::from_bytes([0x88; 32])].into(),
         founders: [PeerId::from_bytes([0x88; 32])].into(),
-        subscriptions: [Subscription { register: [0xa0; 16] }, Subscription { register: [0x0b; 16] }].into(),
+        subscriptions: [
+            ([0xa0; 16], Subscription::default()),
+            ([0x0b; 16], Subscription { mode: ReplicaMode::ForwardOnly, groups: ["demo-hub".to_owned()].into() }),
+        ]
+        .into(),
+        purges: [[0xb1; 16], [0x1c; 16]].into(),
         settings: Settings::from_numbers([(1, 30), (2, 10_485_760), (3, 3_600), (17, 12), (u16::MAX, 1)].into()),
         trust: vec![vec![0x30, 0x03, 0x02, 0x01, 0x05], vec![0x30, 0x00]],
         api: Api {
@@ -80,17 +86,27 @@ pub(super) fn largest() -> Snapshot {
         numbered.collect()
     };
     content.retired = peers(MAX_RETIRED);
-    content.hubs = peers(MAX_HUBS);
+    content.hubs = peers(MAX_HUBS).into_iter().collect();
     content.sealers = peers(MAX_SEALERS);
     content.founders = peers(MAX_SEALERS);
     content.groups = (0..MAX_GROUPS).map(|index| (format!("{index:064}"), Group::default())).collect();
+    let register = |first: u8, index: usize| {
+        let mut register = [first; 16];
+        register[..4].copy_from_slice(&number(index));
+        register
+    };
+    // As many as there may be; placements use up the bytes that are left.
+    let placed = Subscription { groups: ["g".repeat(60)].into(), ..Subscription::default() };
+    let each = subscription_bytes(&Subscription::default());
+    let left = MAX_SUBSCRIPTIONS_BYTES - MAX_SUBSCRIPTIONS * each;
+    let placements = left / (subscription_bytes(&placed) - each);
     content.subscriptions = (0..MAX_SUBSCRIPTIONS)
         .map(|index| {
-            let mut register = [0; 16];
-            register[..4].copy_from_slice(&number(index));
-            Subscription { register }
+            let subscription = if index < placements { placed.clone() } else { Subscription::default() };
+            (register(0, index), subscription)
         })
         .collect();
+    content.purges = (0..MAX_PURGES).map(|index| register(1, index)).collect();
     content.settings = Settings::from_numbers((0..).take(MAX_SETTINGS).map(|number| (number, u64::MAX)).collect());
     content.trust = vec![vec![0x30; MAX_TRUST_CERTIFICATE_BYTES]; MAX_TRUST];
     content.api.issuer = "i".repeat(MAX_TEXT_BYTES);
@@ -129,28 +145,51 @@ fn any_content() -> impl Strategy<Value = Content> {
             .prop_map(|peers| peers.into_iter().map(PeerId::from_bytes).collect::<BTreeSet<_>>())
     };
     let groups = prop::collection::btree_map(".{0,20}", any_group(), 0..6);
-    let subscriptions = prop::collection::btree_set(any::<[u8; 16]>(), 0..6)
-        .prop_map(|registers| registers.into_iter().map(|register| Subscription { register }).collect());
+    let topology = prop::sample::select(vec![Topology::Mesh, Topology::Hub]);
+    let hubs = (topology, peers().prop_map(|hubs| hubs.into_iter().collect::<Vec<_>>()).prop_shuffle());
+    let subscriptions = (
+        prop::collection::btree_map(any::<[u8; 16]>(), any_subscription(), 0..6),
+        prop::collection::btree_set(any::<[u8; 16]>(), 0..6),
+    );
     let settings = prop::collection::btree_map(any::<u16>(), any::<u64>(), 0..6).prop_map(Settings::from_numbers);
     let trust = prop::collection::vec(any::<Vec<u8>>(), 0..3);
-    (".{0,20}", bans, peers(), (groups, peers(), sealers(), sealers()), subscriptions, settings, trust, any_api())
+    (".{0,20}", bans, peers(), (groups, hubs, sealers(), sealers()), subscriptions, settings, trust, any_api())
         .prop_map(
-            |(trust_domain, bans, retired, (groups, hubs, sealers, founders), subscriptions, settings, trust, api)| {
+            |(
+                trust_domain,
+                bans,
+                retired,
+                (groups, (topology, hubs), sealers, founders),
+                registers,
+                settings,
+                trust,
+                api,
+            )| {
+                let (subscriptions, mut purges) = registers;
+                purges.retain(|register| !subscriptions.contains_key(register));
                 Content {
                     trust_domain,
                     bans,
                     retired,
                     groups,
+                    topology,
                     hubs,
                     sealers,
                     founders,
                     subscriptions,
+                    purges,
                     settings,
                     trust,
                     api,
                 }
             },
         )
+}
+
+pub(super) fn any_subscription() -> impl Strategy<Value = Subscription> {
+    let modes = prop::sample::select(vec![ReplicaMode::FullReplica, ReplicaMode::ForwardOnly]);
+    let groups = prop::collection::btree_set("demo-(core|edge|hub)", 0..3);
+    (modes, groups).prop_map(|(mode, groups)| Subscription { mode, groups })
 }
 
 fn any_group() -> impl Strategy<Value = Group> {

@@ -19,7 +19,7 @@ fn the_sample_has_the_version_1_payload() {
     assert_eq!(Snapshot::decode(&bytes(PAYLOAD)), Ok(sample()));
     assert_eq!(
         hex::encode(sample().content.digest()),
-        "6c78ff4c3e53552ff3e37f0d21e5bd4150e72a25b9aebf7a1bf9f9a7a212e09e"
+        "09589946ce61383b13d11eacb54143bb034e19605b1398558bd7d953a6b48ce4"
     );
 }
 
@@ -27,7 +27,7 @@ fn the_sample_has_the_version_1_payload() {
 fn the_version_1_document_is_believed() {
     let signed = SignedSnapshot::decode(&bytes(SIGNED)).unwrap();
     assert_eq!(signed.verify(&bytes(ROOT), NETWORK, NOW), Ok(sample()));
-    assert_eq!(hex::encode(signed.digest()), "b21ac6f43767b12ba765fabe14d3f6587124436b6c0c0420b7c92b030b53f8c3");
+    assert_eq!(hex::encode(signed.digest()), "5e2ad29ea5ec3d896883e7f4f1d7de0912fd122ce41a120163a11345b175f897");
 }
 
 #[test]
