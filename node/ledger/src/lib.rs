@@ -38,7 +38,7 @@ pub use docket::{
 pub use equivocation::{Contradiction, EquivocationProof, MAX_PROOF_BYTES, ProofRefused};
 pub use fork::{CertifiedHeader, ForkProof, ForkProofRefused, MAX_FORK_PROOF_BYTES};
 pub use identifiers::{DocketHash, RegisterId, TransactionId};
-pub use merkle::{ConsistencyProof, Frontier, InclusionProof, LeafHash, MerkleRoot, merkle_root};
+pub use merkle::{ConsistencyBuilder, ConsistencyProof, Frontier, InclusionProof, LeafHash, MerkleRoot, merkle_root};
 pub use message::{Entry, Message, MessageBody, MessageHeader, MessageId, MessageRefused};
 pub use refusal::Refusal;
 pub use register::{Attestation, ControlRecord, ControlRefused, GenesisHash, GenesisRecord, RegisterPolicy, Role};

@@ -1,4 +1,4 @@
-//! Waiting for a store that is busy or full: consensus goes on from where it stood once there is room again.
+//! Waiting for a store that is busy, full or away: consensus goes on from where it stood once it can be used again.
 
 use peerwright_store::{Pending, StoreError};
 use std::{
@@ -9,20 +9,26 @@ use tokio_util::sync::CancellationToken;
 
 /// Pause after a queue had no room.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
-/// Pause after the volume had no room. A leader that waits shows no heartbeat, so that another takes over.
-const FULL_PAUSE: Duration = Duration::from_millis(500);
+/// Pause after the volume had no room, or the database was away. A leader that waits shows no heartbeat, so that another takes over.
+const LONG_PAUSE: Duration = Duration::from_millis(500);
 
 /// How a sealer waits for its store.
 #[derive(Debug, Default)]
 pub(crate) struct Durable {
     pub(crate) cancelled: CancellationToken,
     is_full: AtomicBool,
+    is_away: AtomicBool,
 }
 
 impl Durable {
     /// Whether the volume had no room when something was last written.
     pub(crate) fn is_full(&self) -> bool {
         self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// Whether the store could not be reached when it was last asked.
+    pub(crate) fn is_away(&self) -> bool {
+        self.is_away.load(Ordering::Relaxed)
     }
 
     /// Asks again until the store has answered, has failed for good, or the sealer ends.
@@ -32,9 +38,16 @@ impl Durable {
                 Err(StoreError::Busy) => BUSY_PAUSE,
                 Err(StoreError::DiskFull) => {
                     self.is_full.store(true, Ordering::Relaxed);
-                    FULL_PAUSE
+                    LONG_PAUSE
                 }
-                answer => return answer,
+                Err(StoreError::Unreachable(_)) => {
+                    self.is_away.store(true, Ordering::Relaxed);
+                    LONG_PAUSE
+                }
+                answer => {
+                    self.is_away.store(false, Ordering::Relaxed);
+                    return answer;
+                }
             };
             tokio::select! {
                 biased;

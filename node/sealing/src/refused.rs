@@ -17,6 +17,9 @@ pub enum GroupRefused {
     /// The volume of this sealer has no room.
     #[error("the volume of this sealer is full; enlarge it or free space on it")]
     DiskFull,
+    /// The database of this sealer is away.
+    #[error("the database of this sealer cannot be used at the moment; try another sealer")]
+    StoreUnreachable,
     /// More waits to be sealed than there is room for.
     #[error("more waits to be sealed than there is room for; try again in a moment")]
     QueueFull,
@@ -59,6 +62,7 @@ impl GroupRefused {
         match self {
             Self::NotLeader { .. } => "not_leader",
             Self::DiskFull => "store_disk_full",
+            Self::StoreUnreachable => "store_unreachable",
             Self::QueueFull => "sealing_queue_full",
             Self::MemoryFull => "sealing_memory_full",
             Self::UnknownRegister(_) => "unknown_register",

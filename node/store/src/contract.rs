@@ -6,7 +6,10 @@ mod sealing;
 pub use dockets::DocketStore;
 pub use sealing::SealingStore;
 
-use crate::{Appended, Counts, Held, ListedTransaction, MessageRange, Purged, StoreError, StoredTransaction};
+use crate::{
+    Appended, Counts, DeadLetter, Held, ListedDeadLetter, ListedTransaction, MessageRange, Purged, StoreError,
+    StoredTransaction,
+};
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
 use std::{future::Future, pin::Pin};
@@ -41,7 +44,14 @@ pub trait Store: Send + Sync + 'static {
     /// The document of this name; `None` when none was ever put.
     fn document(&self, name: &'static str) -> Pending<'_, Option<Bytes>>;
 
-    /// Removes all that a register holds, and answers how much that was.
+    /// Keeps what became of transactions, each in place of what was kept of it before, and as the newest. Answers which
+    /// were let go because there are more than [`MAX_DEAD_LETTERS`](crate::MAX_DEAD_LETTERS): the oldest.
+    fn bury(&self, letters: Vec<DeadLetter>) -> Pending<'_, Vec<(RegisterId, TransactionId)>>;
+
+    /// Lets go of these dead letters; answers how many there were of them.
+    fn exhume(&self, letters: Vec<(RegisterId, TransactionId)>) -> Pending<'_, u64>;
+
+    /// Removes all that a register holds, its dead letters as well, and answers how much that was.
     fn purge(&self, register: RegisterId) -> Pending<'_, Purged>;
 
     /// What is held of these registers, ordered by register, origin and incarnation.
@@ -56,6 +66,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// At most `limit` transactions of a register behind the position `after`, in the order of their positions.
     fn list(&self, register: RegisterId, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedTransaction>>;
+
+    /// What became of a transaction; `None` when it is no dead letter.
+    fn dead_letter(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<DeadLetter>>;
+
+    /// At most `limit` dead letters of a register behind the position `after`, in the order of their positions.
+    fn dead_letters(
+        &self,
+        register: RegisterId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Pending<'_, Vec<ListedDeadLetter>>;
 
     /// How much a register holds.
     fn counts(&self, register: RegisterId) -> Pending<'_, Counts>;

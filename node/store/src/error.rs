@@ -13,9 +13,9 @@ pub enum StoreError {
     /// The volume has no room. Reading goes on, and so does writing once there is room again.
     #[error("the volume of the store is full; enlarge it or free space on it")]
     DiskFull,
-    /// The volume failed to write or to sync. What the disk then holds is only known after the store is opened again,
+    /// The volume failed to write or to sync, or the database does what no store asks of it. What is then held is only known after the store is opened again,
     /// so every later write is refused with the same error, and [`Store::failed`](crate::Store::failed) resolves.
-    #[error("the volume of the store failed: {0}; the node must be restarted")]
+    #[error("the store failed: {0}; the node must be restarted")]
     Failed(String),
     /// The file is not a store, or is damaged.
     #[error("the store is damaged: {0}; restore the volume, or delete it so that the node fetches its registers again")]
@@ -45,9 +45,29 @@ pub enum StoreError {
     /// Another process has the store open.
     #[error("{0} is in use by another process; a volume serves one node")]
     InUse(PathBuf),
-    /// The file or its directory cannot be opened.
+    /// The file or its directory, or the database, cannot be opened.
     #[error("the store cannot be opened: {0}")]
     Unopened(String),
+    /// The database cannot be reached or takes nothing at the moment. Nothing that was acknowledged is lost, and the store
+    /// goes on by itself once it can be.
+    #[error("the database of the store cannot be used at the moment: {0}; the node goes on by itself once it can be")]
+    Unreachable(String),
+    /// Another process holds the lock of the schema.
+    #[error("schema {0} is in use by another process; a schema serves one node")]
+    SchemaInUse(String),
+    /// Another process has opened the schema since: nothing is written here any more.
+    #[error("another process has opened schema {0}; a schema serves one node, and this one must be restarted")]
+    TakenOver(String),
+    /// The database acknowledges what it may then lose.
+    #[error("the database has {setting} = {value}, and would lose what it has acknowledged; set it to {wanted}")]
+    NotDurable {
+        /// Name of the setting.
+        setting: &'static str,
+        /// What it is.
+        value: String,
+        /// What it has to be.
+        wanted: &'static str,
+    },
     /// A docket to store does not have the number after the head's.
     #[error("docket {number} of register {register} does not follow docket {head}, the last one held")]
     DocketNotNext {
@@ -135,6 +155,10 @@ impl StoreError {
             Self::NetworkFileSystem { .. } => "store_network_file_system",
             Self::InUse(_) => "store_in_use",
             Self::Unopened(_) => "store_unopened",
+            Self::Unreachable(_) => "store_unreachable",
+            Self::SchemaInUse(_) => "store_schema_in_use",
+            Self::TakenOver(_) => "store_taken_over",
+            Self::NotDurable { .. } => "store_not_durable",
             Self::DocketNotNext { .. } => "docket_not_next",
             Self::DocketBreaksChain { .. } => "docket_breaks_chain",
             Self::DocketNotHeld { .. } => "docket_not_held",

@@ -1,13 +1,14 @@
 //! The model: what a store must do, in maps. Loses everything with the process.
 
+mod dead_letters;
 mod dockets;
 mod log;
 mod registers;
 mod state;
 
 use crate::{
-    Appended, Counts, Failure, Held, ListedTransaction, MessageRange, Pending, Purged, Store, StoreError,
-    StoredTransaction, message,
+    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedTransaction, MessageRange, Pending, Purged,
+    Store, StoreError, StoredTransaction, message,
 };
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
@@ -88,6 +89,14 @@ impl Store for Memory {
         self.with(|state| Ok(state.documents.get(name).cloned()))
     }
 
+    fn bury(&self, letters: Vec<DeadLetter>) -> Pending<'_, Vec<(RegisterId, TransactionId)>> {
+        self.write(|state| Ok(state.dead_letters.bury(letters)))
+    }
+
+    fn exhume(&self, letters: Vec<(RegisterId, TransactionId)>) -> Pending<'_, u64> {
+        self.write(|state| Ok(state.dead_letters.exhume(&letters)))
+    }
+
     fn purge(&self, register: RegisterId) -> Pending<'_, Purged> {
         self.write(|state| Ok(state.purge(register)))
     }
@@ -106,6 +115,19 @@ impl Store for Memory {
 
     fn list(&self, register: RegisterId, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedTransaction>> {
         self.with(|state| Ok(state.list(register, after, limit)))
+    }
+
+    fn dead_letter(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<DeadLetter>> {
+        self.with(|state| Ok(state.dead_letters.find(register, id)))
+    }
+
+    fn dead_letters(
+        &self,
+        register: RegisterId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Pending<'_, Vec<ListedDeadLetter>> {
+        self.with(|state| Ok(state.dead_letters.list(register, after, limit)))
     }
 
     fn counts(&self, register: RegisterId) -> Pending<'_, Counts> {

@@ -1,7 +1,7 @@
 //! What the store answers with.
 
 use bytes::Bytes;
-use peerwright_ledger::TransactionId;
+use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::NodePublicKey;
 
 /// What became of one appended message.
@@ -47,6 +47,28 @@ pub struct ListedTransaction {
     pub origin: NodePublicKey,
     /// When this node stored it, unix microseconds.
     pub stored_at: u64,
+}
+
+/// A transaction that this node accepted and that no docket will hold, as far as the sealers have said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its register.
+    pub register: RegisterId,
+    /// Its id.
+    pub id: TransactionId,
+    /// Why, in one word.
+    pub reason: String,
+    /// Since when this node knows, unix microseconds.
+    pub died_at: u64,
+}
+
+/// A row of a register's dead letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedDeadLetter {
+    /// Its place in the order in which they became known: rises, with holes. A cursor.
+    pub position: u64,
+    /// What became of it.
+    pub letter: DeadLetter,
 }
 
 /// How much a register holds.

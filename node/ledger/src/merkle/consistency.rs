@@ -1,7 +1,8 @@
 //! Proof that a tree only added leaves to an earlier one (RFC 9162, 2.1.4).
 
-use super::{LeafHash, MerkleRoot, merkle_root, parent, read_path, write_path};
+use super::{Frontier, LeafHash, MerkleRoot, merkle_root, parent, read_path, write_path};
 use peerwright_encoding::{DecodeError, Reader, Writer};
+use std::ops::Range;
 
 /// The hashes from which both the earlier and the later root follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +87,87 @@ impl ConsistencyProof {
             later: reader.u64("later size")?,
             path: read_path(reader, "consistency path")?,
         })
+    }
+}
+
+/// Makes the proof between two trees from the leaves of the later one, one behind the other: what it keeps is small,
+/// however many there are.
+#[derive(Debug)]
+pub struct ConsistencyBuilder {
+    earlier: u64,
+    later: u64,
+    history: Frontier,
+    /// The trees whose roots make the proof, by their leaves, with their places in it.
+    trees: Vec<(Range<u64>, usize, Frontier)>,
+}
+
+impl ConsistencyBuilder {
+    /// For the trees of the first `earlier` and of the first `later` leaves; none when the later one is the smaller.
+    #[must_use]
+    pub fn new(earlier: u64, later: u64) -> Option<Self> {
+        if earlier > later {
+            return None;
+        }
+        let mut ranges = Vec::new();
+        if earlier > 0 {
+            add_ranges(earlier, 0..later, true, &mut ranges);
+        }
+        let mut trees: Vec<_> =
+            ranges.into_iter().enumerate().map(|(place, range)| (range, place, Frontier::new())).collect();
+        // The leaves come in their order: the tree that is next is at the end.
+        trees.sort_unstable_by_key(|(range, ..)| std::cmp::Reverse(range.start));
+        Some(Self { earlier, later, history: Frontier::new(), trees })
+    }
+
+    /// How many leaves it has; it wants as many as the later tree has.
+    #[must_use]
+    pub const fn size(&self) -> u64 {
+        self.history.size()
+    }
+
+    /// The next leaf; one too many changes nothing.
+    pub fn push(&mut self, leaf: LeafHash) {
+        let number = self.history.size();
+        if number >= self.later {
+            return;
+        }
+        self.history.push(leaf);
+        if let Some(index) = self.trees.iter().rposition(|(range, ..)| range.contains(&number))
+            && let Some((_, _, tree)) = self.trees.get_mut(index)
+        {
+            tree.push(leaf);
+        }
+    }
+
+    /// The later tree and the proof; none while leaves lack.
+    #[must_use]
+    pub fn finish(mut self) -> Option<(Frontier, ConsistencyProof)> {
+        if self.history.size() != self.later {
+            return None;
+        }
+        self.trees.sort_unstable_by_key(|(_, place, _)| *place);
+        let path = self.trees.iter().map(|(_, _, tree)| tree.root().0).collect();
+        Some((self.history, ConsistencyProof { earlier: self.earlier, later: self.later, path }))
+    }
+}
+
+/// As [`add_path`], for the leaves by their numbers.
+fn add_ranges(earlier: u64, leaves: Range<u64>, is_known: bool, ranges: &mut Vec<Range<u64>>) {
+    let count = leaves.end - leaves.start;
+    if earlier == count {
+        if !is_known {
+            ranges.push(leaves);
+        }
+        return;
+    }
+    let split = count.div_ceil(2).next_power_of_two();
+    let middle = leaves.start + split;
+    if earlier <= split {
+        add_ranges(earlier, leaves.start..middle, is_known, ranges);
+        ranges.push(middle..leaves.end);
+    } else {
+        add_ranges(earlier - split, middle..leaves.end, false, ranges);
+        ranges.push(leaves.start..middle);
     }
 }
 

@@ -15,19 +15,30 @@ impl InclusionProof {
     /// The proof for the leaf at `index` of `leaves`; none when there is no such leaf.
     #[must_use]
     pub fn of(index: u64, leaves: &[LeafHash]) -> Option<Self> {
+        Self::of_each(&[index], leaves)?.pop()
+    }
+
+    /// The proofs for the leaves at these places of `leaves`, in the same order, for which the tree is hashed once; none
+    /// when there is no leaf at one of them.
+    #[must_use]
+    pub fn of_each(indexes: &[u64], leaves: &[LeafHash]) -> Option<Vec<Self>> {
         let size = leaves.len() as u64;
-        if index >= size {
+        if indexes.iter().any(|index| *index >= size) {
             return None;
         }
-        let mut path = Vec::new();
+        let mut proofs: Vec<Self> =
+            indexes.iter().map(|index| Self { index: *index, size, path: Vec::new() }).collect();
+        let mut places: Vec<usize> =
+            indexes.iter().map(|index| usize::try_from(*index)).collect::<Result<_, _>>().ok()?;
         let mut level: Vec<[u8; 32]> = leaves.iter().map(|leaf| leaf.0).collect();
-        let mut place = usize::try_from(index).ok()?;
         while level.len() > 1 {
-            path.extend(level.get(place ^ 1));
+            for (proof, place) in proofs.iter_mut().zip(&mut places) {
+                proof.path.extend(level.get(*place ^ 1));
+                *place /= 2;
+            }
             level = above(&level);
-            place /= 2;
         }
-        Some(Self { index, size, path })
+        Some(proofs)
     }
 
     /// Which leaf it is about.

@@ -14,7 +14,7 @@ mod consistency;
 mod frontier;
 mod inclusion;
 
-pub use consistency::ConsistencyProof;
+pub use consistency::{ConsistencyBuilder, ConsistencyProof};
 pub use frontier::Frontier;
 pub use inclusion::InclusionProof;
 

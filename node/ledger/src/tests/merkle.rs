@@ -1,6 +1,6 @@
 //! Trees, and proofs about them.
 
-use crate::{ConsistencyProof, Frontier, InclusionProof, LeafHash, MerkleRoot, merkle_root};
+use crate::{ConsistencyBuilder, ConsistencyProof, Frontier, InclusionProof, LeafHash, MerkleRoot, merkle_root};
 use peerwright_encoding::{Reader, Writer};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
@@ -115,7 +115,27 @@ fn each_leaf_is_proven_to_be_in_its_place_and_in_no_other() {
             assert!(!proof.holds(leaf, &root_of(&leaves[1..])));
         }
         assert_eq!(InclusionProof::of(count, &leaves), None);
+        let indexes: Vec<u64> = (0..count).rev().collect();
+        let alone: Option<Vec<_>> = indexes.iter().map(|index| InclusionProof::of(*index, &leaves)).collect();
+        assert_eq!(InclusionProof::of_each(&indexes, &leaves), alone);
     }
+}
+
+#[test]
+fn a_proof_from_leaves_one_by_one_is_the_proof_from_all_at_once() {
+    let leaves = leaves(40);
+    for later in 0..=leaves.len() {
+        for earlier in 0..=later as u64 {
+            let mut builder = ConsistencyBuilder::new(earlier, later as u64).unwrap();
+            assert_eq!(builder.size(), 0);
+            leaves.iter().take(later).for_each(|leaf| builder.push(*leaf));
+            let (tree, proof) = builder.finish().unwrap();
+            assert_eq!((tree.size(), tree.root()), (later as u64, root_of(&leaves[..later])));
+            assert_eq!(proof, ConsistencyProof::of(earlier, &leaves[..later]).unwrap());
+        }
+    }
+    assert!(ConsistencyBuilder::new(2, 1).is_none());
+    assert!(ConsistencyBuilder::new(1, 2).unwrap().finish().is_none(), "leaves lack");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::{
     command::Command,
     core::Core,
     propose::propose,
-    raft::{self, Raft},
+    raft::{self, Ballot, Raft},
     snapshot::MAX_REGISTERS,
     transport::Transport,
     wire::{Answer, Request},
@@ -46,6 +46,7 @@ pub struct Group {
     queue: Queue,
     permitted: Mutex<BTreeSet<NodePublicKey>>,
     forgetful: Forgetful,
+    ballot: Arc<Ballot>,
     /// The members are being changed, or leadership is handed over: nothing else of the kind, and no new register.
     changing: tokio::sync::Mutex<()>,
     is_leaving: AtomicBool,

@@ -57,11 +57,21 @@ impl Group {
             }
             Request::Append(request) => {
                 let (last, committed) = (last_of(&request), request.leader_commit);
+                let held = self.raft.metrics().borrow().last_log_index;
+                // Before the first entry: a start in the middle of catching up must not take it for whole.
+                if self.forgetful.learns_of_more(&request, held) && self.ballot.set_behind(true).await.is_err() {
+                    return refused("stopped");
+                }
                 let Ok(answer) = self.raft.append_entries(request).await else { return refused("stopped") };
-                self.forgetful.appended(last, committed, &answer);
+                if self.forgetful.caught_up(last, committed, &answer) && self.ballot.set_behind(false).await.is_err() {
+                    return refused("stopped");
+                }
                 Answer::Append(answer)
             }
             Request::Snapshot { vote, meta, heads } => {
+                if self.forgetful.falls_behind() && self.ballot.set_behind(true).await.is_err() {
+                    return refused("stopped");
+                }
                 if let Err(error) = self.fetch(from, &heads).await {
                     tracing::warn!(sealer = ?from, %error, "a snapshot could not be followed up");
                     return refused("not_fetched");

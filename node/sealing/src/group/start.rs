@@ -1,13 +1,16 @@
 //! Starting a sealer.
 
-use super::{Group, forgetful::Forgetful};
+use super::{
+    Group,
+    forgetful::{Forgetful, Standing},
+};
 use crate::{
     Clock, SealingSettings, SettingRefused, Transport,
     build::{self, Queue},
     core::Core,
     durable::Durable,
     exchange,
-    raft::{self, Log, Machine, Network, Raft, SealerId},
+    raft::{self, Ballot, Log, Machine, Network, Raft, SealerId},
     record,
     restore::{NotRestored, Restored, restore},
 };
@@ -61,7 +64,14 @@ impl Group {
         let me = SealerId::from(key.public());
         let network = Network { me, transport: Arc::clone(&transport) };
         let machine = Machine { core: Arc::clone(&core) };
-        let raft = Raft::new(me, raft::config(&settings), network, Log::new(store, Arc::clone(&durable)), machine);
+        let ballot = Arc::new(ballot(Arc::clone(&store), Arc::clone(&durable)).await?);
+        let standing = match (ballot.is_behind().await, has_begun) {
+            (true, _) => Standing::Behind,
+            (false, false) => Standing::Empty,
+            (false, true) => Standing::Whole,
+        };
+        let log = Log::new(store, Arc::clone(&ballot), Arc::clone(&durable));
+        let raft = Raft::new(me, raft::config(&settings), network, log, machine);
         let raft = raft.await.map_err(|error| NotStarted::Log(error.to_string()))?;
         let (queue, submissions) = Queue::new(&settings);
         let exchange = exchange::run(Arc::clone(&core), Arc::clone(&transport), settings.certificate_retry);
@@ -79,13 +89,18 @@ impl Group {
             settings,
             queue,
             permitted: Mutex::new(permitted),
-            forgetful: Forgetful::new(!has_begun),
+            forgetful: Forgetful::new(standing),
+            ballot,
             changing: tokio::sync::Mutex::default(),
             is_leaving: AtomicBool::new(false),
             tasks: Mutex::new(tasks),
             _cancel: durable.cancelled.clone().drop_guard(),
         })
     }
+}
+
+async fn ballot(store: Arc<dyn SealingStore>, durable: Arc<Durable>) -> Result<Ballot, NotStarted> {
+    Ballot::open(store, durable).await.map_err(|error| NotStarted::Log(error.to_string()))
 }
 
 /// Says who leads, and when the consensus library has ended by itself: it could not store its log.

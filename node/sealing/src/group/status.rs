@@ -93,6 +93,9 @@ impl Group {
         if self.core.durable.is_full() {
             return Err(GroupRefused::DiskFull);
         }
+        if self.core.durable.is_away() {
+            return Err(GroupRefused::StoreUnreachable);
+        }
         if self.is_leaving.load(Ordering::Relaxed) || !is_member || !(is_alone || is_heard) {
             return Err(GroupRefused::NotLeader { leader: None });
         }

@@ -5,10 +5,10 @@
 //!                                    └─▶ apply                        what is older is read from the store
 //! ```
 
-use super::{Entry, LogId, StorageError, Types, Vote};
+use super::{Ballot, Entry, LogId, StorageError, Types, Vote};
 use crate::{
     durable::Durable,
-    wire::{decode_entry, decode_log_id, decode_vote, encode_entry, encode_log_id, encode_vote},
+    wire::{decode_entry, decode_log_id, encode_entry, encode_log_id},
 };
 use openraft::{
     LogState, OptionalSend, RaftLogReader, StorageIOError, anyerror::AnyError, storage::LogFlushed,
@@ -34,6 +34,7 @@ const READ_BYTES: usize = 16 << 20;
 pub(crate) struct Log {
     store: Arc<dyn SealingStore>,
     cache: Arc<Mutex<Cache>>,
+    ballot: Arc<Ballot>,
     durable: Arc<Durable>,
 }
 
@@ -46,8 +47,8 @@ struct Cache {
 
 impl Log {
     /// A log that waits for its store as `durable` does.
-    pub(crate) fn new(store: Arc<dyn SealingStore>, durable: Arc<Durable>) -> Self {
-        Self { store, cache: Arc::default(), durable }
+    pub(crate) fn new(store: Arc<dyn SealingStore>, ballot: Arc<Ballot>, durable: Arc<Durable>) -> Self {
+        Self { store, cache: Arc::default(), ballot, durable }
     }
 
     fn cache<T>(&self, look: impl FnOnce(&mut Cache) -> T) -> T {
@@ -167,16 +168,11 @@ impl RaftLogStorage<Types> for Log {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> Result<(), StorageError> {
-        let vote = encode_vote(vote);
-        let saved = self.durable.write(|| self.store.save_vote(vote.clone())).await;
-        saved.map_err(|error| StorageIOError::write_vote(AnyError::new(&error)).into())
+        self.ballot.save(*vote).await.map_err(|error| StorageIOError::write_vote(AnyError::new(&error)).into())
     }
 
     async fn read_vote(&mut self) -> Result<Option<Vote>, StorageError> {
-        let state = self.durable.ask(|| self.store.log_state()).await;
-        let state = state.map_err(|error| StorageIOError::read_vote(AnyError::new(&error)))?;
-        let vote = state.vote.map(|vote| decode_vote(&vote)).transpose();
-        vote.map_err(|error| StorageIOError::read_vote(AnyError::new(&error)).into())
+        Ok(self.ballot.vote().await)
     }
 
     async fn append<I>(&mut self, entries: I, callback: LogFlushed<Types>) -> Result<(), StorageError>

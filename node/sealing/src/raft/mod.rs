@@ -1,6 +1,7 @@
 //! The consensus library over our store and transport: openraft orders entries and changes the membership, everything
 //! that it stores or sends goes through the adaptors here.
 
+mod ballot;
 mod config;
 mod log;
 mod machine;
@@ -8,6 +9,7 @@ mod network;
 mod progress;
 mod types;
 
+pub(crate) use ballot::{Ballot, Kept};
 pub(crate) use config::config;
 pub(crate) use log::Log;
 pub(crate) use machine::Machine;

@@ -113,6 +113,16 @@ impl Cluster {
         group.stop().await;
     }
 
+    /// Stops all sealers, then starts all: with the settings as they are now.
+    pub(crate) async fn restart_all(&mut self) {
+        for node in self.all() {
+            self.kill(node).await;
+        }
+        for node in self.all() {
+            self.start(node).await;
+        }
+    }
+
     /// The sealer's volume is lost.
     pub(crate) fn wipe(&mut self, node: usize) {
         self.nodes[node].store = Arc::new(Volume::empty());
@@ -183,6 +193,13 @@ impl Cluster {
             }
         };
         tokio::time::timeout(PATIENCE, sealed).await.expect("sealed in time")
+    }
+
+    /// Waits until a sealer has heard who leads.
+    pub(crate) async fn follows(&self, node: usize, leader: NodePublicKey) {
+        let group = self.at(node);
+        let heard = group.wait_until(|status| status.leader == Some(leader));
+        assert_eq!(tokio::time::timeout(PATIENCE, heard).await, Ok(true), "sealer {node} hears who leads in time");
     }
 
     /// Waits until a sealer has stored a register up to this docket.

@@ -105,16 +105,17 @@ impl DocketStore for Volume {
         self.inner.dockets(register, from, seen, max_dockets, max_bytes)
     }
 
-    fn docket(&self, register: RegisterId, number: u64, seen: Seen) -> Pending<'_, Option<StoredDocket>> {
-        self.inner.docket(register, number, seen)
-    }
-
     fn transaction_ids(&self, register: RegisterId, from: u64, max_ids: usize) -> Pending<'_, Vec<DocketTransactions>> {
         self.inner.transaction_ids(register, from, max_ids)
     }
 
-    fn find(&self, register: RegisterId, id: TransactionId, seen: Seen) -> Pending<'_, Option<TransactionPlace>> {
-        self.inner.find(register, id, seen)
+    fn find_all(
+        &self,
+        register: RegisterId,
+        ids: Vec<TransactionId>,
+        seen: Seen,
+    ) -> Pending<'_, Vec<Option<TransactionPlace>>> {
+        self.inner.find_all(register, ids, seen)
     }
 }
 

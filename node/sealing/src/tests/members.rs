@@ -1,6 +1,6 @@
 //! Changing who seals.
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, PATIENCE};
 use crate::GroupRefused;
 use bytes::Bytes;
 use peerwright_secure::NodeKey;
@@ -16,7 +16,8 @@ async fn a_sealer_that_is_gone_for_good_is_replaced() {
     let members: Vec<usize> = cluster.all().filter(|node| *node != gone).collect();
     let leader = cluster.at(cluster.leader().await);
     leader.change(cluster.keys(members.iter().copied())).await.unwrap();
-    assert_eq!(leader.status().sealers, cluster.keys(members.iter().copied()));
+    let is_changed = leader.wait_until(|status| status.sealers == cluster.keys(members.iter().copied()));
+    assert_eq!(tokio::time::timeout(PATIENCE, is_changed).await, Ok(true));
     leader.change(cluster.keys(members.iter().copied())).await.unwrap();
     cluster.seal(register, &cluster.transactions(register, 10..20)).await;
     let (chain, ids) = cluster.agreed(&members, register).await;
@@ -49,7 +50,9 @@ async fn a_group_of_one_grows_to_three_and_five_and_shrinks_without_its_first() 
 async fn members_are_changed_by_the_leader_only() {
     let cluster = Cluster::group(3).await;
     let leader = cluster.leader().await;
-    let refused = cluster.at((leader + 1) % 3).change(cluster.keys(0..3)).await;
+    let other = (leader + 1) % 3;
+    cluster.follows(other, cluster.key(leader)).await;
+    let refused = cluster.at(other).change(cluster.keys(0..3)).await;
     assert_eq!(refused, Err(GroupRefused::NotLeader { leader: Some(cluster.key(leader)) }));
 }
 

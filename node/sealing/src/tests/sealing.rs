@@ -36,6 +36,7 @@ async fn a_sealer_that_does_not_lead_names_the_one_that_does() {
     let register = cluster.register(1).await;
     let leader = cluster.leader().await;
     let other = (leader + 1) % 3;
+    cluster.follows(other, cluster.key(leader)).await;
     let refused = cluster.at(other).submit(register, Vec::new()).await.unwrap_err();
     assert_eq!(refused, GroupRefused::NotLeader { leader: Some(cluster.key(leader)) });
     assert_eq!(refused.code(), "not_leader");

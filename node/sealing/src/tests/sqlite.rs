@@ -15,22 +15,14 @@ async fn a_group_on_sqlite_seals_stops_and_goes_on() {
     }
     let mut cluster = Cluster::over(volumes).await;
     cluster.settings.log_entries_kept = 8;
-    for node in cluster.all() {
-        cluster.kill(node).await;
-        cluster.start(node).await;
-    }
+    cluster.restart_all().await;
     cluster.initialise(0..3).await;
     let register = cluster.register(1).await;
     let transactions = cluster.transactions(register, 0..40);
     for transaction in transactions[..30].chunks(1) {
         cluster.seal(register, transaction).await;
     }
-    for node in cluster.all() {
-        cluster.kill(node).await;
-    }
-    for node in cluster.all() {
-        cluster.start(node).await;
-    }
+    cluster.restart_all().await;
     assert_eq!(cluster.seal(register, &transactions[..30]).await, vec![Outcome::AlreadySealed; 30]);
     cluster.seal(register, &transactions[30..]).await;
     let (_, ids) = cluster.agreed(&[0, 1, 2], register).await;

@@ -19,8 +19,8 @@ mod parts;
 mod request;
 
 pub(crate) use answer::{Answer, Signatures};
-pub(crate) use parts::{decode_entry, decode_log_id, decode_membership, decode_vote};
-pub(crate) use parts::{encode_entry, encode_log_id, encode_membership, encode_vote};
+pub(crate) use parts::{decode_ballot, decode_entry, decode_log_id, decode_membership};
+pub(crate) use parts::{encode_ballot, encode_entry, encode_log_id, encode_membership};
 pub(crate) use request::{MAX_SIGNATURES, Request, SignedDocket};
 
 /// The longest request or answer: the longest docket with what is around it.

@@ -2,7 +2,7 @@
 
 use crate::{
     command::Command,
-    raft::{Entry, LogId, Membership, SealerId, StoredMembership, Vote},
+    raft::{Entry, Kept, LogId, Membership, SealerId, StoredMembership, Vote},
 };
 use bytes::Bytes;
 use openraft::{CommittedLeaderId, EntryPayload};
@@ -26,6 +26,15 @@ pub(super) fn read_vote(reader: &mut Reader<'_>) -> Result<Vote, DecodeError> {
     let term = reader.u64("term")?;
     let sealer = SealerId::from_bytes(reader.array("candidate")?);
     Ok(if reader.bool("vote")? { Vote::new_committed(term, sealer) } else { Vote::new(term, sealer) })
+}
+
+fn write_ballot(writer: &mut Writer, kept: &Kept) {
+    write_vote(writer, &kept.vote);
+    writer.bool(kept.is_behind);
+}
+
+fn read_ballot(reader: &mut Reader<'_>) -> Result<Kept, DecodeError> {
+    Ok(Kept { vote: read_vote(reader)?, is_behind: reader.bool("standing")? })
 }
 
 pub(super) fn write_log_id(writer: &mut Writer, id: &LogId) {
@@ -129,7 +138,7 @@ macro_rules! stored {
 }
 
 stored!(encode_entry, decode_entry, Entry, write_entry, read_entry);
-stored!(encode_vote, decode_vote, Vote, write_vote, |reader: &mut Reader<'_>, _: &Bytes| read_vote(reader));
+stored!(encode_ballot, decode_ballot, Kept, write_ballot, |reader: &mut Reader<'_>, _: &Bytes| read_ballot(reader));
 stored!(encode_log_id, decode_log_id, LogId, write_log_id, |reader: &mut Reader<'_>, _: &Bytes| read_log_id(reader));
 stored!(
     encode_membership,

@@ -67,11 +67,23 @@ pub trait DocketStore: Send + Sync + 'static {
     ) -> Pending<'_, Vec<StoredDocket>>;
 
     /// The docket with this number; `None` when it is not held.
-    fn docket(&self, register: RegisterId, number: u64, seen: Seen) -> Pending<'_, Option<StoredDocket>>;
+    fn docket(&self, register: RegisterId, number: u64, seen: Seen) -> Pending<'_, Option<StoredDocket>> {
+        Box::pin(async move { Ok(self.dockets(register, number, seen, 1, 0).await?.pop()) })
+    }
 
     /// The transaction ids of dockets from a number on, until `max_ids` are given; the first docket is given whole.
     fn transaction_ids(&self, register: RegisterId, from: u64, max_ids: usize) -> Pending<'_, Vec<DocketTransactions>>;
 
     /// Where a transaction is: the lowest docket held that has it.
-    fn find(&self, register: RegisterId, id: TransactionId, seen: Seen) -> Pending<'_, Option<TransactionPlace>>;
+    fn find(&self, register: RegisterId, id: TransactionId, seen: Seen) -> Pending<'_, Option<TransactionPlace>> {
+        Box::pin(async move { Ok(self.find_all(register, vec![id], seen).await?.pop().flatten()) })
+    }
+
+    /// The same for many at once, in the order of `ids`: what lies above the index is read once for all of them.
+    fn find_all(
+        &self,
+        register: RegisterId,
+        ids: Vec<TransactionId>,
+        seen: Seen,
+    ) -> Pending<'_, Vec<Option<TransactionPlace>>>;
 }

@@ -160,10 +160,6 @@ impl Dockets {
             .collect()
     }
 
-    pub(super) fn docket(&self, register: RegisterId, number: u64, seen: Seen) -> Option<StoredDocket> {
-        self.dockets(register, number, seen, 1, 0).pop()
-    }
-
     pub(super) fn transaction_ids(&self, register: RegisterId, from: u64, max_ids: usize) -> Vec<DocketTransactions> {
         let mut total = 0;
         let mut first = true;

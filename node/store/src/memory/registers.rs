@@ -70,16 +70,17 @@ impl DocketStore for Memory {
         self.with(|state| Ok(state.dockets.dockets(register, from, seen, max_dockets, max_bytes)))
     }
 
-    fn docket(&self, register: RegisterId, number: u64, seen: Seen) -> Pending<'_, Option<StoredDocket>> {
-        self.with(|state| Ok(state.dockets.docket(register, number, seen)))
-    }
-
     fn transaction_ids(&self, register: RegisterId, from: u64, max_ids: usize) -> Pending<'_, Vec<DocketTransactions>> {
         self.with(|state| Ok(state.dockets.transaction_ids(register, from, max_ids)))
     }
 
-    fn find(&self, register: RegisterId, id: TransactionId, seen: Seen) -> Pending<'_, Option<TransactionPlace>> {
-        self.with(|state| Ok(state.dockets.find(register, id, seen)))
+    fn find_all(
+        &self,
+        register: RegisterId,
+        ids: Vec<TransactionId>,
+        seen: Seen,
+    ) -> Pending<'_, Vec<Option<TransactionPlace>>> {
+        self.with(|state| Ok(ids.iter().map(|id| state.dockets.find(register, *id, seen)).collect()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The maps of the model.
 
-use super::{dockets::Dockets, log::Log};
+use super::{dead_letters::DeadLetters, dockets::Dockets, log::Log};
 use crate::{
     Appended, Counts, Held, ListedTransaction, MessageRange, Purged, StoredTransaction,
     message::{IndexEntry, IndexedMessage, Place, find_entry},
@@ -23,6 +23,7 @@ pub(super) struct State {
     listed: BTreeMap<(RegisterId, u64), Row>,
     last_position: u64,
     bodies: BTreeMap<TransactionId, (RegisterId, Bytes)>,
+    pub(super) dead_letters: DeadLetters,
     pub(super) documents: BTreeMap<&'static str, Bytes>,
     pub(super) dockets: Dockets,
     pub(super) log: Log,
@@ -88,6 +89,7 @@ impl State {
     pub(super) fn purge(&mut self, register: RegisterId) -> Purged {
         let Counts { messages, transactions } = self.counts(register);
         let bodies = self.bodies.len();
+        self.dead_letters.purge(register);
         self.streams.retain(|(of, _, _), _| *of != register);
         self.by_sequence.retain(|_, ((of, _, _), _)| *of != register);
         self.index.retain(|(of, _), _| *of != register);

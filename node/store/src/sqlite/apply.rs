@@ -1,10 +1,11 @@
 //! What each operation writes, inside the transaction of its group.
 
-use super::{
+use super::{dead_letters, index};
+use crate::{
+    Appended, BODY_CHUNK_BYTES, Purged, StoreError,
     codec::{from_ordered, ordered},
-    index,
+    message::IndexedMessage,
 };
-use crate::{Appended, BODY_CHUNK_BYTES, Purged, StoreError, message::IndexedMessage};
 use peerwright_ledger::{Message, RegisterId, TransactionId};
 use peerwright_secure::NodePublicKey;
 use sqlx::SqliteConnection;
@@ -152,6 +153,7 @@ impl<'c> Batch<'c> {
     }
 
     pub(super) async fn purge(&mut self, register: RegisterId) -> Result<Purged, StoreError> {
+        dead_letters::purge(self.connection, register).await?;
         let register_row = self.register(register).await?;
         self.registers.clear();
         self.streams.clear();

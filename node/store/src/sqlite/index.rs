@@ -1,7 +1,10 @@
 //! What is derived from the messages in the same transaction: the ranges held, and where each transaction is.
 
-use super::codec::{from_ordered, ordered};
-use crate::{StoreError, message::IndexEntry};
+use crate::{
+    StoreError,
+    codec::{from_ordered, ordered},
+    message::IndexEntry,
+};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 /// Indexes the transactions of a message that was just stored; how many of them were new to the register.

@@ -2,22 +2,21 @@
 
 mod apply;
 mod checkpoint;
-mod codec;
+mod dead_letters;
 mod dockets;
 mod failure;
 mod index;
 mod open;
 mod queries;
-mod queue;
 mod writer;
 
 use crate::{
-    Appended, Counts, Failure, Held, ListedTransaction, MessageRange, Pending, Purged, Store, StoreError,
-    StoredTransaction, message,
+    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedTransaction, MessageRange, Pending, Purged,
+    Store, StoreError, StoredTransaction,
+    queue::{self, Queue},
 };
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
-use queue::{Operation, Queue, Slot};
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use std::{
     fs::File,
@@ -68,16 +67,6 @@ impl Sqlite {
             _lock: opened.lock,
         })
     }
-
-    /// Queues at once, so that the order of calls is the order of writes whatever the order of polling.
-    fn write<T: Send + 'static>(&self, bytes: usize, operation: impl FnOnce(Slot<T>) -> Operation) -> Pending<'_, T> {
-        let (slot, answer) = Slot::new();
-        let queued = self.queue.push(bytes, operation(slot));
-        Box::pin(async move {
-            queued?;
-            answer.await.unwrap_or(Err(StoreError::Closed))
-        })
-    }
 }
 
 impl Store for Sqlite {
@@ -86,31 +75,35 @@ impl Store for Sqlite {
     }
 
     fn next_incarnation(&self, now: u64) -> Pending<'_, u64> {
-        self.write(0, |slot| Operation::NextIncarnation { now, slot })
+        self.queue.next_incarnation(now)
     }
 
     fn append(&self, messages: Vec<Message>, now: u64) -> Pending<'_, Vec<Appended>> {
-        let bytes = messages.iter().map(|message| message.encoded().len()).sum();
-        match message::index(messages) {
-            Ok(messages) => self.write(bytes, |slot| Operation::Append { messages, now, slot }),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
-        }
+        self.queue.append(messages, now)
     }
 
     fn put_body(&self, register: RegisterId, id: TransactionId, bytes: Bytes) -> Pending<'_, ()> {
-        self.write(bytes.len(), |slot| Operation::PutBody { register, id, bytes, slot })
+        self.queue.put_body(register, id, bytes)
     }
 
     fn put_document(&self, name: &'static str, bytes: Bytes) -> Pending<'_, ()> {
-        self.write(bytes.len(), |slot| Operation::PutDocument { name, bytes, slot })
+        self.queue.put_document(name, bytes)
     }
 
     fn document(&self, name: &'static str) -> Pending<'_, Option<Bytes>> {
         Box::pin(queries::document(&self.readers, name))
     }
 
+    fn bury(&self, letters: Vec<DeadLetter>) -> Pending<'_, Vec<(RegisterId, TransactionId)>> {
+        self.queue.bury(letters)
+    }
+
+    fn exhume(&self, letters: Vec<(RegisterId, TransactionId)>) -> Pending<'_, u64> {
+        self.queue.exhume(letters)
+    }
+
     fn purge(&self, register: RegisterId) -> Pending<'_, Purged> {
-        self.write(0, |slot| Operation::Purge { register, slot })
+        self.queue.purge(register)
     }
 
     fn held(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>> {
@@ -129,6 +122,19 @@ impl Store for Sqlite {
         Box::pin(queries::list(&self.readers, register, after, limit))
     }
 
+    fn dead_letter(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<DeadLetter>> {
+        Box::pin(dead_letters::find(&self.readers, register, id))
+    }
+
+    fn dead_letters(
+        &self,
+        register: RegisterId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Pending<'_, Vec<ListedDeadLetter>> {
+        Box::pin(dead_letters::list(&self.readers, register, after, limit))
+    }
+
     fn counts(&self, register: RegisterId) -> Pending<'_, Counts> {
         Box::pin(queries::counts(&self.readers, register))
     }
@@ -142,17 +148,7 @@ impl Store for Sqlite {
     }
 
     fn failed(&self) -> Failure {
-        let mut ended = self.ended.clone();
-        Box::pin(async move {
-            let why = match ended.wait_for(Option::is_some).await {
-                Ok(why) => why.clone(),
-                Err(_) => Some(StoreError::Failed("its writer ended without a word".to_owned())),
-            };
-            match why {
-                Some(error) if error != StoreError::Closed => error,
-                _ => std::future::pending().await,
-            }
-        })
+        queue::failure(self.ended.clone())
     }
 
     fn close(&self) -> Pending<'_, ()> {

@@ -23,6 +23,10 @@ const MAX_READERS: u32 = 4;
 const READER_IDLE: Duration = Duration::from_secs(60);
 const READER_WAIT: Duration = Duration::from_secs(10);
 
+/// How often the lock is tried, and the pause between: one second in all.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
 /// An open store.
 pub(super) struct Opened {
     pub(super) writer: Writer,
@@ -33,7 +37,7 @@ pub(super) struct Opened {
 pub(super) async fn open(options: SqliteConnectOptions, path: &Path, network_uid: &str) -> Result<Opened, StoreError> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     filesystem::require_local(directory)?;
-    let lock = lock(path)?;
+    let lock = lock(path).await?;
     let mut connection = SqliteConnection::connect_with(&options).await?;
     let mut migrations = migrations();
     migrations.set_ignore_missing(may_be_newer(&mut connection, &migrations).await?);
@@ -72,16 +76,20 @@ pub(super) fn writer_options(path: &Path) -> SqliteConnectOptions {
         .pragma("journal_size_limit", LOG_BYTES.to_string())
 }
 
-/// A lock of the process, freed by its end however it ends.
-fn lock(path: &Path) -> Result<File, StoreError> {
+/// A lock of the process, freed by its end however it ends. A program that it starts holds it as well for the moment
+/// until it is that program.
+async fn lock(path: &Path) -> Result<File, StoreError> {
     let path = path.with_extension("lock");
     let file = File::options().create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|error| unopened(&path, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path)),
-        Err(TryLockError::Error(error)) => Err(unopened(&path, &error)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_PAUSE).await,
+            Err(TryLockError::Error(error)) => return Err(unopened(&path, &error)),
+        }
     }
+    Err(StoreError::InUse(path))
 }
 
 fn unopened(path: &Path, error: &std::io::Error) -> StoreError {
@@ -93,6 +101,7 @@ pub(super) fn migrations() -> Migrator {
     let released = [
         ("messages", include_str!("../../migrations/0001_messages.sql")),
         ("dockets", include_str!("../../migrations/0002_dockets.sql")),
+        ("dead letters", include_str!("../../migrations/0003_dead_letters.sql")),
     ];
     let migrations = (1..).zip(released).map(|(version, (name, sql))| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

@@ -1,21 +1,17 @@
 //! Reading, from the last commit.
 
-use super::codec::{from_ordered, key, limit, ordered};
 use crate::{
-    BODY_CHUNK_BYTES, Counts, Held, ListedTransaction, MessageRange, StoreError, StoredTransaction,
-    message::{Place, find_entry},
+    Counts, Held, ListedTransaction, MessageRange, StoreError, StoredTransaction,
+    codec::{from_ordered, key, limit, ordered, position},
+    message::Place,
+    rows::{BodyPart, Carried, ListRow, TransactionRow, listed},
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
-use peerwright_ledger::{Message, RegisterId, TransactionId};
+use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::NodePublicKey;
 use sqlx::SqlitePool;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Number of the entry, size, time of storing, origin, incarnation, message.
-type TransactionRow = (i64, i64, i64, Vec<u8>, i64, Vec<u8>);
-/// Position, id, size, origin, time of storing.
-type ListRow = (i64, Vec<u8>, i64, Vec<u8>, i64);
 
 pub(super) async fn held(readers: &SqlitePool, registers: Vec<RegisterId>) -> Result<Vec<Held>, StoreError> {
     let wanted: BTreeSet<RegisterId> = registers.into_iter().collect();
@@ -103,22 +99,13 @@ pub(super) async fn transaction(
     .bind(id.as_bytes().to_vec())
     .fetch_optional(readers)
     .await?;
-    let Some((number, size, stored_at, origin, incarnation, message)) = row else { return Ok(None) };
-    let damaged = |error: &dyn std::fmt::Display| StoreError::Damaged(format!("transaction {id}: {error}"));
-    let number = usize::try_from(number).map_err(|error| damaged(&error))?;
-    let bytes = match find_entry(&Message::decode(message).map_err(|error| damaged(&error))?, number) {
-        Some(Place::Inline(bytes)) => Some(bytes),
-        Some(Place::Body) => body_chunk(readers, id, 0, u32::try_from(size).map_err(|error| damaged(&error))?).await?,
-        None => return Err(damaged(&"the message that carries it does not")),
+    let Some(row) = row else { return Ok(None) };
+    let carried = Carried::read(id, row)?;
+    let bytes = match &carried.place {
+        Place::Inline(bytes) => Some(bytes.clone()),
+        Place::Body => body_chunk(readers, id, 0, carried.size).await?,
     };
-    let origin = NodePublicKey::from_bytes(key(origin)?);
-    Ok(bytes.map(|bytes| StoredTransaction {
-        id,
-        bytes,
-        origin,
-        incarnation: from_ordered(incarnation),
-        stored_at: stored_at.cast_unsigned(),
-    }))
+    Ok(bytes.map(|bytes| carried.with(bytes)))
 }
 
 pub(super) async fn list(
@@ -134,21 +121,11 @@ pub(super) async fn list(
          ORDER BY transactions.position LIMIT $3",
     )
     .bind(register.as_bytes().to_vec())
-    .bind(after.map_or(0, |after| i64::try_from(after).unwrap_or(i64::MAX)))
+    .bind(position(after))
     .bind(limit(max))
     .fetch_all(readers)
     .await?;
-    rows.into_iter()
-        .map(|(position, id, size, origin, stored_at)| {
-            Ok(ListedTransaction {
-                position: position.cast_unsigned(),
-                id: TransactionId::from_bytes(key(id)?),
-                size: u32::try_from(size).map_err(|error| StoreError::Damaged(error.to_string()))?,
-                origin: NodePublicKey::from_bytes(key(origin)?),
-                stored_at: stored_at.cast_unsigned(),
-            })
-        })
-        .collect()
+    rows.into_iter().map(listed).collect()
 }
 
 pub(super) async fn document(readers: &SqlitePool, name: &'static str) -> Result<Option<Bytes>, StoreError> {
@@ -178,28 +155,14 @@ pub(super) async fn body_chunk(
         .fetch_optional(readers)
         .await?;
     let Some((body, size)) = body else { return Ok(None) };
-    let end = size.cast_unsigned().min(offset.saturating_add(length.into()));
-    if offset >= end {
-        return Ok(Some(Bytes::new()));
-    }
-    let chunk = BODY_CHUNK_BYTES as u64;
-    let mut rows = sqlx::query_scalar::<_, Vec<u8>>(
+    let Some(part) = BodyPart::of(size, offset, length) else { return Ok(Some(Bytes::new())) };
+    let rows: Vec<Vec<u8>> = sqlx::query_scalar(
         "SELECT bytes FROM body_chunks WHERE body = $1 AND number BETWEEN $2 AND $3 ORDER BY number",
     )
     .bind(body)
-    .bind((offset / chunk).cast_signed())
-    .bind(((end - 1) / chunk).cast_signed())
-    .fetch(readers);
-    let wanted = usize::try_from(end - offset).unwrap_or(usize::MAX);
-    let mut skip = usize::try_from(offset % chunk).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(wanted);
-    while let Some(row) = rows.try_next().await? {
-        bytes.extend_from_slice(row.get(skip..).unwrap_or_default());
-        skip = 0;
-    }
-    bytes.truncate(wanted);
-    if bytes.len() < wanted {
-        return Err(StoreError::Damaged(format!("the body of transaction {id} lacks bytes")));
-    }
-    Ok(Some(bytes.into()))
+    .bind(part.first)
+    .bind(part.last)
+    .fetch_all(readers)
+    .await?;
+    part.cut(id, rows).map(Some)
 }

@@ -47,6 +47,7 @@ async fn upgrade(path: &Path, readable_by: Option<i64>) {
     let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
                  VALUES (999, 'later', TRUE, x'00', 0)";
     sqlx::query(later).execute(&mut connection).await.unwrap();
+    sqlx::query("DELETE FROM records WHERE name = 'readable_by'").execute(&mut connection).await.unwrap();
     if let Some(version) = readable_by {
         let says = "INSERT INTO records (name, value) VALUES ('readable_by', $1)";
         sqlx::query(says).bind(version).execute(&mut connection).await.unwrap();

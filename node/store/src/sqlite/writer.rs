@@ -1,13 +1,12 @@
 //! The one task that writes. While a commit syncs, calls queue up; the next commit takes all of them. What can wait is done
 //! between the groups, a step at a time, and without a pause only while nobody writes.
 
-use super::{
-    apply::Batch,
-    checkpoint::COMMIT_BYTES,
-    dockets::Upkeep,
-    queue::{Job, Operation},
+use super::{apply::Batch, checkpoint::COMMIT_BYTES, dead_letters};
+use crate::{
+    StoreError,
+    index::Upkeep,
+    queue::{self, Job, Operation},
 };
-use crate::StoreError;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::sync::{
     Arc,
@@ -18,10 +17,6 @@ use tokio::sync::{
     watch,
 };
 
-/// A commit takes at most so many jobs ...
-const GROUP_JOBS: usize = 1024;
-/// ... and begins no further one above so many bytes, so that nobody waits long behind large bodies.
-const GROUP_BYTES: usize = 16 << 20;
 /// About how much a step behind the writes has written.
 const STEP_BYTES: u64 = 1 << 20;
 
@@ -93,7 +88,7 @@ impl Writer {
             None => self.connection.insert(SqliteConnection::connect_with(&self.options).await?),
         };
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        self.upkeep.step(&mut transaction).await?;
+        self.upkeep.step(&mut *transaction).await?;
         transaction.commit().await?;
         self.written.send_modify(|written| *written += STEP_BYTES);
         Ok(())
@@ -118,6 +113,12 @@ impl Writer {
                     batch.put_document(name, bytes).await?;
                     slot.fill(());
                 }
+                Operation::Bury { letters, slot } => {
+                    slot.fill(dead_letters::bury(batch.connection(), letters).await?);
+                }
+                Operation::Exhume { letters, slot } => {
+                    slot.fill(dead_letters::exhume(batch.connection(), letters).await?);
+                }
                 Operation::Purge { register, slot } => slot.fill(batch.purge(*register).await?),
                 Operation::Dockets(operation) => operation.apply(batch.connection()).await?,
             }
@@ -137,13 +138,7 @@ impl Writer {
 
 /// Writes a job, and with it whatever waits.
 async fn write_group(writer: &mut Writer, first: Job, jobs: &mut mpsc::Receiver<Job>) {
-    let mut bytes = first.bytes;
-    let mut group = vec![first];
-    while group.len() < GROUP_JOBS && bytes < GROUP_BYTES {
-        let Ok(job) = jobs.try_recv() else { break };
-        bytes += job.bytes;
-        group.push(job);
-    }
+    let mut group = queue::group(first, jobs);
     let committed = writer.write(&mut group).await;
     for job in group {
         job.operation.finish(&committed);

@@ -1,18 +1,25 @@
-//! Random operations on dockets and the sealing log, on both stores: every answer and everything that can be read is the
-//! same, also after the file is opened again, and after the process is killed in the middle.
+//! Random operations on dockets and the sealing log, on every store and the model: every answer and everything that can
+//! be read is the same, also after the store is opened again, and after the process is killed in the middle.
 
 use super::{
     docket_fixtures::{Nth, checkpoint},
     fixtures::{NETWORK, register},
     kill,
 };
-use crate::{Applied, Extension, HeldDockets, LogEntry, Memory, NewDocket, SealingStore, Seen, Sqlite};
+use crate::{
+    Applied, Extension, HeldDockets, LogEntry, Memory, NewDocket, Postgres, PostgresSettings, SealingStore, Seen,
+    Sqlite, Store, postgres::tests::fresh,
+};
+use peerwright_database::Server;
 use proptest::{
     prelude::*,
     strategy::ValueTree,
     test_runner::{RngAlgorithm, TestRng, TestRunner},
 };
-use std::{fmt::Debug, path::Path};
+use std::{
+    fmt::Debug,
+    path::{Path, PathBuf},
+};
 
 const REGISTERS: std::ops::Range<u8> = 0..3;
 const NUMBERS: std::ops::Range<u64> = 0..16;
@@ -172,6 +179,8 @@ async fn observe(store: &dyn SealingStore) -> Vec<String> {
                 let last = Nth::of(of, number).transactions().pop().unwrap();
                 seen.push(told(store.find(id, last, visible).await));
             }
+            let lasts = (0..20).filter_map(|number| Nth::of(of, number).transactions().pop()).collect();
+            seen.push(told(store.find_all(id, lasts, visible).await));
         }
         for (from, max_ids) in [(0, usize::MAX), (0, 3), (4, 9), (7, 0)] {
             seen.push(told(store.transaction_ids(id, from, max_ids).await));
@@ -180,23 +189,37 @@ async fn observe(store: &dyn SealingStore) -> Vec<String> {
     seen
 }
 
-async fn open(path: &Path) -> Sqlite {
-    Sqlite::open(path, NETWORK).await.unwrap()
+/// Where a store is, for the process that a test starts as well.
+#[derive(Debug, Clone)]
+enum Kind {
+    Sqlite(PathBuf),
+    Postgres(Box<PostgresSettings>),
 }
 
-async fn run(operations: Vec<Operation>, path: &Path) -> Result<(), TestCaseError> {
-    use crate::Store;
+trait Whole: Store + SealingStore {}
+impl<S: Store + SealingStore> Whole for S {}
+
+impl Kind {
+    async fn open(&self) -> Box<dyn Whole> {
+        match self {
+            Self::Sqlite(directory) => Box::new(Sqlite::open(&directory.join("store.sqlite"), NETWORK).await.unwrap()),
+            Self::Postgres(settings) => Box::new(Postgres::open((**settings).clone(), NETWORK).await.unwrap()),
+        }
+    }
+}
+
+async fn run(operations: Vec<Operation>, kind: Kind) -> Result<(), TestCaseError> {
     let model = Memory::new(NETWORK);
-    let mut store = open(path).await;
+    let mut store = kind.open().await;
     for operation in operations {
-        prop_assert_eq!(perform(&store, &operation).await, perform(&model, &operation).await, "{:?}", operation);
+        prop_assert_eq!(perform(&*store, &operation).await, perform(&model, &operation).await, "{:?}", operation);
         if matches!(operation, Operation::Reopen) {
             store.close().await.unwrap();
             drop(store);
-            store = open(path).await;
+            store = kind.open().await;
         }
     }
-    prop_assert_eq!(observe(&store).await, observe(&model).await);
+    prop_assert_eq!(observe(&*store).await, observe(&model).await);
     store.close().await.unwrap();
     Ok(())
 }
@@ -206,7 +229,16 @@ proptest! {
     #[test]
     fn sqlite_is_the_model(operations in prop::collection::vec(operation(), 1..60)) {
         let directory = tempfile::tempdir().unwrap();
-        kill::runtime().block_on(run(operations, &directory.path().join("store.sqlite")))?;
+        kill::runtime().block_on(run(operations, Kind::Sqlite(directory.path().to_owned())))?;
+    }
+}
+
+proptest! {
+    // Each case makes a schema and syncs at each operation.
+    #![proptest_config(ProptestConfig::with_cases(10))]
+    #[test]
+    fn postgres_is_the_model(operations in prop::collection::vec(operation(), 1..60)) {
+        kill::runtime().block_on(run(operations, Kind::Postgres(Box::new(fresh()))))?;
     }
 }
 
@@ -217,41 +249,67 @@ fn operations(seed: u8) -> Vec<Operation> {
     prop::collection::vec(operation(), 400).new_tree(&mut runner).unwrap().current()
 }
 
+/// The process that is killed: does what the seed says, and tells what was acknowledged.
+fn acknowledge(kind: &Kind, directory: &Path) {
+    kill::runtime().block_on(async {
+        let store = kind.open().await;
+        let seed: u8 = std::fs::read_to_string(directory.join("seed")).unwrap().parse().unwrap();
+        for (number, operation) in operations(seed).iter().enumerate() {
+            perform(&*store, operation).await;
+            println!("acknowledged 0 0 {number}");
+        }
+    });
+}
+
+/// Runs `test` in a process that is killed, and looks at what it has left.
+fn kill_and_look(test: &str, seed: u8, directory: &Path, kind: &Kind) {
+    std::fs::write(directory.join("seed"), seed.to_string()).unwrap();
+    let child = kill::start_child(&format!("tests::docket_model::{test}"), "", directory);
+    let acknowledged = kill::watch(child, 40 + 37 * usize::from(seed)).acknowledged.len();
+    assert!(acknowledged >= 40);
+    kill::runtime().block_on(async {
+        let model = Memory::new(NETWORK);
+        let operations = operations(seed);
+        for operation in &operations[..acknowledged] {
+            perform(&model, operation).await;
+        }
+        let store = kind.open().await;
+        let found = observe(&*store).await;
+        // What was printed may lie behind what was done, by one operation at the most: that one was not answered.
+        if found != observe(&model).await {
+            perform(&model, &operations[acknowledged]).await;
+            assert_eq!(found, observe(&model).await, "seed {seed}, after {acknowledged} operations");
+        }
+    });
+}
+
+const SEEDS: std::ops::Range<u8> = 0..5;
+
 #[test]
 fn a_killed_store_is_the_model_after_the_last_acknowledged_operation_or_the_one_under_way() {
-    const SEEDS: std::ops::Range<u8> = 0..5;
     if let Some(directory) = kill::child_directory() {
-        kill::runtime().block_on(async {
-            let store = open(&directory.join("store.sqlite")).await;
-            let seed: u8 = std::fs::read_to_string(directory.join("seed")).unwrap().parse().unwrap();
-            for (number, operation) in operations(seed).iter().enumerate() {
-                perform(&store, operation).await;
-                println!("acknowledged 0 0 {number}");
-            }
-        });
-        return;
+        return acknowledge(&Kind::Sqlite(directory.clone()), &directory);
     }
     for seed in SEEDS {
         let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("seed"), seed.to_string()).unwrap();
-        let name = "tests::docket_model::\
-                    a_killed_store_is_the_model_after_the_last_acknowledged_operation_or_the_one_under_way";
-        let child = kill::start_child(name, "", directory.path());
-        let acknowledged = kill::watch(child, 40 + 37 * usize::from(seed)).acknowledged.len();
-        assert!(acknowledged >= 40);
-        kill::runtime().block_on(async {
-            let model = Memory::new(NETWORK);
-            let operations = operations(seed);
-            for operation in &operations[..acknowledged] {
-                perform(&model, operation).await;
-            }
-            let store = open(&directory.path().join("store.sqlite")).await;
-            let found = observe(&store).await;
-            // What was printed may lie behind what was done, by one operation at the most: that one was not answered.
-            if found != observe(&model).await {
-                perform(&model, &operations[acknowledged]).await;
-                assert_eq!(found, observe(&model).await, "seed {seed}, after {acknowledged} operations");
-            }
-        });
+        let test = "a_killed_store_is_the_model_after_the_last_acknowledged_operation_or_the_one_under_way";
+        kill_and_look(test, seed, directory.path(), &Kind::Sqlite(directory.path().to_owned()));
+    }
+}
+
+#[test]
+fn what_a_killed_process_left_in_its_schema_is_the_model_as_well() {
+    let of_url = |url: &str| Box::new(PostgresSettings::new(url, "killed", None, None).unwrap());
+    if let Some(directory) = kill::child_directory() {
+        let url = std::fs::read_to_string(directory.join("url")).unwrap();
+        return acknowledge(&Kind::Postgres(of_url(&url)), &directory);
+    }
+    for seed in SEEDS {
+        let server = Server::own();
+        let directory = tempfile::tempdir().unwrap();
+        let url = server.url("");
+        std::fs::write(directory.path().join("url"), &url).unwrap();
+        let test = "what_a_killed_process_left_in_its_schema_is_the_model_as_well";
+        kill_and_look(test, seed, directory.path(), &Kind::Postgres(of_url(&url)));
     }
 }

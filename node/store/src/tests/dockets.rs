@@ -5,8 +5,8 @@ use super::{
     fixtures::{NETWORK, register},
 };
 use crate::{
-    Applied, Extension, LogEntry, LogState, Memory, NewDocket, SealingStore, Seen, Sqlite, Store, StoreError,
-    TransactionPlace,
+    Applied, Extension, LogEntry, LogState, Memory, NewDocket, Postgres, SealingStore, Seen, Sqlite, Store, StoreError,
+    TransactionPlace, postgres::tests::fresh,
 };
 use peerwright_ledger::TransactionId;
 
@@ -30,6 +30,18 @@ macro_rules! on_every_store {
                 async fn $name() {
                     let directory = tempfile::tempdir().unwrap();
                     let store = Sqlite::open(&directory.path().join("store.sqlite"), NETWORK).await.unwrap();
+                    super::$name(&store).await;
+                    store.close().await.unwrap();
+                }
+            )*
+        }
+
+        mod postgres {
+            use super::*;
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let store = Postgres::open(fresh(), NETWORK).await.unwrap();
                     super::$name(&store).await;
                     store.close().await.unwrap();
                 }

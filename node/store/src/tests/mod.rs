@@ -1,5 +1,6 @@
-//! The SQLite store behaves as the model does, and keeps what it has acknowledged.
+//! Every store behaves as the model does, and keeps what it has acknowledged.
 
+mod dead_letters;
 pub(crate) mod docket_fixtures;
 mod docket_model;
 mod dockets;

@@ -1,11 +1,13 @@
-//! Random operations on both stores: every answer and everything that can be read is the same, also after the file is
-//! closed and opened again.
+//! Random operations on every store and the model: every answer and everything that can be read is the same, also after
+//! the store is closed and opened again.
 
 use super::fixtures::{self, NETWORK, NOW, Place, announcement, large_transaction, message, transaction};
-use crate::{BODY_CHUNK_BYTES, ListedTransaction, Memory, MessageRange, Sqlite, Store};
-use peerwright_ledger::{Message, RegisterId, Transaction};
+use crate::{
+    BODY_CHUNK_BYTES, DeadLetter, ListedDeadLetter, ListedTransaction, Memory, MessageRange, Postgres, Sqlite, Store,
+    postgres::tests::fresh,
+};
+use peerwright_ledger::{Message, RegisterId, Transaction, TransactionId};
 use proptest::prelude::*;
-use std::path::Path;
 
 const REGISTERS: std::ops::Range<u8> = 0..3;
 const ORIGINS: std::ops::Range<u8> = 1..3;
@@ -19,6 +21,8 @@ enum Operation {
     Purge(u8),
     NextIncarnation(u64),
     PutDocument(Vec<u8>),
+    Bury(Vec<(u8, u32, bool)>),
+    Exhume(Vec<(u8, u32)>),
     Reopen,
 }
 
@@ -40,6 +44,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => REGISTERS.prop_map(Operation::Purge),
         1 => any::<u64>().prop_map(|now| Operation::NextIncarnation(now / 2)),
         1 => prop::collection::vec(any::<u8>(), 0..9).prop_map(Operation::PutDocument),
+        2 => prop::collection::vec((REGISTERS, NUMBERS, any::<bool>()), 0..5).prop_map(Operation::Bury),
+        1 => prop::collection::vec((REGISTERS, NUMBERS), 0..5).prop_map(Operation::Exhume),
         1 => Just(Operation::Reopen),
     ]
 }
@@ -67,9 +73,20 @@ fn stored((place, contents): &(Place, Contents)) -> Message {
     }
 }
 
-async fn run(operations: Vec<Operation>, path: &Path) -> Result<(), TestCaseError> {
+fn named(register: u8, number: u32) -> (RegisterId, TransactionId) {
+    let register = fixtures::register(register);
+    (register, transaction(register, number).id())
+}
+
+fn dead_letter((register, number, expired): &(u8, u32, bool)) -> DeadLetter {
+    let (register, id) = named(*register, *number);
+    let reason = if *expired { "expired" } else { "control_refused" };
+    DeadLetter { register, id, reason: reason.to_owned(), died_at: NOW + u64::from(*number) }
+}
+
+async fn run<S: Store>(operations: Vec<Operation>, open: impl AsyncFn() -> S) -> Result<(), TestCaseError> {
     let model = Memory::new(NETWORK);
-    let mut store = Sqlite::open(path, NETWORK).await.unwrap();
+    let mut store = open().await;
     for operation in operations {
         match operation {
             Operation::Append(messages) => {
@@ -99,10 +116,18 @@ async fn run(operations: Vec<Operation>, path: &Path) -> Result<(), TestCaseErro
                     model.put_document("note", bytes.into()).await
                 );
             }
+            Operation::Bury(letters) => {
+                let letters: Vec<DeadLetter> = letters.iter().map(dead_letter).collect();
+                prop_assert_eq!(store.bury(letters.clone()).await, model.bury(letters).await);
+            }
+            Operation::Exhume(letters) => {
+                let letters: Vec<_> = letters.iter().map(|(register, number)| named(*register, *number)).collect();
+                prop_assert_eq!(store.exhume(letters.clone()).await, model.exhume(letters).await);
+            }
             Operation::Reopen => {
                 store.close().await.unwrap();
                 drop(store);
-                store = Sqlite::open(path, NETWORK).await.unwrap();
+                store = open().await;
             }
         }
     }
@@ -129,6 +154,7 @@ async fn compare(store: &dyn Store, model: &dyn Store) -> Result<(), TestCaseErr
         prop_assert_eq!(store.counts(register).await, model.counts(register).await);
         for page in [1, 4, 1_000] {
             prop_assert_eq!(listed(store, register, page).await, listed(model, register, page).await);
+            prop_assert_eq!(dead(store, register, page).await, dead(model, register, page).await);
         }
         for number in NUMBERS {
             compare_transactions(store, model, register, number).await?;
@@ -160,6 +186,18 @@ async fn listed(store: &dyn Store, register: RegisterId, page: usize) -> Vec<Lis
     all.into_iter().map(|row| ListedTransaction { position: 0, ..row }).collect()
 }
 
+async fn dead(store: &dyn Store, register: RegisterId, page: usize) -> Vec<DeadLetter> {
+    let mut all: Vec<ListedDeadLetter> = Vec::new();
+    loop {
+        let next = store.dead_letters(register, all.last().map(|last| last.position), page).await.unwrap();
+        if next.is_empty() {
+            break;
+        }
+        all.extend(next);
+    }
+    all.into_iter().map(|row| row.letter).collect()
+}
+
 async fn compare_transactions(
     store: &dyn Store,
     model: &dyn Store,
@@ -168,6 +206,7 @@ async fn compare_transactions(
 ) -> Result<(), TestCaseError> {
     for id in [transaction(register, number).id(), large_transaction(register, number).id()] {
         prop_assert_eq!(store.transaction(register, id).await, model.transaction(register, id).await);
+        prop_assert_eq!(store.dead_letter(register, id).await, model.dead_letter(register, id).await);
         let chunk = BODY_CHUNK_BYTES as u64;
         for (offset, length) in
             [(0, 10), (chunk - 1, 2), (chunk, u32::MAX), (2 * chunk + 3_999, 1 << 16), (u64::MAX, 1)]
@@ -183,7 +222,19 @@ proptest! {
     #[test]
     fn sqlite_is_the_model(operations in prop::collection::vec(operation(), 1..24)) {
         let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.sqlite");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(run(operations, &directory.path().join("store.sqlite")))?;
+        runtime.block_on(run(operations, async || Sqlite::open(&path, NETWORK).await.unwrap()))?;
+    }
+}
+
+proptest! {
+    // Each case makes a schema and syncs at each operation.
+    #![proptest_config(ProptestConfig::with_cases(10))]
+    #[test]
+    fn postgres_is_the_model(operations in prop::collection::vec(operation(), 1..24)) {
+        let settings = fresh();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(run(operations, async || Postgres::open(settings.clone(), NETWORK).await.unwrap()))?;
     }
 }

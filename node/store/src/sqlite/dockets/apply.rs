@@ -2,15 +2,14 @@
 //!
 //! A refusal is the inner result: it is found before anything is written, so the rest of the group stands.
 
-use super::{
-    chain::Chain,
-    prepared::{PreparedDocket, PreparedExtension},
-};
+use super::chain;
 use crate::{
     DocketCertificate, NewDocket, StoreError,
+    chain::Chain,
     checksum::Checked,
+    codec::ordered,
     docket::{Link, follow},
-    sqlite::codec::ordered,
+    prepared::{PreparedDocket, PreparedExtension},
 };
 use peerwright_ledger::RegisterId;
 use peerwright_secure::sha256;
@@ -28,7 +27,7 @@ pub(in crate::sqlite) async fn extend(
     let mut heads: BTreeMap<RegisterId, Option<Link>> = BTreeMap::new();
     for PreparedExtension { register, dockets, .. } in &extensions {
         if !chains.contains_key(register) {
-            let chain = Chain::load(&mut *connection, *register).await?;
+            let chain = chain::load(&mut *connection, *register).await?;
             heads.insert(*register, chain.as_ref().map(Chain::head));
             chains.insert(*register, chain);
         }
@@ -43,8 +42,8 @@ pub(in crate::sqlite) async fn extend(
         append(connection, chain, extension).await?;
     }
     for chain in chains.values_mut().flatten() {
-        chain.find_certified(connection).await?;
-        chain.save(connection).await?;
+        chain::find_certified(connection, chain).await?;
+        chain::save(connection, chain).await?;
     }
     Ok(Ok(()))
 }
@@ -59,17 +58,12 @@ async fn append(
     let chain = match chain {
         Some(chain) => chain,
         None => {
-            let begun = Chain::begin(connection, extension.register, (first.docket.number, first.hash)).await?;
+            let begun = chain::begin(connection, extension.register, (first.docket.number, first.hash)).await?;
             chain.insert(begun)
         }
     };
     for docket in extension.dockets {
-        chain.held.head = docket.docket.number;
-        chain.held.head_hash = docket.hash;
-        chain.held.transactions += docket.transactions();
-        chain.held.body_bytes += docket.body_bytes();
-        chain.unindexed_dockets += 1;
-        chain.unindexed_transactions += docket.transactions();
+        chain.append(&docket);
         insert(connection, chain.id, docket).await?;
     }
     sqlx::query(
@@ -124,7 +118,7 @@ pub(in crate::sqlite) async fn certify(
     for DocketCertificate { register, number, hash, .. } in &certificates {
         let not_held = StoreError::DocketNotHeld { register: *register, number: *number };
         if !chains.contains_key(register) {
-            let Some(chain) = Chain::load(&mut *connection, *register).await? else { return Ok(Err(not_held)) };
+            let Some(chain) = chain::load(&mut *connection, *register).await? else { return Ok(Err(not_held)) };
             chains.insert(*register, chain);
         }
         let Some(row) = find(connection, chains.get(register), *number).await? else { return Ok(Err(not_held)) };
@@ -144,8 +138,8 @@ pub(in crate::sqlite) async fn certify(
         .await?;
     }
     for chain in chains.values_mut() {
-        chain.find_certified(connection).await?;
-        chain.save(connection).await?;
+        chain::find_certified(connection, chain).await?;
+        chain::save(connection, chain).await?;
     }
     Ok(Ok(()))
 }
@@ -176,10 +170,17 @@ pub(in crate::sqlite) async fn replace(
     prepared: PreparedDocket,
 ) -> Outcome<()> {
     let number = prepared.docket.number;
-    let chain = Chain::load(&mut *connection, register).await?;
-    let found = find(connection, chain.as_ref(), number).await?;
-    let (Some(mut chain), Some(Found { id, hash, header })) = (chain, found) else {
-        return Ok(Err(StoreError::DocketNotHeld { register, number }));
+    let not_held = StoreError::DocketNotHeld { register, number };
+    let Some(mut chain) = chain::load(&mut *connection, register).await? else { return Ok(Err(not_held)) };
+    let Some(Found { id, hash, header }) = find(connection, Some(&chain), number).await? else {
+        if !(chain.held.first..=chain.held.head).contains(&number) {
+            return Ok(Err(not_held));
+        }
+        // Its row is lost.
+        insert(connection, chain.id, prepared).await?;
+        chain::find_certified(connection, &mut chain).await?;
+        chain::save(connection, &chain).await?;
+        return Ok(Ok(()));
     };
     if sha256(&header).as_slice() == hash && hash != prepared.hash.as_bytes() {
         return Ok(Err(StoreError::DocketDiffers { register, number }));
@@ -209,8 +210,8 @@ pub(in crate::sqlite) async fn replace(
     .bind(Vec::from(prepared.docket.body))
     .execute(&mut *connection)
     .await?;
-    chain.find_certified(connection).await?;
-    chain.save(connection).await?;
+    chain::find_certified(connection, &mut chain).await?;
+    chain::save(connection, &chain).await?;
     Ok(Ok(()))
 }
 
@@ -219,7 +220,7 @@ pub(in crate::sqlite) async fn trim(
     register: RegisterId,
     below: u64,
 ) -> Result<(), StoreError> {
-    let Some(mut chain) = Chain::load(&mut *connection, register).await? else { return Ok(()) };
+    let Some(mut chain) = chain::load(&mut *connection, register).await? else { return Ok(()) };
     let below = below.min(chain.held.head);
     if below <= chain.held.first {
         return Ok(());
@@ -233,12 +234,10 @@ pub(in crate::sqlite) async fn trim(
     .bind(ordered(below))
     .fetch_one(&mut *connection)
     .await?;
-    chain.held.transactions = chain.held.transactions.saturating_sub(transactions.cast_unsigned());
-    chain.held.body_bytes = chain.held.body_bytes.saturating_sub(body_bytes.cast_unsigned());
-    chain.held.first = below;
-    chain.find_certified(connection).await?;
-    chain.count_unindexed(connection).await?;
-    chain.save(connection).await
+    chain.cut(below, transactions.cast_unsigned(), body_bytes.cast_unsigned());
+    chain::find_certified(connection, &mut chain).await?;
+    chain::count_unindexed(connection, &mut chain).await?;
+    chain::save(connection, &chain).await
 }
 
 /// The rows go little by little, see the upkeep.
@@ -246,7 +245,7 @@ pub(in crate::sqlite) async fn purge(
     connection: &mut SqliteConnection,
     register: RegisterId,
 ) -> Result<u64, StoreError> {
-    let Some(chain) = Chain::load(&mut *connection, register).await? else { return Ok(0) };
+    let Some(chain) = chain::load(&mut *connection, register).await? else { return Ok(0) };
     sqlx::query("DELETE FROM checkpoints WHERE chain = $1").bind(chain.id).execute(&mut *connection).await?;
     sqlx::query("UPDATE chains SET register = NULL WHERE id = $1").bind(chain.id).execute(connection).await?;
     Ok((chain.held.head - chain.held.first).saturating_add(1))

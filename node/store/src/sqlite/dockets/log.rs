@@ -4,8 +4,9 @@ use super::apply::Outcome;
 use crate::{
     Applied, LogEntry, LogState, StoreError,
     checksum::Checked,
+    codec::{from_ordered, limit, ordered},
     docket::follow_log,
-    sqlite::codec::{from_ordered, limit, ordered},
+    sealing_state::{self, SealingState},
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -13,34 +14,6 @@ use sqlx::{Executor, Sqlite, SqliteConnection, SqlitePool};
 
 /// Entries that one call reads at most, however small they are.
 const MAX_ENTRIES: i64 = 4096;
-
-/// A row of `sealing_states`.
-#[derive(Clone, Copy)]
-enum State {
-    Purged(u64),
-    Applied(u64),
-    Vote,
-}
-
-impl State {
-    /// Its name and its index.
-    const fn key(self) -> (&'static str, u64) {
-        match self {
-            Self::Purged(index) => ("purged", index),
-            Self::Applied(index) => ("applied", index),
-            Self::Vote => ("vote", 0),
-        }
-    }
-
-    fn checksum(self, bytes: &[u8]) -> i64 {
-        let checked = match self {
-            Self::Purged(index) => Checked::Purged(index),
-            Self::Applied(index) => Checked::Applied(index),
-            Self::Vote => Checked::Vote,
-        };
-        checked.checksum(bytes)
-    }
-}
 
 pub(in crate::sqlite) async fn append(connection: &mut SqliteConnection, entries: Vec<LogEntry>) -> Outcome<()> {
     let last = match end(&mut *connection).await? {
@@ -74,11 +47,11 @@ pub(in crate::sqlite) async fn purge(connection: &mut SqliteConnection, last: Lo
         .bind(ordered(last.index))
         .execute(&mut *connection)
         .await?;
-    save(connection, State::Purged(last.index), last.bytes).await
+    save(connection, SealingState::Purged(last.index), last.bytes).await
 }
 
 pub(in crate::sqlite) async fn save_vote(connection: &mut SqliteConnection, vote: Bytes) -> Result<(), StoreError> {
-    save(connection, State::Vote, vote).await
+    save(connection, SealingState::Vote, vote).await
 }
 
 /// Checks that an index may be applied now.
@@ -93,10 +66,10 @@ pub(in crate::sqlite) async fn save_applied(
     connection: &mut SqliteConnection,
     applied: Applied,
 ) -> Result<(), StoreError> {
-    save(connection, State::Applied(applied.index), applied.state).await
+    save(connection, SealingState::Applied(applied.index), applied.state).await
 }
 
-async fn save(connection: &mut SqliteConnection, state: State, bytes: Bytes) -> Result<(), StoreError> {
+async fn save(connection: &mut SqliteConnection, state: SealingState, bytes: Bytes) -> Result<(), StoreError> {
     let (name, index) = state.key();
     sqlx::query(
         "INSERT INTO sealing_states (name, entry, checksum, bytes) VALUES ($1, $2, $3, $4)
@@ -133,25 +106,10 @@ pub(in crate::sqlite) async fn state(readers: &SqlitePool) -> Result<LogState, S
         Some(last) => read(&mut *snapshot, last, last.saturating_add(1), 0).await?.pop(),
     };
     let mut state = LogState { last, ..LogState::default() };
-    let rows: Vec<(String, i64, i64, Vec<u8>)> =
+    let rows: Vec<sealing_state::Row> =
         sqlx::query_as("SELECT name, entry, checksum, bytes FROM sealing_states").fetch_all(&mut *snapshot).await?;
-    for (name, index, checksum, bytes) in rows {
-        let index = from_ordered(index);
-        let row = match name.as_str() {
-            "purged" => State::Purged(index),
-            "applied" => State::Applied(index),
-            "vote" => State::Vote,
-            _ => continue,
-        };
-        if row.checksum(&bytes) != checksum {
-            return Err(StoreError::CorruptLog(format!("the row '{name}' of the sealing log")));
-        }
-        let bytes = Bytes::from(bytes);
-        match row {
-            State::Purged(index) => state.purged = Some(LogEntry { index, bytes }),
-            State::Applied(index) => state.applied = Some(Applied { index, state: bytes }),
-            State::Vote => state.vote = Some(bytes),
-        }
+    for row in rows {
+        sealing_state::read(row, &mut state)?;
     }
     Ok(state)
 }

@@ -2,80 +2,47 @@
 
 mod apply;
 mod chain;
-mod find;
-mod index;
 mod log;
 mod operation;
-mod prepared;
 mod queries;
-mod run;
-mod upkeep;
+mod removal;
+mod tables;
 
-pub(super) use operation::DocketOperation;
-pub(super) use upkeep::Upkeep;
-
-use super::{
-    Sqlite,
-    queue::{Operation, Slot},
-};
+use super::Sqlite;
 use crate::{
     Applied, DocketCertificate, DocketStore, DocketTransactions, Extension, HeldDockets, LogEntry, LogState, NewDocket,
     Pending, SealingStore, Seen, StoredDocket, StoredHeader, TransactionPlace,
 };
 use bytes::Bytes;
-use find::Found;
 use peerwright_ledger::{RegisterId, TransactionId};
-use prepared::{PreparedDocket, PreparedExtension};
-
-impl Sqlite {
-    fn write_dockets<T: Send + 'static>(
-        &self,
-        bytes: usize,
-        operation: impl FnOnce(Slot<T>) -> DocketOperation,
-    ) -> Pending<'_, T> {
-        self.write(bytes, |slot| Operation::Dockets(operation(slot)))
-    }
-}
-
-/// Dockets made ready, and how many bytes they are.
-fn prepare(extensions: Vec<Extension>) -> (Vec<PreparedExtension>, usize) {
-    let extensions: Vec<_> = extensions.into_iter().map(PreparedExtension::new).collect();
-    let bytes = extensions.iter().map(PreparedExtension::size).sum();
-    (extensions, bytes)
-}
 
 impl DocketStore for Sqlite {
     fn extend(&self, extensions: Vec<Extension>) -> Pending<'_, ()> {
-        let (extensions, bytes) = prepare(extensions);
-        self.write_dockets(bytes, |slot| DocketOperation::Extend { extensions, slot })
+        self.queue.extend(extensions)
     }
 
     fn certify(&self, certificates: Vec<DocketCertificate>) -> Pending<'_, ()> {
-        let bytes = certificates.iter().map(|certificate| certificate.certificate.len()).sum();
-        self.write_dockets(bytes, |slot| DocketOperation::Certify { certificates, slot })
+        self.queue.certify(certificates)
     }
 
     fn replace_docket(&self, register: RegisterId, docket: NewDocket) -> Pending<'_, ()> {
-        let docket = PreparedDocket::new(register, docket);
-        let bytes = docket.size();
-        let docket = Some(Box::new(docket));
-        self.write_dockets(bytes, |slot| DocketOperation::Replace { register, docket, slot })
+        self.queue.replace_docket(register, docket)
     }
 
     fn trim(&self, register: RegisterId, below: u64) -> Pending<'_, ()> {
-        self.write_dockets(0, |slot| DocketOperation::Trim { register, below, slot })
+        self.queue.trim(register, below)
     }
 
     fn purge_dockets(&self, register: RegisterId) -> Pending<'_, u64> {
-        self.write_dockets(0, |slot| DocketOperation::Purge { register, slot })
+        self.queue.purge_dockets(register)
     }
 
     fn index(&self, register: RegisterId) -> Pending<'_, Option<u64>> {
-        self.write_dockets(0, |slot| DocketOperation::Index { register, slot })
+        self.queue.index(register)
     }
 
     fn drop_index(&self, register: RegisterId) -> Pending<'_, ()> {
-        self.write_dockets(0, |slot| DocketOperation::DropIndex { register, slot })
+        self.queue.drop_index(register)
     }
 
     fn held_dockets(&self, register: RegisterId) -> Pending<'_, Option<HeldDockets>> {
@@ -105,24 +72,22 @@ impl DocketStore for Sqlite {
         Box::pin(queries::dockets(&self.readers, register, from, seen, max_dockets, max_bytes))
     }
 
-    fn docket(&self, register: RegisterId, number: u64, seen: Seen) -> Pending<'_, Option<StoredDocket>> {
-        Box::pin(async move { Ok(queries::dockets(&self.readers, register, number, seen, 1, 0).await?.pop()) })
-    }
-
     fn transaction_ids(&self, register: RegisterId, from: u64, max_ids: usize) -> Pending<'_, Vec<DocketTransactions>> {
         Box::pin(queries::transaction_ids(&self.readers, register, from, max_ids))
     }
 
-    fn find(&self, register: RegisterId, id: TransactionId, seen: Seen) -> Pending<'_, Option<TransactionPlace>> {
+    fn find_all(
+        &self,
+        register: RegisterId,
+        ids: Vec<TransactionId>,
+        seen: Seen,
+    ) -> Pending<'_, Vec<Option<TransactionPlace>>> {
         Box::pin(async move {
             loop {
-                match find::find(&self.readers, register, id, seen).await? {
-                    Found::Answer(place) => return Ok(place),
+                match queries::find_all(&self.readers, register, &ids, seen).await? {
+                    Some(places) => return Ok(places),
                     // Without an index the ids of all dockets are read.
-                    Found::IndexCorrupt => {
-                        tracing::warn!(%register, "the disk has changed the index by transaction; it is made again");
-                        self.drop_index(register).await?;
-                    }
+                    None => self.queue.remake_index(register).await?,
                 }
             }
         })
@@ -135,8 +100,7 @@ impl SealingStore for Sqlite {
     }
 
     fn append_log(&self, entries: Vec<LogEntry>) -> Pending<'_, ()> {
-        let bytes = entries.iter().map(|entry| entry.bytes.len()).sum();
-        self.write_dockets(bytes, |slot| DocketOperation::AppendLog { entries, slot })
+        self.queue.append_log(entries)
     }
 
     fn read_log(&self, from: u64, to: u64, max_bytes: usize) -> Pending<'_, Vec<LogEntry>> {
@@ -144,21 +108,19 @@ impl SealingStore for Sqlite {
     }
 
     fn truncate_log(&self, from: u64) -> Pending<'_, ()> {
-        self.write_dockets(0, |slot| DocketOperation::TruncateLog { from, slot })
+        self.queue.truncate_log(from)
     }
 
     fn purge_log(&self, last: LogEntry) -> Pending<'_, ()> {
-        self.write_dockets(last.bytes.len(), |slot| DocketOperation::PurgeLog { last, slot })
+        self.queue.purge_log(last)
     }
 
     fn save_vote(&self, vote: Bytes) -> Pending<'_, ()> {
-        self.write_dockets(vote.len(), |slot| DocketOperation::SaveVote { vote, slot })
+        self.queue.save_vote(vote)
     }
 
     fn apply(&self, extensions: Vec<Extension>, applied: Applied) -> Pending<'_, ()> {
-        let (extensions, bytes) = prepare(extensions);
-        let bytes = bytes + applied.state.len();
-        self.write_dockets(bytes, |slot| DocketOperation::Apply { extensions, applied, slot })
+        self.queue.apply(extensions, applied)
     }
 }
 

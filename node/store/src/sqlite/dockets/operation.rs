@@ -1,32 +1,18 @@
-//! What the writer is asked for about dockets and the sealing log.
+//! Does what the writer is asked for about dockets and the sealing log.
 
 use super::{
     apply::{self, Outcome},
-    chain::Chain,
-    index, log,
-    prepared::{PreparedDocket, PreparedExtension},
+    chain, log,
 };
-use crate::{Applied, DocketCertificate, LogEntry, StoreError, sqlite::queue::Slot};
-use bytes::Bytes;
+use crate::{
+    Applied, StoreError,
+    index::{self, Tables},
+    prepared::PreparedExtension,
+    queue::DocketOperation,
+};
 use peerwright_ledger::RegisterId;
 use sqlx::SqliteConnection;
 use std::mem::take;
-
-/// An operation, with the place for its answer.
-pub(in crate::sqlite) enum DocketOperation {
-    Extend { extensions: Vec<PreparedExtension>, slot: Slot<()> },
-    Certify { certificates: Vec<DocketCertificate>, slot: Slot<()> },
-    Replace { register: RegisterId, docket: Option<Box<PreparedDocket>>, slot: Slot<()> },
-    Trim { register: RegisterId, below: u64, slot: Slot<()> },
-    Purge { register: RegisterId, slot: Slot<u64> },
-    Index { register: RegisterId, slot: Slot<Option<u64>> },
-    DropIndex { register: RegisterId, slot: Slot<()> },
-    AppendLog { entries: Vec<LogEntry>, slot: Slot<()> },
-    TruncateLog { from: u64, slot: Slot<()> },
-    PurgeLog { last: LogEntry, slot: Slot<()> },
-    SaveVote { vote: Bytes, slot: Slot<()> },
-    Apply { extensions: Vec<PreparedExtension>, applied: Applied, slot: Slot<()> },
-}
 
 impl DocketOperation {
     /// Writes. What it writes is taken out of it: a group is written once.
@@ -43,8 +29,8 @@ impl DocketOperation {
             Self::Purge { register, slot } => slot.fill(apply::purge(connection, *register).await?),
             Self::Index { register, slot } => slot.answer(extend_index(connection, *register).await?),
             Self::DropIndex { register, slot } => {
-                if let Some(chain) = Chain::load(&mut *connection, *register).await? {
-                    index::drop_index(connection, chain.id).await?;
+                if let Some(chain) = chain::load(&mut *connection, *register).await? {
+                    connection.drop_index(chain.id).await?;
                 }
                 slot.fill(());
             }
@@ -58,32 +44,10 @@ impl DocketOperation {
         }
         Ok(())
     }
-
-    /// Whether a docket was written over another, and with it what the index could not read.
-    pub(in crate::sqlite) const fn replaces(&self) -> bool {
-        matches!(self, Self::Replace { .. })
-    }
-
-    pub(in crate::sqlite) fn finish(self, committed: &Result<(), StoreError>) {
-        match self {
-            Self::Extend { slot, .. }
-            | Self::Certify { slot, .. }
-            | Self::Replace { slot, .. }
-            | Self::Trim { slot, .. }
-            | Self::DropIndex { slot, .. }
-            | Self::AppendLog { slot, .. }
-            | Self::TruncateLog { slot, .. }
-            | Self::PurgeLog { slot, .. }
-            | Self::SaveVote { slot, .. }
-            | Self::Apply { slot, .. } => slot.finish(committed),
-            Self::Purge { slot, .. } => slot.finish(committed),
-            Self::Index { slot, .. } => slot.finish(committed),
-        }
-    }
 }
 
 async fn extend_index(connection: &mut SqliteConnection, register: RegisterId) -> Outcome<Option<u64>> {
-    let Some(mut chain) = Chain::load(&mut *connection, register).await? else { return Ok(Ok(None)) };
+    let Some(mut chain) = chain::load(&mut *connection, register).await? else { return Ok(Ok(None)) };
     Ok(match index::extend(connection, &mut chain).await? {
         Some(_) => Ok(chain.held.indexed_through),
         None => Err(StoreError::CorruptDocket { register, number: chain.unindexed_from() }),

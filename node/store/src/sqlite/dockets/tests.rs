@@ -132,6 +132,11 @@ async fn a_row_in_the_place_of_another_is_found() {
     assert_eq!(store.headers(register(1), 1, Seen::All, 9).await, Err(lost));
     assert_eq!(store.dockets(register(1), 0, Seen::All, 9, usize::MAX).await.unwrap().len(), 1);
     assert_eq!(store.docket(register(1), 3, Seen::All).await, Ok(None));
+
+    store.replace_docket(register(1), same(1)).await.unwrap();
+    assert_eq!(store.dockets(register(1), 0, Seen::Certified, 9, usize::MAX).await.unwrap().len(), 3);
+    let beyond = StoreError::DocketNotHeld { register: register(1), number: 3 };
+    assert_eq!(store.replace_docket(register(1), same(3)).await, Err(beyond));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub(super) const CHUNK_ROWS: usize = 512;
 
 /// A row. The order of their bytes is their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Row {
+pub(crate) struct Row {
     prefix: [u8; PREFIX_BYTES],
     pub(super) place: TransactionPlace,
 }
@@ -35,7 +35,7 @@ impl Row {
     }
 
     /// The last row that an id may have.
-    pub(super) fn last_of(id: &TransactionId) -> Self {
+    pub(crate) fn last_of(id: &TransactionId) -> Self {
         Self::new(id, TransactionPlace { number: u64::MAX, position: u32::MAX })
     }
 
@@ -44,7 +44,7 @@ impl Row {
         id.as_bytes().starts_with(&self.prefix)
     }
 
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(ROW_BYTES);
         self.encode_to(&mut bytes);
         bytes

@@ -5,23 +5,28 @@ use crate::StoreError;
 const TOP_BIT: u64 = 1 << 63;
 
 /// Flips the top bit: the order of the stored integers is the order of the numbers, up to the largest.
-pub(super) fn ordered(number: u64) -> i64 {
+pub(crate) fn ordered(number: u64) -> i64 {
     (number ^ TOP_BIT).cast_signed()
 }
 
 /// The number that [`ordered`] stored.
-pub(super) fn from_ordered(stored: i64) -> u64 {
+pub(crate) fn from_ordered(stored: i64) -> u64 {
     stored.cast_unsigned() ^ TOP_BIT
 }
 
 /// A key of a fixed length.
-pub(super) fn key<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], StoreError> {
+pub(crate) fn key<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], StoreError> {
     bytes.try_into().map_err(|_| StoreError::Damaged("a key has the wrong length".to_owned()))
 }
 
 /// The number for a `LIMIT`, or for a sum that is compared with one.
-pub(super) fn limit(count: usize) -> i64 {
+pub(crate) fn limit(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The position behind which a list goes on. Positions begin with 1.
+pub(crate) fn position(after: Option<u64>) -> i64 {
+    after.map_or(0, |after| i64::try_from(after).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

@@ -6,26 +6,26 @@ use peerwright_ledger::{DocketHash, RegisterId, TransactionId};
 
 /// A docket with what its rows hold beside it.
 #[derive(Debug)]
-pub(in crate::sqlite) struct PreparedDocket {
-    pub(super) docket: NewDocket,
-    pub(super) hash: DocketHash,
-    pub(super) ids: Vec<u8>,
-    pub(super) ids_checksum: i64,
-    pub(super) body_checksum: i64,
-    pub(super) certificate_checksum: Option<i64>,
+pub(crate) struct PreparedDocket {
+    pub(crate) docket: NewDocket,
+    pub(crate) hash: DocketHash,
+    pub(crate) ids: Vec<u8>,
+    pub(crate) ids_checksum: i64,
+    pub(crate) body_checksum: i64,
+    pub(crate) certificate_checksum: Option<i64>,
 }
 
 /// Dockets of one register.
 #[derive(Debug)]
-pub(in crate::sqlite) struct PreparedExtension {
-    pub(super) register: RegisterId,
-    pub(super) dockets: Vec<PreparedDocket>,
-    pub(super) checkpoint: Bytes,
-    pub(super) checkpoint_checksum: i64,
+pub(crate) struct PreparedExtension {
+    pub(crate) register: RegisterId,
+    pub(crate) dockets: Vec<PreparedDocket>,
+    pub(crate) checkpoint: Bytes,
+    pub(crate) checkpoint_checksum: i64,
 }
 
 impl PreparedDocket {
-    pub(in crate::sqlite) fn new(register: RegisterId, docket: NewDocket) -> Self {
+    pub(crate) fn new(register: RegisterId, docket: NewDocket) -> Self {
         let ids = docket.transactions.iter().flat_map(TransactionId::as_bytes).copied().collect::<Vec<u8>>();
         let certificate = docket.certificate.as_ref();
         Self {
@@ -40,22 +40,22 @@ impl PreparedDocket {
     }
 
     /// How much it takes in the queue of the writer.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let certificate = self.docket.certificate.as_ref().map_or(0, Bytes::len);
         self.docket.header.len() + self.docket.body.len() + certificate + self.ids.len()
     }
 
-    pub(super) fn transactions(&self) -> u64 {
+    pub(crate) fn transactions(&self) -> u64 {
         self.docket.transactions.len() as u64
     }
 
-    pub(super) fn body_bytes(&self) -> u64 {
+    pub(crate) fn body_bytes(&self) -> u64 {
         self.docket.body.len() as u64
     }
 }
 
 impl PreparedExtension {
-    pub(in crate::sqlite) fn new(extension: Extension) -> Self {
+    fn new(extension: Extension) -> Self {
         let Extension { register, dockets, checkpoint } = extension;
         Self {
             register,
@@ -65,8 +65,14 @@ impl PreparedExtension {
         }
     }
 
-    /// How much it takes in the queue of the writer.
-    pub(in crate::sqlite) fn size(&self) -> usize {
+    fn size(&self) -> usize {
         self.checkpoint.len() + self.dockets.iter().map(PreparedDocket::size).sum::<usize>()
     }
+}
+
+/// Dockets made ready, and how much they take in the queue of the writer.
+pub(crate) fn prepare(extensions: Vec<Extension>) -> (Vec<PreparedExtension>, usize) {
+    let extensions: Vec<_> = extensions.into_iter().map(PreparedExtension::new).collect();
+    let bytes = extensions.iter().map(PreparedExtension::size).sum();
+    (extensions, bytes)
 }

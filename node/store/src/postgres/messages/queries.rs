@@ -1,0 +1,148 @@
+//! Reading messages and transactions, from the last commit.
+
+use super::bodies::body_chunk;
+use crate::{
+    Counts, Held, ListedTransaction, MessageRange, StoreError, StoredTransaction,
+    codec::{from_ordered, key, limit, ordered, position},
+    message::Place,
+    postgres::readers::Readers,
+    rows::{Carried, ListRow, TransactionRow, listed},
+};
+use bytes::Bytes;
+use peerwright_ledger::{RegisterId, TransactionId};
+use peerwright_secure::NodePublicKey;
+use std::collections::BTreeMap;
+
+/// Register, origin, incarnation, both ends of a range.
+type HeldRow = (Vec<u8>, Vec<u8>, i64, i64, i64);
+
+pub(in crate::postgres) async fn held(readers: &Readers, registers: Vec<RegisterId>) -> Result<Vec<Held>, StoreError> {
+    let asked: Vec<&[u8]> = registers.iter().map(|register| register.as_bytes().as_slice()).collect();
+    let reader = readers.take().await?;
+    let rows: Vec<HeldRow> = reader
+        .all(
+            "SELECT registers.register, lives.origin, lives.incarnation, ranges.first, ranges.last
+             FROM registers JOIN streams ON streams.register = registers.id JOIN lives ON lives.id = streams.life
+             JOIN ranges ON ranges.stream = streams.id
+             WHERE registers.register = ANY($1) ORDER BY ranges.stream, ranges.first",
+            &[&asked],
+        )
+        .await?;
+    reader.give_back();
+    let mut held: BTreeMap<(RegisterId, NodePublicKey, u64), Vec<(u64, u64)>> = BTreeMap::new();
+    for (register, origin, incarnation, first, last) in rows {
+        let stream = (
+            RegisterId::from_bytes(key(register)?),
+            NodePublicKey::from_bytes(key(origin)?),
+            from_ordered(incarnation),
+        );
+        held.entry(stream).or_default().push((from_ordered(first), from_ordered(last)));
+    }
+    let streams = held.into_iter();
+    Ok(streams
+        .map(|((register, origin, incarnation), ranges)| Held { register, origin, incarnation, ranges })
+        .collect())
+}
+
+/// The sizes come first, so that no message beyond the budget is read from the disk.
+pub(in crate::postgres) async fn read(
+    readers: &Readers,
+    ranges: Vec<MessageRange>,
+    max_messages: usize,
+    max_bytes: usize,
+) -> Result<Vec<Bytes>, StoreError> {
+    let registers: Vec<&[u8]> = ranges.iter().map(|range| range.register.as_bytes().as_slice()).collect();
+    let origins: Vec<&[u8]> = ranges.iter().map(|range| range.origin.as_bytes().as_slice()).collect();
+    let incarnations: Vec<i64> = ranges.iter().map(|range| ordered(range.incarnation)).collect();
+    let (lows, highs): (Vec<i64>, Vec<i64>) =
+        ranges.iter().map(|range| (ordered(range.from), ordered(range.to))).unzip();
+    let reader = readers.take().await?;
+    let rows: Vec<(Vec<u8>,)> = reader
+        .all(
+            "SELECT messages.bytes FROM (
+                 SELECT chosen, nth, SUM(size) OVER (ORDER BY nth) AS total FROM (
+                     SELECT chosen, size, ROW_NUMBER() OVER (ORDER BY place, number) AS nth
+                     FROM unnest($1::BYTEA[], $2::BYTEA[], $3::BIGINT[], $4::BIGINT[], $5::BIGINT[]) WITH ORDINALITY
+                          AS asked (register, origin, incarnation, low, high, place)
+                     JOIN registers ON registers.register = asked.register
+                     JOIN lives ON lives.origin = asked.origin AND lives.incarnation = asked.incarnation
+                     JOIN streams ON streams.register = registers.id AND streams.life = lives.id
+                     CROSS JOIN LATERAL (
+                         SELECT id AS chosen, register_sequence AS number, LENGTH(bytes)::BIGINT AS size FROM messages
+                         WHERE stream = streams.id AND register_sequence BETWEEN low AND high
+                         ORDER BY register_sequence LIMIT $6
+                     ) AS found
+                     ORDER BY nth LIMIT $6
+                 ) AS sizes
+             ) AS sums JOIN messages ON messages.id = chosen WHERE total <= $7::BIGINT OR nth = 1 ORDER BY nth",
+            &[&registers, &origins, &incarnations, &lows, &highs, &limit(max_messages), &limit(max_bytes)],
+        )
+        .await?;
+    reader.give_back();
+    Ok(rows.into_iter().map(|(bytes,)| bytes.into()).collect())
+}
+
+pub(in crate::postgres) async fn transaction(
+    readers: &Readers,
+    register: RegisterId,
+    id: TransactionId,
+) -> Result<Option<StoredTransaction>, StoreError> {
+    let reader = readers.take().await?;
+    let row: Option<TransactionRow> = reader
+        .optional(
+            "SELECT transactions.entry, transactions.size, transactions.stored_at, lives.origin, lives.incarnation,
+             messages.bytes FROM transactions JOIN registers ON registers.id = transactions.register
+             JOIN messages ON messages.id = transactions.message JOIN lives ON lives.id = messages.life
+             WHERE registers.register = $1 AND transactions.id = $2",
+            &[&register.as_bytes().as_slice(), &id.as_bytes().as_slice()],
+        )
+        .await?;
+    reader.give_back();
+    let Some(row) = row else { return Ok(None) };
+    let carried = Carried::read(id, row)?;
+    let bytes = match &carried.place {
+        Place::Inline(bytes) => Some(bytes.clone()),
+        Place::Body => body_chunk(readers, id, 0, carried.size).await?,
+    };
+    Ok(bytes.map(|bytes| carried.with(bytes)))
+}
+
+pub(in crate::postgres) async fn list(
+    readers: &Readers,
+    register: RegisterId,
+    after: Option<u64>,
+    max: usize,
+) -> Result<Vec<ListedTransaction>, StoreError> {
+    let reader = readers.take().await?;
+    let rows: Vec<ListRow> = reader
+        .all(
+            "SELECT transactions.position, transactions.id, transactions.size, lives.origin, transactions.stored_at
+             FROM transactions JOIN messages ON messages.id = transactions.message JOIN lives ON lives.id = messages.life
+             WHERE transactions.register = (SELECT id FROM registers WHERE register = $1) AND transactions.position > $2
+             ORDER BY transactions.position LIMIT $3",
+            &[&register.as_bytes().as_slice(), &position(after), &limit(max)],
+        )
+        .await?;
+    reader.give_back();
+    rows.into_iter().map(listed).collect()
+}
+
+pub(in crate::postgres) async fn document(readers: &Readers, name: &'static str) -> Result<Option<Bytes>, StoreError> {
+    let reader = readers.take().await?;
+    let bytes: Option<(Vec<u8>,)> = reader.optional("SELECT bytes FROM documents WHERE name = $1", &[&name]).await?;
+    reader.give_back();
+    Ok(bytes.map(|(bytes,)| bytes.into()))
+}
+
+pub(in crate::postgres) async fn counts(readers: &Readers, register: RegisterId) -> Result<Counts, StoreError> {
+    let reader = readers.take().await?;
+    let row: Option<(i64, i64)> = reader
+        .optional(
+            "SELECT messages, transactions FROM registers WHERE register = $1",
+            &[&register.as_bytes().as_slice()],
+        )
+        .await?;
+    reader.give_back();
+    let (messages, transactions) = row.unwrap_or_default();
+    Ok(Counts { messages: messages.cast_unsigned(), transactions: transactions.cast_unsigned() })
+}

@@ -1,0 +1,125 @@
+//! The register sequences that are held of each stream, as ranges that never touch.
+
+use crate::{
+    StoreError,
+    codec::{from_ordered, ordered},
+    postgres::session::Session,
+};
+use futures::try_join;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Both ends inclusive.
+type Range = (u64, u64);
+
+/// Adds register sequences to the ranges of streams, none of which was held before.
+pub(super) async fn add(session: &Session, added: BTreeMap<i64, Vec<u64>>) -> Result<(), StoreError> {
+    let mut runs: BTreeMap<i64, Vec<Range>> = BTreeMap::new();
+    for (stream, sequences) in added {
+        runs.insert(stream, join(sequences.into_iter().map(|sequence| (sequence, sequence)).collect()));
+    }
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let neighbours = neighbours(session, &runs).await?;
+    let (mut gone, mut made) = (Vec::new(), Vec::new());
+    for (stream, runs) in runs {
+        let neighbours = neighbours.get(&stream).cloned().unwrap_or_default();
+        let joined = join(runs.into_iter().chain(neighbours.iter().copied()).collect());
+        let begins: BTreeSet<u64> = joined.iter().map(|(first, _)| *first).collect();
+        gone.extend(
+            neighbours.iter().filter(|(first, _)| !begins.contains(first)).map(|(first, _)| (stream, ordered(*first))),
+        );
+        made.extend(joined.into_iter().map(|(first, last)| (stream, ordered(first), ordered(last))));
+    }
+    try_join!(remove(session, gone), put(session, made))?;
+    Ok(())
+}
+
+/// Sorted, with those that touch made one.
+fn join(mut ranges: Vec<Range>) -> Vec<Range> {
+    ranges.sort_unstable();
+    let mut joined: Vec<Range> = Vec::with_capacity(ranges.len());
+    for (first, last) in ranges {
+        match joined.last_mut() {
+            Some((_, end)) if end.checked_add(1) == Some(first) => *end = last,
+            _ => joined.push((first, last)),
+        }
+    }
+    joined
+}
+
+/// The ranges that touch a run.
+async fn neighbours(
+    session: &Session,
+    runs: &BTreeMap<i64, Vec<Range>>,
+) -> Result<BTreeMap<i64, BTreeSet<Range>>, StoreError> {
+    let (mut streams, mut firsts, mut nexts) = (Vec::new(), Vec::new(), Vec::new());
+    for (stream, (first, last)) in runs.iter().flat_map(|(stream, runs)| runs.iter().map(move |run| (stream, run))) {
+        streams.push(*stream);
+        firsts.push(ordered(*first));
+        nexts.push(last.checked_add(1).map(ordered));
+    }
+    let rows: Vec<(i64, i64, i64)> = session
+        .all(
+            "SELECT asked.stream, touching.first, touching.last
+             FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BIGINT[]) AS asked (stream, first, next)
+             CROSS JOIN LATERAL (
+                 (SELECT first, last FROM ranges WHERE stream = asked.stream AND first < asked.first
+                  ORDER BY first DESC LIMIT 1)
+                 UNION ALL (SELECT first, last FROM ranges WHERE stream = asked.stream AND first = asked.next)
+             ) AS touching",
+            &[&streams, &firsts, &nexts],
+        )
+        .await?;
+    let mut touching: BTreeMap<i64, BTreeSet<Range>> = BTreeMap::new();
+    for (stream, first, last) in rows {
+        // The range before need not touch; then it comes out as it went in.
+        touching.entry(stream).or_default().insert((from_ordered(first), from_ordered(last)));
+    }
+    Ok(touching)
+}
+
+async fn remove(session: &Session, gone: Vec<(i64, i64)>) -> Result<(), StoreError> {
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let (streams, firsts): (Vec<i64>, Vec<i64>) = gone.into_iter().unzip();
+    session
+        .execute(
+            "DELETE FROM ranges USING unnest($1::BIGINT[], $2::BIGINT[]) AS gone (stream, first)
+             WHERE ranges.stream = gone.stream AND ranges.first = gone.first",
+            &[&streams, &firsts],
+        )
+        .await?;
+    Ok(())
+}
+
+async fn put(session: &Session, made: Vec<(i64, i64, i64)>) -> Result<(), StoreError> {
+    let streams: Vec<i64> = made.iter().map(|range| range.0).collect();
+    let firsts: Vec<i64> = made.iter().map(|range| range.1).collect();
+    let lasts: Vec<i64> = made.iter().map(|range| range.2).collect();
+    session
+        .execute(
+            "INSERT INTO ranges (stream, first, last) SELECT * FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BIGINT[])
+             ON CONFLICT (stream, first) DO UPDATE SET last = excluded.last",
+            &[&streams, &firsts, &lasts],
+        )
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn joined_ranges_hold_the_same_numbers_and_never_touch(numbers in prop::collection::btree_set(0u64..60, 0..60)) {
+            let joined = join(numbers.iter().map(|number| (*number, *number)).collect());
+            let held: BTreeSet<u64> = joined.iter().flat_map(|(first, last)| *first..=*last).collect();
+            prop_assert_eq!(held, numbers);
+            prop_assert!(joined.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Rows of messages, of bodies and of dead letters as they were read, and what they say: the same in both databases.
+
+use crate::{
+    BODY_CHUNK_BYTES, DeadLetter, ListedDeadLetter, ListedTransaction, StoreError, StoredTransaction,
+    codec::{from_ordered, key},
+    message::{Place, find_entry},
+};
+use bytes::Bytes;
+use peerwright_ledger::{Message, RegisterId, TransactionId};
+use peerwright_secure::NodePublicKey;
+
+/// Number of the entry, size, time of storing, origin, incarnation, message.
+pub(crate) type TransactionRow = (i64, i64, i64, Vec<u8>, i64, Vec<u8>);
+/// Position, id, size, origin, time of storing.
+pub(crate) type ListRow = (i64, Vec<u8>, i64, Vec<u8>, i64);
+/// Position, id, reason, since when.
+pub(crate) type DeadLetterRow = (i64, Vec<u8>, String, i64);
+
+/// A transaction with the message that carries it.
+pub(crate) struct Carried {
+    /// Where its bytes are.
+    pub(crate) place: Place,
+    /// How many they are.
+    pub(crate) size: u32,
+    id: TransactionId,
+    origin: NodePublicKey,
+    incarnation: u64,
+    stored_at: u64,
+}
+
+impl Carried {
+    pub(crate) fn read(id: TransactionId, row: TransactionRow) -> Result<Self, StoreError> {
+        let (number, size, stored_at, origin, incarnation, message) = row;
+        let damaged = |error: &dyn std::fmt::Display| StoreError::Damaged(format!("transaction {id}: {error}"));
+        let number = usize::try_from(number).map_err(|error| damaged(&error))?;
+        let message = Message::decode(message).map_err(|error| damaged(&error))?;
+        Ok(Self {
+            place: find_entry(&message, number).ok_or_else(|| damaged(&"the message that carries it does not"))?,
+            size: u32::try_from(size).map_err(|error| damaged(&error))?,
+            id,
+            origin: NodePublicKey::from_bytes(key(origin)?),
+            incarnation: from_ordered(incarnation),
+            stored_at: stored_at.cast_unsigned(),
+        })
+    }
+
+    pub(crate) fn with(self, bytes: Bytes) -> StoredTransaction {
+        let Self { id, origin, incarnation, stored_at, .. } = self;
+        StoredTransaction { id, bytes, origin, incarnation, stored_at }
+    }
+}
+
+pub(crate) fn listed(row: ListRow) -> Result<ListedTransaction, StoreError> {
+    let (position, id, size, origin, stored_at) = row;
+    Ok(ListedTransaction {
+        position: position.cast_unsigned(),
+        id: TransactionId::from_bytes(key(id)?),
+        size: u32::try_from(size).map_err(|error| StoreError::Damaged(error.to_string()))?,
+        origin: NodePublicKey::from_bytes(key(origin)?),
+        stored_at: stored_at.cast_unsigned(),
+    })
+}
+
+pub(crate) fn dead_letter(register: RegisterId, row: DeadLetterRow) -> Result<ListedDeadLetter, StoreError> {
+    let (position, id, reason, died_at) = row;
+    let id = TransactionId::from_bytes(key(id)?);
+    let letter = DeadLetter { register, id, reason, died_at: died_at.cast_unsigned() };
+    Ok(ListedDeadLetter { position: position.cast_unsigned(), letter })
+}
+
+/// Some bytes of a body, and the rows that they are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BodyPart {
+    /// Number of the first row.
+    pub(crate) first: i64,
+    /// Number of the last.
+    pub(crate) last: i64,
+    /// Bytes of the first that come before.
+    skipped: usize,
+    wanted: usize,
+}
+
+impl BodyPart {
+    /// At most `length` bytes from `offset` of a body of this size; `None` when there are none.
+    pub(crate) fn of(size: i64, offset: u64, length: u32) -> Option<Self> {
+        let chunk = BODY_CHUNK_BYTES as u64;
+        let end = size.cast_unsigned().min(offset.saturating_add(length.into()));
+        (offset < end).then(|| Self {
+            first: (offset / chunk).cast_signed(),
+            last: ((end - 1) / chunk).cast_signed(),
+            skipped: usize::try_from(offset % chunk).unwrap_or_default(),
+            wanted: usize::try_from(end - offset).unwrap_or(usize::MAX),
+        })
+    }
+
+    /// Takes the bytes out of the rows.
+    pub(crate) fn cut(self, id: TransactionId, rows: impl IntoIterator<Item = Vec<u8>>) -> Result<Bytes, StoreError> {
+        let mut skip = self.skipped;
+        let mut bytes = Vec::with_capacity(self.wanted);
+        for row in rows {
+            bytes.extend_from_slice(row.get(skip..).unwrap_or_default());
+            skip = 0;
+        }
+        bytes.truncate(self.wanted);
+        if bytes.len() < self.wanted {
+            return Err(StoreError::Damaged(format!("the body of transaction {id} lacks bytes")));
+        }
+        Ok(bytes.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_part_of_a_body_is_cut_out_of_its_rows(
+            size in 0u32..200_000,
+            offset in 0u32..210_000,
+            length in 0u32..90_000,
+        ) {
+            let body: Vec<u8> = (0..size).map(|place| place.to_le_bytes()[0] ^ place.to_le_bytes()[1]).collect();
+            let id = TransactionId::from_bytes([1; 32]);
+            let (begin, end) = (offset as usize, size.min(offset + length) as usize);
+            match BodyPart::of(size.into(), offset.into(), length) {
+                None => prop_assert!(begin >= end),
+                Some(part) => {
+                    let range = usize::try_from(part.first).unwrap()..=usize::try_from(part.last).unwrap();
+                    let rows = body.chunks(BODY_CHUNK_BYTES).map(<[u8]>::to_vec).collect::<Vec<_>>();
+                    prop_assert_eq!(&part.cut(id, rows[range].to_vec()).unwrap()[..], &body[begin..end]);
+                    prop_assert!(part.cut(id, Vec::new()).is_err());
+                }
+            }
+        }
+    }
+}
