@@ -40,6 +40,7 @@ pub use adversary::Adversary;
 pub use faults::Fault;
 pub use invariants::Broken;
 pub use options::{Known, Options};
+#[cfg(feature = "mutants")]
 pub use peerwright_engine::Mutant;
 pub use report::{Measured, Report};
 pub use scenarios::{Finding, SCENARIOS, Scenario};

@@ -1,7 +1,7 @@
 //! What a simulation is like. One seed expands to all of it, and all of it is printed.
 
 use crate::{adversary::Adversary, faults::Fault, random::Random};
-use peerwright_engine::{Config, Mutant};
+use peerwright_engine::Config;
 use std::{fmt, time::Duration};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -71,7 +71,8 @@ pub struct Options {
     /// Who does not follow the protocol during the safety phase: the last hosts.
     pub adversaries: Vec<Adversary>,
     /// A known bug that every engine has.
-    pub mutant: Option<Mutant>,
+    #[cfg(feature = "mutants")]
+    pub mutant: Option<peerwright_engine::Mutant>,
     /// A known bug of the volume: the incarnation is used before it is durable, and a crash loses it.
     pub forgets_incarnations: bool,
     /// The longest that gossip may take to any node, where no fault excuses it.
@@ -110,6 +111,7 @@ impl Options {
             faults: Vec::new(),
             fault_every: Duration::from_secs(5),
             adversaries: Vec::new(),
+            #[cfg(feature = "mutants")]
             mutant: None,
             forgets_incarnations: false,
             prompt_within: None,
@@ -182,9 +184,10 @@ impl fmt::Display for Options {
         )?;
         writeln!(formatter, "adversaries: {:?}", self.adversaries)?;
         write!(formatter, "faults: one every {:?} of {:?}", self.fault_every, self.faults)?;
-        match self.mutant {
-            Some(mutant) => write!(formatter, "\nknown bug: {mutant:?}"),
-            None => Ok(()),
+        #[cfg(feature = "mutants")]
+        if let Some(mutant) = self.mutant {
+            write!(formatter, "\nknown bug: {mutant:?}")?;
         }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! A part of the hosts, with the queue of what happens to them. Each thread has one.
 //!
 //! Within a window no host can learn what another did, so the hosts have their turns one after another, each with all that
-//! happens to it: by then what it needs is in the processor's caches.
+//! happens to it, while what it needs is in the processor's caches. What those who come next need is fetched meanwhile.
 //!
 //! ```text
 //!  queue ─▶ all of the window, sorted: host 3: 1.2 ms, 7.9 ms │ host 8: 0.4 ms │ ...
@@ -16,7 +16,7 @@ use crate::{
     queue::Queue,
     world::World,
 };
-use peerwright_engine::{Micros, Outputs};
+use peerwright_engine::{MemberIndex, Micros, Outputs};
 use std::collections::{BinaryHeap, VecDeque};
 
 /// Hosts `first`, `first + 1`, ...
@@ -29,6 +29,8 @@ pub(crate) struct Shard {
     pub outboxes: Vec<Vec<Event>>,
     pub figures: Figures,
     pub broken: Vec<Broken>,
+    /// Of these hosts alone: threads would wait for each other at one for all.
+    members: MemberIndex,
     outputs: Outputs,
     caused: Vec<Event>,
     answers: VecDeque<Answer>,
@@ -60,6 +62,7 @@ impl Shard {
             outboxes: (0..shards).map(|_| Vec::new()).collect(),
             figures: Figures::default(),
             broken: Vec::new(),
+            members: MemberIndex::new(),
             outputs: Outputs::new(),
             caused: Vec::new(),
             answers: VecDeque::new(),
@@ -74,12 +77,13 @@ impl Shard {
         let mut batch = std::mem::take(&mut self.batch);
         self.queue.take_before(end, &mut batch);
         batch.sort_unstable_by_key(|event| (event.to, event.key()));
-        let mut rest = batch.drain(..).peekable();
+        let mut rest = batch.drain(..);
         while let Some(event) = rest.next() {
+            self.look_ahead(rest.as_slice());
             let host = event.to;
             self.turn = Some(Turn { host, end });
             self.happen(world, size, event);
-            let next = rest.peek().filter(|next| next.to == host).map(Event::key);
+            let next = rest.as_slice().first().filter(|next| next.to == host).map(Event::key);
             let is_next = |own: &Event| next.is_none_or(|next| own.key() < next);
             while let Some(own) = self.soon.peek().is_some_and(is_next).then(|| self.soon.pop()).flatten() {
                 self.happen(world, size, own);
@@ -88,6 +92,17 @@ impl Shard {
         drop(rest);
         self.turn = None;
         self.batch = batch;
+    }
+
+    /// Has the memory fetched that the next events will need, each event's in three steps, for one leads to the next.
+    fn look_ahead(&self, rest: &[Event]) {
+        let host = |event: &Event| &self.hosts[(event.to - self.first) as usize];
+        let steps = [
+            rest.get(2).map(|event| host(event).touch()),
+            rest.get(1).map(|event| host(event).touch_parts()),
+            rest.first().map(|event| host(event).touch_for(&event.what)),
+        ];
+        std::hint::black_box(steps);
     }
 
     fn happen(&mut self, world: &World, size: usize, event: Event) {
@@ -107,6 +122,7 @@ impl Shard {
     ) -> T {
         let mut context = Context {
             world,
+            members: &self.members,
             now,
             caused: &mut self.caused,
             figures: &mut self.figures,

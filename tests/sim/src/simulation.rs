@@ -19,7 +19,7 @@ use crate::{
     scenarios::{Finding, Scenario},
     world::{Cuts, REGISTER, START, World},
 };
-use peerwright_engine::{Config, Engine, MemberIndex, Micros, Policy, PolicyLimits, Statistics};
+use peerwright_engine::{Config, Engine, Micros, Policy, PolicyLimits, Statistics};
 use peerwright_secure::NodeKey;
 use std::{
     collections::BTreeMap,
@@ -91,7 +91,6 @@ impl Simulation {
         let world = World {
             options,
             pool: RwLock::new(Pool::default()),
-            members: MemberIndex::new(),
             statements: RwLock::default(),
             hosts: count,
             cuts: Cuts::default(),

@@ -7,7 +7,7 @@ use crate::{
     random::{micros, mix},
 };
 use bytes::Bytes;
-use peerwright_engine::{Address, MemberIndex, Micros, Statement};
+use peerwright_engine::{Address, Micros, Statement};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::{Cidr, NodePublicKey, PeerId};
 use std::{
@@ -37,8 +37,6 @@ const VICTIM: u32 = 0x00ff_0000;
 pub(crate) struct World {
     pub options: Options,
     pub pool: RwLock<Pool>,
-    /// Members' records, kept once for all hosts.
-    pub members: MemberIndex,
     /// Members' statements that some host has verified: each is verified once in a simulation, however many hosts ask.
     pub statements: RwLock<HashMap<Bytes, bool>>,
     /// Hosts there are, clones and adversaries among them.

@@ -18,6 +18,7 @@
 //! forgotten once no link to them lives, those that somebody named after some failures in a row.
 
 mod backoff;
+mod dialling;
 mod exchange;
 #[cfg(test)]
 mod flood_tests;
@@ -36,16 +37,12 @@ pub use settings::{AddressSettings, AddressSettingsRefused};
 use tables::{Place, Promotion, Tables};
 
 use crate::{
-    Address, AddressView, DialFailure, LinkId, Micros,
+    Address, AddressView, LinkId, Micros,
     bounds::{MAX_ADDRESSES, MAX_LISTED, REVERIFY_ADDRESS},
     random::Random,
 };
 use peerwright_secure::{Cidr, PeerId};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 /// What the rest of the engine knows of peers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,13 +121,6 @@ impl Entry {
             Standing::Free => Some(self.not_before),
         }
     }
-}
-
-/// What an address shares its chances with.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Crowd {
-    Bucket((bool, u64)),
-    Group(Group),
 }
 
 /// All known addresses, by socket.
@@ -281,135 +271,6 @@ impl AddressBook {
         self.confirm(newcomer);
     }
 
-    /// Whether an address may be dialled now, known or not.
-    pub(crate) fn is_due(&self, now: Micros, socket: &SocketAddr, standing: impl Fn(&PeerId) -> Standing) -> bool {
-        self.entries.get(socket).is_none_or(|entry| entry.due_at(standing).is_some_and(|at| at <= now))
-    }
-
-    /// The address is dialled now on somebody's word; it counts as being dialled from here on. `None` when the book is
-    /// full.
-    pub(crate) fn begin_dial(&mut self, now: Micros, socket: SocketAddr) -> Option<Address> {
-        if self.entries.len() >= MAX_ADDRESSES && !self.entries.contains_key(&socket) {
-            return None;
-        }
-        let entry = self.entries.entry(socket).or_insert_with(|| Entry::new(now, ""));
-        entry.state = State::Dialling;
-        self.dials.insert(socket, now);
-        Some(entry.address(socket))
-    }
-
-    /// The addresses to dial now, at most `limit`; they count as being dialled from here on. When there are more, those
-    /// outside the `crowded` groups come first.
-    pub(crate) fn take_due(
-        &mut self,
-        now: Micros,
-        limit: usize,
-        random: &mut Random,
-        crowded: &BTreeSet<Group>,
-        standing: impl Fn(&PeerId) -> Standing,
-    ) -> Vec<Address> {
-        if limit == 0 {
-            return Vec::new();
-        }
-        let mut due: Vec<(Micros, SocketAddr)> = self
-            .entries
-            .iter()
-            .filter_map(|(socket, entry)| Some((entry.due_at(&standing)?, *socket)))
-            .filter(|(at, _)| *at <= now)
-            .collect();
-        due.sort_unstable();
-        if due.len() > limit {
-            self.put_in_order(&mut due, random, crowded);
-        }
-        let mut taken_peers = BTreeSet::new();
-        let mut taken = Vec::new();
-        for (_, socket) in due {
-            if taken.len() == limit {
-                break;
-            }
-            let Some(entry) = self.entries.get_mut(&socket) else { continue };
-            if entry.peer.is_some_and(|peer| !taken_peers.insert(peer)) {
-                continue;
-            }
-            entry.state = State::Dialling;
-            self.dials.insert(socket, now);
-            taken.push(entry.address(socket));
-        }
-        taken
-    }
-
-    /// Anchors first, then outside the groups that this node dials already, then by lot, each bucket as likely as any
-    /// other: who fills many places of one bucket gains nothing, and nodes that know the same addresses do not all come
-    /// to the same few.
-    fn put_in_order(&self, due: &mut Vec<(Micros, SocketAddr)>, random: &mut Random, crowded: &BTreeSet<Group>) {
-        random.shuffle(due);
-        let mut ranks: BTreeMap<Crowd, usize> = BTreeMap::new();
-        let mut ordered = Vec::with_capacity(due.len());
-        for (at, socket) in due.drain(..) {
-            let group = self.group(&socket);
-            let entry = self.entries.get(&socket);
-            let place = entry.and_then(|entry| entry.place);
-            let crowd = place.map_or(Crowd::Group(group), |place| Crowd::Bucket(place.bucket()));
-            let rank = ranks.entry(crowd).or_default();
-            let is_anchor = entry.is_some_and(|entry| entry.is_anchor);
-            ordered.push(((!is_anchor, crowded.contains(&group), *rank), (at, socket)));
-            *rank += 1;
-        }
-        ordered.sort_by_key(|(key, _)| *key);
-        due.extend(ordered.into_iter().map(|(_, candidate)| candidate));
-    }
-
-    /// When `take_due` will next have something to give.
-    pub(crate) fn next_due(&self, standing: impl Fn(&PeerId) -> Standing) -> Option<Micros> {
-        self.entries.values().filter_map(|entry| entry.due_at(&standing)).min()
-    }
-
-    /// When `overdue` will next have something to give.
-    pub(crate) fn next_overdue(&self, dial_timeout: Duration) -> Option<Micros> {
-        self.dials.values().min().map(|since| *since + dial_timeout)
-    }
-
-    /// Dials that nobody has answered for `dial_timeout`.
-    pub(crate) fn overdue(&self, now: Micros, dial_timeout: Duration) -> Vec<SocketAddr> {
-        let overdue = self.dials.iter().filter(|(_, since)| **since + dial_timeout <= now);
-        overdue.map(|(socket, _)| *socket).collect()
-    }
-
-    /// Whether a dial to `socket` is on its way.
-    pub(crate) fn is_dialling(&self, socket: &SocketAddr) -> bool {
-        self.dials.contains_key(socket)
-    }
-
-    /// How many dials are on their way.
-    pub(crate) fn dialling(&self) -> usize {
-        self.dials.len()
-    }
-
-    /// A dial came to nothing, or its link was refused for a reason that a later dial may not meet. Gives how often in a
-    /// row; `None` for an address that is not being dialled.
-    pub(crate) fn failed(
-        &mut self,
-        now: Micros,
-        socket: SocketAddr,
-        reason: DialFailure,
-        random: &mut Random,
-    ) -> Option<u32> {
-        self.dials.remove(&socket)?;
-        let entry = self.entries.get_mut(&socket)?;
-        entry.attempted = true;
-        entry.met_a_ban = reason == DialFailure::Banned;
-        entry.state = State::Idle;
-        entry.failures = entry.failures.saturating_add(1);
-        entry.not_before = now + self.backoff.wait(entry.failures, random);
-        let failures = entry.failures;
-        self.give_way(socket);
-        if failures >= self.attempts {
-            self.forget(&socket);
-        }
-        self.forget_unlisted();
-        Some(failures)
-    }
-
     /// Who was last reached at `socket`.
     pub(crate) fn peer_at(&self, socket: &SocketAddr) -> Option<PeerId> {
         self.entries.get(socket).and_then(|entry| entry.peer)
@@ -425,34 +286,6 @@ impl AddressBook {
             .any(|entry| listed().filter(|other| other.host == entry.host).all(|other| leads_to_it(&other)))
     }
 
-    /// The dial to `socket` became a link that is kept.
-    pub(crate) fn linked(&mut self, now: Micros, socket: SocketAddr, link: LinkId, peer: PeerId) {
-        self.dials.remove(&socket);
-        self.confirm(socket);
-        if let Some(entry) = self.entries.get_mut(&socket) {
-            entry.attempted = true;
-            entry.state = State::Linked(link);
-            entry.peer = Some(peer);
-            entry.confirmed = now;
-        }
-    }
-
-    /// The dial to `socket` reached `peer`, but its link is not kept, for no fault of the address.
-    pub(crate) fn reached(&mut self, now: Micros, socket: SocketAddr, peer: PeerId) {
-        self.dials.remove(&socket);
-        self.confirm(socket);
-        if let Some(entry) = self.entries.get_mut(&socket) {
-            entry.attempted = true;
-            entry.state = State::Idle;
-            entry.peer = Some(peer);
-            entry.confirmed = now;
-            entry.failures = 0;
-            // If the link that was kept instead ends, the wait begins then.
-            entry.not_before = now + self.backoff.first();
-        }
-        self.forget_unlisted();
-    }
-
     /// A peer has dialled from the machine of this address and says that it listens there.
     pub(crate) fn met(&mut self, now: Micros, socket: SocketAddr, peer: PeerId) {
         if let Some(entry) = self.entries.get_mut(&socket).filter(|entry| entry.state == State::Idle) {
@@ -461,66 +294,9 @@ impl AddressBook {
         }
     }
 
-    /// The address is this node's own: it is not dialled again while it stays listed.
-    pub(crate) fn own(&mut self, socket: SocketAddr) {
-        self.dials.remove(&socket);
-        if let Some(entry) = self.entries.get_mut(&socket) {
-            entry.attempted = true;
-            entry.state = State::Idle;
-            entry.own = true;
-        }
-        self.forget_unlisted();
-    }
-
-    /// A link to `peer` ended. Each address that leads to the peer is dialled again after a wait, the shortest one when
-    /// the link had `settled`.
-    pub(crate) fn link_ended(&mut self, now: Micros, link: LinkId, peer: &PeerId, settled: bool, random: &mut Random) {
-        for entry in self.entries.values_mut() {
-            let is_of_link = entry.state == State::Linked(link);
-            if is_of_link {
-                entry.state = State::Idle;
-                entry.failures = if settled { 1 } else { entry.failures.saturating_add(1) };
-            }
-            if is_of_link || (entry.peer.as_ref() == Some(peer) && entry.state == State::Idle) {
-                entry.not_before = now + self.backoff.wait(entry.failures.max(1), random);
-            }
-        }
-        self.forget_unlisted();
-    }
-
-    /// A ban is over: its peer, if it named one, is dialled again, and so is every address where a ban was met, for who
-    /// lives there is not always known. Of two nodes that hear of it together the one with the smaller id dials at once and
-    /// the other after the shortest wait, so that they do not meet half-way; `is_first` says that this node is the smaller.
-    pub(crate) fn unbanned(&mut self, now: Micros, peer: Option<&PeerId>, is_first: bool, random: &mut Random) {
-        let is_of_peer = |entry: &Entry| peer.is_some() && entry.peer.as_ref() == peer;
-        let concerned = |entry: &&mut Entry| entry.met_a_ban || is_of_peer(entry);
-        for entry in self.entries.values_mut().filter(concerned) {
-            entry.failures = 0;
-            let waits = is_of_peer(entry) && !is_first;
-            entry.not_before = if waits { now + self.backoff.wait(1, random) } else { now };
-        }
-    }
-
-    /// Every address is dialled anew: at once, or after the shortest wait where `waits` says so of the peer last met.
-    pub(crate) fn reset(&mut self, now: Micros, random: &mut Random, waits: impl Fn(&PeerId) -> bool) {
-        for entry in self.entries.values_mut() {
-            entry.failures = 0;
-            let waits = entry.peer.as_ref().is_some_and(&waits);
-            entry.not_before = if waits { now + self.backoff.wait(1, random) } else { now };
-        }
-    }
-
     /// Whether this node's configuration leads to the address.
     pub(crate) fn is_listed(&self, socket: &SocketAddr) -> bool {
         self.entries.get(socket).is_some_and(|entry| entry.listed)
-    }
-
-    /// Whether discovery has told something, and every place it told of was tried or needs no trial.
-    pub(crate) fn all_attempted(&self, standing: impl Fn(&PeerId) -> Standing) -> bool {
-        let is_settled = |entry: &Entry| {
-            !entry.listed || entry.attempted || entry.peer.as_ref().map_or(Standing::Free, &standing) != Standing::Free
-        };
-        self.told && self.entries.values().all(is_settled)
     }
 
     /// The addresses, by socket.

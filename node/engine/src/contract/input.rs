@@ -77,6 +77,13 @@ pub enum Input<'a> {
         /// The banned peer.
         peer: PeerId,
     },
+    /// A peer gave this node what does not verify, beside its link: dockets that it served.
+    Misbehaved {
+        /// The peer.
+        peer: PeerId,
+        /// The bytes that show it.
+        evidence: Bytes,
+    },
     /// Forget the failures of a peer: it is dialled at once.
     ResetFailures {
         /// The peer.

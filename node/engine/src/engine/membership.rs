@@ -1,11 +1,11 @@
-//! Members: what comes in of them, what is passed on, and comparing with neighbours.
+//! Members: what comes in of them, and what is passed on.
 
 use super::{Engine, Turn};
 use crate::{
-    Class, CloseReason, Event, LinkId, MemberState, Micros, Output, Statement, Token,
-    bounds::{MAX_FRAME_ITEMS, MAX_FRAME_STATEMENTS, RECONCILE_PATIENCE, SPREAD_RECORDS},
+    Class, CloseReason, Event, LinkId, MemberState, Output, Statement, Token,
+    bounds::{MAX_FRAME_STATEMENTS, SPREAD_RECORDS},
     frame::Frame,
-    membership::{Edition, Item, Job, Known, MemberRecord, Session, Sight, Status, Sums, fingerprint, halves, unequal},
+    membership::{Edition, Job, Known, MemberRecord, Sight, Status, fingerprint},
     timers::Timer,
 };
 use bytes::Bytes;
@@ -88,22 +88,20 @@ impl Engine {
 
     /// Records came. What is known costs one look each; the rest goes to the verifier, all of a frame at once.
     pub(super) fn records(&mut self, turn: &mut Turn<'_>, link: LinkId, statements: &[&[u8]]) {
-        let (mut fresh, mut gone, mut malformed) = (Vec::new(), Vec::new(), None);
+        let (mut fresh, mut known, mut gone, mut malformed) = (Vec::new(), Vec::new(), Vec::new(), None);
         let index = self.members.table.index().clone();
         let index = index.lock();
         let counters = &mut self.counters.members;
-        for statement in statements {
-            let (sight, member) = self.members.table.sight(&index, statement);
-            match sight {
+        // All of one look-up before any of the next: the processor then waits for the memory of many at once.
+        let members: Vec<_> = statements.iter().map(|statement| index.number_of_subject(statement)).collect();
+        for (statement, member) in statements.iter().zip(members) {
+            match self.members.table.sight(&index, statement, member) {
                 Sight::Newer => {
                     let shared = member.and_then(|member| index.latest(member, statement));
                     let shared = shared.map(|(_, row)| (row.bytes.clone(), row.fingerprint));
                     fresh.push(Fresh { bytes: statement, shared });
                 }
-                Sight::Known(number) => {
-                    counters.duplicates += 1;
-                    self.members.spread.has(&self.members.table, number, link);
-                }
+                Sight::Known(number) => known.push(number),
                 Sight::Older(_) => counters.duplicates += 1,
                 Sight::Gone(number) => {
                     counters.refused_gone += 1;
@@ -114,6 +112,8 @@ impl Engine {
                 Sight::Malformed => malformed = Some(*statement),
             }
         }
+        counters.duplicates += known.len() as u64;
+        self.members.spread.has(&self.members.table, &known, link);
         drop(index);
         if let Some(statement) = malformed {
             return self.malformed(turn, link, statement);
@@ -202,7 +202,8 @@ impl Engine {
     fn record(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &Bytes, fingerprint: u64) {
         let (sight, member, shared) = {
             let index = self.members.table.index().lock();
-            let (sight, member) = self.members.table.sight(&index, bytes);
+            let member = index.number_of_subject(bytes);
+            let sight = self.members.table.sight(&index, bytes, member);
             let latest =
                 member.and_then(|member| Some((index.latest(member, bytes)?.1.record, index.member(member)?.peer)));
             (sight, member, latest)
@@ -348,7 +349,7 @@ impl Engine {
         }
     }
 
-    fn send_records(&mut self, turn: &mut Turn<'_>, link: LinkId, members: &[u32], class: Class) {
+    pub(super) fn send_records(&mut self, turn: &mut Turn<'_>, link: LinkId, members: &[u32], class: Class) {
         for some in members.chunks(MAX_FRAME_STATEMENTS) {
             let frame = {
                 let (index, table) = (self.members.table.index().lock(), &self.members.table);
@@ -360,7 +361,7 @@ impl Engine {
     }
 
     /// A neighbour speaks of members that are gone: it is told why.
-    fn tell_gone(&mut self, turn: &mut Turn<'_>, link: LinkId, gone: &[u32]) {
+    pub(super) fn tell_gone(&mut self, turn: &mut Turn<'_>, link: LinkId, gone: &[u32]) {
         let left: Vec<u32> = gone
             .iter()
             .copied()
@@ -375,135 +376,3 @@ impl Engine {
         }
     }
 }
-
-/// Comparing with neighbours.
-impl Engine {
-    /// It is time to compare with a neighbour, or a newcomer's comparison has ended or got stuck.
-    pub(super) fn reconcile_due(&mut self, turn: &mut Turn<'_>) {
-        self.members.session.take_if(|session| session.until <= turn.now);
-        if self.members.session.is_none()
-            && let Some(link) = self.members.fresh.pop_first()
-        {
-            self.send_root(turn, link, false);
-        }
-        if self.members.next_comparison <= turn.now {
-            self.members.served.clear();
-            let lot = self.random.below(self.active_links().len() as u64);
-            let drawn = usize::try_from(lot).ok().and_then(|lot| self.active_links().get(lot).copied());
-            if let Some(link) = drawn {
-                self.send_root(turn, link, false);
-            }
-            self.members.equal = self.members.equal.saturating_add(1);
-            let interval = self.config.membership.reconcile_interval * (1 << self.members.equal.min(MAX_DOUBLINGS));
-            self.members.next_comparison = turn.now + self.random.around(interval);
-        }
-        let session_ends = match self.members.session {
-            Some(session) => session.until,
-            None if self.members.fresh.is_empty() => self.members.next_comparison,
-            None => turn.now + RECONCILE_PATIENCE,
-        };
-        self.timers.set(Timer::Reconcile, self.members.next_comparison.min(session_ends));
-    }
-
-    /// Something of a newcomer's comparison came.
-    fn in_session(&mut self, now: Micros, link: LinkId) {
-        if let Some(session) = self.members.session.as_mut().filter(|session| session.link == link) {
-            session.until = now + RECONCILE_PATIENCE;
-        }
-    }
-
-    /// Whether a comparison may go on in which nearly everything will come from the neighbour: with one at a time, so
-    /// that a newcomer is not sent the whole table by each of its neighbours.
-    fn may_catch_up(&mut self, now: Micros, link: LinkId) -> bool {
-        if let Some(session) = self.members.session.filter(|session| session.until > now) {
-            // A second comparison on the same link would bring all of it twice.
-            if session.link != link {
-                self.members.fresh.insert(link);
-            }
-            return false;
-        }
-        let until = now + RECONCILE_PATIENCE;
-        self.members.session = Some(Session { link, until });
-        self.timers.set_no_later(Timer::Reconcile, until);
-        true
-    }
-
-    pub(super) fn send_root(&mut self, turn: &mut Turn<'_>, link: LinkId, answer: bool) {
-        self.counters.members.comparisons += u64::from(!answer);
-        let (sum, members) = self.members.table.root();
-        self.send(turn, link, &Frame::TableRoot { answer, sum, members }, Class::Gossip);
-    }
-
-    pub(super) fn table_root(&mut self, turn: &mut Turn<'_>, link: LinkId, answer: bool, sum: u64, members: u32) {
-        let (own_sum, own_members) = self.members.table.root();
-        if sum == own_sum && members == own_members {
-            if !answer {
-                self.send_root(turn, link, true);
-            }
-            return;
-        }
-        self.members.equal = 0;
-        if !answer && own_members > members {
-            return self.send_root(turn, link, true);
-        }
-        let is_newcomer = members / 2 > own_members.saturating_add(NEWCOMER);
-        if !is_newcomer || self.may_catch_up(turn.now, link) {
-            let sums = self.members.table.first_sums();
-            self.send(turn, link, &Frame::TableSums { first: None, sums }, Class::Gossip);
-        }
-    }
-
-    pub(super) fn table_sums(&mut self, turn: &mut Turn<'_>, link: LinkId, first: Option<u8>, sums: &Sums) {
-        self.in_session(turn.now, link);
-        let Some(first) = first else {
-            for first in halves(unequal(sums, &self.members.table.first_sums())) {
-                let sums = self.members.table.second_sums(first);
-                self.send(turn, link, &Frame::TableSums { first: Some(first), sums }, Class::Gossip);
-            }
-            return;
-        };
-        let mask = unequal(sums, &self.members.table.second_sums(first));
-        if mask != 0 {
-            let (mask, items) = {
-                let index = self.members.table.index().lock();
-                self.members.table.items(&index, first, mask, MAX_FRAME_ITEMS)
-            };
-            self.send(turn, link, &Frame::TableItems { first, mask, items }, Class::Gossip);
-        }
-    }
-
-    pub(super) fn table_items(&mut self, turn: &mut Turn<'_>, link: LinkId, first: u8, mask: u16, items: &[Item]) {
-        self.in_session(turn.now, link);
-        let found = {
-            let index = self.members.table.index().lock();
-            self.members.table.differences(&index, first, mask, items)
-        };
-        self.serve_records(turn, link, found.send);
-        self.tell_gone(turn, link, &found.gone);
-        for some in found.want.chunks(MAX_FRAME_ITEMS) {
-            self.send(turn, link, &Frame::TableWant { ids: some.to_vec() }, Class::Gossip);
-        }
-    }
-
-    pub(super) fn table_want(&mut self, turn: &mut Turn<'_>, link: LinkId, ids: &[u64]) {
-        self.in_session(turn.now, link);
-        let wanted = {
-            let (index, table) = (self.members.table.index().lock(), &self.members.table);
-            ids.iter().flat_map(|id| table.with_prefix(&index, *id)).collect()
-        };
-        self.serve_records(turn, link, wanted);
-    }
-
-    /// Sends records that a comparison found lacking, as many as a link is served within one interval.
-    fn serve_records(&mut self, turn: &mut Turn<'_>, link: LinkId, mut members: Vec<u32>) {
-        let served = self.members.served.entry(link).or_default();
-        members.truncate(self.config.membership.capacity.saturating_sub(*served));
-        *served += members.len();
-        self.send_records(turn, link, &members, Class::Bulk);
-    }
-}
-
-/// How often the time between comparisons doubles while they find nothing.
-const MAX_DOUBLINGS: u32 = 3;
-/// Who knows so many members and half as many as a neighbour more is no newcomer.
-const NEWCOMER: u32 = 32;

@@ -1,6 +1,7 @@
 //! The engine: hands each input to the parts that it concerns, and lets one part's result reach the others.
 
 mod bodies;
+mod comparison;
 mod detector;
 mod directory;
 mod exchange;
@@ -16,6 +17,7 @@ mod score;
 mod storage;
 mod sync;
 mod time;
+mod touch;
 mod tuning;
 mod upkeep;
 mod views;
@@ -40,7 +42,7 @@ use crate::{
     overlay::Overlay,
     random::Random,
     ready::{Ready, Situation},
-    score::Scores,
+    score::{Outcome, Scores},
     sync::Sync,
     timers::{Timer, Timers},
 };
@@ -226,6 +228,7 @@ impl Engine {
             Input::LocalBans(bans) => self.local_bans(turn, &bans),
             Input::AutoBans(bans) => self.recall_auto_bans(turn, bans),
             Input::LiftAutoBan { peer } => self.lift_auto_ban(turn, &peer),
+            Input::Misbehaved { peer, evidence } => self.offence(peer, Outcome::InvalidMessage, &evidence),
             Input::ResetFailures { peer } => self.reset_failures(turn, &peer),
             Input::Submit { token, register, id, transaction } => self.submit(turn, token, register, id, transaction),
             Input::Verified { token, valid } => self.verified(turn, token, valid),

@@ -6,6 +6,10 @@ use bytes::Bytes;
 use peerwright_encoding::Writer;
 use std::net::{IpAddr, SocketAddr};
 
+/// Most frames are no longer, and are copied to their exact length: then they are one allocation while they travel, and
+/// not two.
+const SHORT: usize = 256;
+
 impl Frame<'_> {
     /// The frame's canonical bytes.
     pub(crate) fn encode(&self) -> Bytes {
@@ -112,7 +116,8 @@ impl Frame<'_> {
                 ProbeAnswer::Unknown => 2,
             }),
         };
-        writer.finish().into()
+        let bytes = writer.finish();
+        if bytes.len() <= SHORT { Bytes::copy_from_slice(&bytes) } else { bytes.into() }
     }
 
     fn long_field(&self) -> usize {

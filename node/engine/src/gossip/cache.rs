@@ -8,14 +8,15 @@ use crate::{
 };
 use bytes::Bytes;
 use peerwright_ledger::{Message, MessageId};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
-/// A message's name in this process.
-pub(crate) type CacheKey = (Slot, u64, u64);
+/// A message's place among those of its origin: incarnation and sequence.
+type Place = (u64, u64);
 
 /// A recent message.
 #[derive(Debug, Clone)]
 pub(crate) struct Cached {
+    place: Place,
     pub at: Micros,
     /// How often a receiver may pass it on.
     pub hops: u8,
@@ -26,82 +27,123 @@ pub(crate) struct Cached {
     pub bytes: Bytes,
 }
 
+/// The recent messages of one origin.
+#[derive(Debug, Default)]
+struct OfOrigin {
+    /// By place, ascending: the next comes last, nearly always.
+    messages: VecDeque<Cached>,
+    bytes: usize,
+}
+
+impl OfOrigin {
+    /// Where a message is, or where it would be.
+    fn find(&self, place: Place) -> Result<usize, usize> {
+        if self.messages.back().is_none_or(|last| last.place < place) {
+            return Err(self.messages.len());
+        }
+        self.messages.binary_search_by_key(&place, |cached| cached.place)
+    }
+
+    fn get(&self, place: Place) -> Option<&Cached> {
+        self.messages.get(self.find(place).ok()?)
+    }
+
+    /// Takes a message out; gives its length.
+    fn remove(&mut self, index: usize) -> Option<usize> {
+        let length = self.messages.remove(index)?.bytes.len();
+        self.bytes = self.bytes.saturating_sub(length);
+        if self.messages.is_empty() {
+            *self = Self::default();
+        }
+        Some(length)
+    }
+}
+
 /// All recent messages.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    messages: BTreeMap<CacheKey, Cached>,
+    /// By slot.
+    origins: Vec<OfOrigin>,
     /// Names in the order in which they came; those that were dropped early are skipped.
-    order: VecDeque<(Micros, CacheKey)>,
+    order: VecDeque<(Micros, Slot, Place)>,
+    count: usize,
     bytes: usize,
-    bytes_of: BTreeMap<Slot, usize>,
 }
 
 impl Cache {
     /// Keeps a verified message that came now. An origin's oldest go when it has more than its share, the oldest of all
     /// when there is no room or their time is over.
     pub(crate) fn insert(&mut self, now: Micros, slot: Slot, message: &Message, hops: u8) {
-        let body = message.body();
-        let key = (slot, body.incarnation, body.sequence);
-        let bytes = message.encoded().clone();
-        let length = bytes.len();
-        let cached = Cached { at: now, hops, id: message.id(), previous: body.previous, bytes };
-        if self.messages.contains_key(&key) {
-            return;
+        let index = usize::from(slot.0);
+        if self.origins.len() <= index {
+            self.origins.resize_with(index + 1, OfOrigin::default);
         }
-        self.messages.insert(key, cached);
-        self.order.push_back((now, key));
-        self.bytes += length;
-        *self.bytes_of.entry(slot).or_default() += length;
-        while self.bytes_of.get(&slot).is_some_and(|bytes| *bytes > CACHE_BYTES_PER_ORIGIN) {
-            let Some(oldest) = self.of_origin(slot).next().map(|(key, _)| *key) else { break };
-            self.remove(&oldest);
+        let Some(origin) = self.origins.get_mut(index) else { return };
+        let body = message.body();
+        let place = (body.incarnation, body.sequence);
+        let Err(index) = origin.find(place) else { return };
+        let bytes = message.encoded().clone();
+        origin.bytes += bytes.len();
+        self.bytes += bytes.len();
+        self.count += 1;
+        self.order.push_back((now, slot, place));
+        origin
+            .messages
+            .insert(index, Cached { place, at: now, hops, id: message.id(), previous: body.previous, bytes });
+        while origin.bytes > CACHE_BYTES_PER_ORIGIN
+            && let Some(length) = origin.remove(0)
+        {
+            self.bytes = self.bytes.saturating_sub(length);
+            self.count -= 1;
         }
         self.drop_old(now);
     }
 
     /// Drops what is too old or too much. The order's list holds no more than twice the names that are kept.
     pub(crate) fn drop_old(&mut self, now: Micros) {
-        while let Some((at, key)) = self.order.front().copied() {
-            let is_gone = self.messages.get(&key).is_none_or(|cached| cached.at != at);
+        while let Some((at, slot, place)) = self.order.front().copied() {
+            let is_gone = !self.has(at, slot, place);
             if !is_gone && now.since(at) <= CACHE_TIME && self.bytes <= CACHE_BYTES {
                 break;
             }
             self.order.pop_front();
             if !is_gone {
-                self.remove(&key);
+                self.remove(slot, place);
             }
         }
-        if self.order.len() > 2 * self.messages.len() + 64 {
-            let messages = &self.messages;
-            self.order.retain(|(at, key)| messages.get(key).is_some_and(|cached| cached.at == *at));
+        if self.order.len() > 2 * self.count + 64 {
+            let mut order = std::mem::take(&mut self.order);
+            order.retain(|(at, slot, place)| self.has(*at, *slot, *place));
+            self.order = order;
         }
     }
 
-    fn remove(&mut self, key: &CacheKey) {
-        let Some(cached) = self.messages.remove(key) else { return };
-        self.bytes = self.bytes.saturating_sub(cached.bytes.len());
-        if let Some(bytes) = self.bytes_of.get_mut(&key.0) {
-            *bytes = bytes.saturating_sub(cached.bytes.len());
-            if *bytes == 0 {
-                self.bytes_of.remove(&key.0);
-            }
-        }
+    /// Whether the message is kept that came then.
+    fn has(&self, at: Micros, slot: Slot, place: Place) -> bool {
+        self.of(slot).and_then(|origin| origin.get(place)).is_some_and(|cached| cached.at == at)
     }
 
-    fn of_origin(&self, slot: Slot) -> impl Iterator<Item = (&CacheKey, &Cached)> {
-        self.messages.range((slot, 0, 0)..=(slot, u64::MAX, u64::MAX))
+    fn of(&self, slot: Slot) -> Option<&OfOrigin> {
+        self.origins.get(usize::from(slot.0))
+    }
+
+    fn remove(&mut self, slot: Slot, place: Place) {
+        let Some(origin) = self.origins.get_mut(usize::from(slot.0)) else { return };
+        if let Some(length) = origin.find(place).ok().and_then(|index| origin.remove(index)) {
+            self.bytes = self.bytes.saturating_sub(length);
+            self.count -= 1;
+        }
     }
 
     /// Forgets all of an origin.
     pub(crate) fn forget(&mut self, slot: Slot) {
-        let keys: Vec<CacheKey> = self.of_origin(slot).map(|(key, _)| *key).collect();
-        for key in keys {
-            self.remove(&key);
-        }
+        let Some(origin) = self.origins.get_mut(usize::from(slot.0)).map(std::mem::take) else { return };
+        self.bytes = self.bytes.saturating_sub(origin.bytes);
+        self.count -= origin.messages.len();
     }
 
     pub(crate) fn get(&self, slot: Slot, incarnation: u64, sequence: u64) -> Option<&Cached> {
-        self.messages.get(&(slot, incarnation, sequence))
+        self.of(slot)?.get((incarnation, sequence))
     }
 
     /// What is kept of a life from one sequence to another, in order.
@@ -112,12 +154,17 @@ impl Cache {
         from: u64,
         through: u64,
     ) -> impl Iterator<Item = (u64, &Cached)> {
-        let keys = (slot, incarnation, from)..=(slot, incarnation, through.max(from));
-        self.messages.range(keys).map(|((_, _, sequence), cached)| (*sequence, cached))
+        let (first, last) = ((incarnation, from), (incarnation, through.max(from)));
+        let messages = self.of(slot).map(|origin| {
+            let begin = origin.messages.partition_point(|cached| cached.place < first);
+            let behind = origin.messages.partition_point(|cached| cached.place <= last);
+            origin.messages.range(begin..behind)
+        });
+        messages.into_iter().flatten().map(|cached| (cached.place.1, cached))
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.messages.len()
+        self.count
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -135,7 +182,8 @@ mod tests {
     };
     use peerwright_ledger::{Message, MessageBody};
     use peerwright_secure::NodeKey;
-    use std::time::Duration;
+    use proptest::prelude::*;
+    use std::{collections::BTreeMap, time::Duration};
 
     const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -196,6 +244,33 @@ mod tests {
         }
         cache.forget(Slot(0));
         assert_eq!((sequences(&cache, Slot(0)), sequences(&cache, Slot(1))), (vec![], vec![1]));
-        assert_eq!(cache.bytes_of.len(), 1);
+        let left = cache.get(Slot(1), 1, 1).map_or(0, |cached| cached.bytes.len());
+        assert_eq!((cache.count(), cache.bytes()), (1, left));
+    }
+
+    proptest! {
+        #[test]
+        fn the_cache_is_the_map_that_a_tree_would_be(
+            steps in prop::collection::vec((0..8u8, 0..3u16, 1..3u64, 1..9u64), 0..80),
+        ) {
+            let (mut cache, mut model) = (Cache::default(), BTreeMap::<(Slot, u64, u64), usize>::new());
+            for (number, (step, slot, incarnation, sequence)) in steps.into_iter().enumerate() {
+                let (now, slot) = (Micros(number as u64), Slot(slot));
+                if step == 0 {
+                    cache.forget(slot);
+                    model.retain(|(other, ..), _| *other != slot);
+                } else {
+                    let body = signed(message(incarnation, sequence, 1));
+                    cache.insert(now, slot, &body, 3);
+                    model.entry((slot, incarnation, sequence)).or_insert(body.encoded().len());
+                }
+                prop_assert_eq!((cache.count(), cache.bytes()), (model.len(), model.values().sum::<usize>()));
+                let kept: Vec<u64> = cache.range(slot, incarnation, 2, 6).map(|(sequence, _)| sequence).collect();
+                let range = (slot, incarnation, 2)..=(slot, incarnation, 6);
+                prop_assert_eq!(kept, model.range(range).map(|((.., sequence), _)| *sequence).collect::<Vec<_>>());
+                let name = (slot, incarnation, sequence);
+                prop_assert_eq!(cache.get(slot, incarnation, sequence).is_some(), model.contains_key(&name));
+            }
+        }
     }
 }

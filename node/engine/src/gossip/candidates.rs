@@ -60,7 +60,8 @@ pub(crate) enum Offered {
 /// All messages that wait.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
-    waiting: BTreeMap<Token, Candidate>,
+    /// Boxed: a tree has room for several in a node, and mostly there is one.
+    waiting: BTreeMap<Token, Box<Candidate>>,
     by_place: BTreeMap<Place, Vec<Token>>,
     by_first_link: BTreeMap<LinkId, usize>,
 }
@@ -85,7 +86,7 @@ impl Candidates {
         let mut candidate =
             Candidate { message: message.clone(), links: Vec::new(), hops: None, pulled_from: None, since: now };
         candidate.join(link, path);
-        self.waiting.insert(token, candidate);
+        self.waiting.insert(token, Box::new(candidate));
         self.by_place.entry(place).or_default().push(token);
         self.by_first_link.insert(link, of_link + 1);
         Offered::Verify
@@ -109,7 +110,7 @@ impl Candidates {
                 self.by_first_link.remove(link);
             }
         }
-        Some(candidate)
+        Some(*candidate)
     }
 
     /// The messages whose verdict has not come for so long that it never will.

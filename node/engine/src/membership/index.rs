@@ -83,6 +83,12 @@ impl Index {
         self.by_key.get(key).copied()
     }
 
+    /// The member that a record is about.
+    pub(crate) fn number_of_subject(&self, record: &[u8]) -> Option<u32> {
+        let key = record.get(1..)?.first_chunk()?;
+        self.number_of_key(&NodePublicKey::from_bytes(*key))
+    }
+
     pub(crate) fn number_of_peer(&self, peer: &PeerId) -> Option<u32> {
         self.by_peer.get(peer).copied()
     }

@@ -10,6 +10,9 @@ const MARKED_LINKS: u8 = 63;
 /// The bit of all others together: they are sent the same.
 const OTHERS: u64 = 1 << MARKED_LINKS;
 
+/// Room for so many records is kept while there are none: what a mass join needed is given back.
+const KEPT_ROOM: usize = 64;
+
 /// A member whose newest record is to be passed on.
 #[derive(Debug, Clone, Copy)]
 struct Pending {
@@ -80,14 +83,16 @@ impl Spread {
         }
     }
 
-    /// A link has sent the record that this node knows of a member.
-    pub(crate) fn has(&mut self, table: &Table, number: u32, link: LinkId) {
+    /// A link has sent the records that this node knows of these members.
+    pub(crate) fn has(&mut self, table: &Table, numbers: &[u32], link: LinkId) {
         if self.records.is_empty() {
             return;
         }
         let mask = self.mask(Some(link));
-        if let Some(pending) = table.pending(number).and_then(|place| self.records.get_mut(place)) {
-            pending.has |= mask;
+        for number in numbers {
+            if let Some(pending) = table.pending(*number).and_then(|place| self.records.get_mut(place)) {
+                pending.has |= mask;
+            }
         }
     }
 
@@ -143,6 +148,9 @@ impl Spread {
         });
         self.is_urgent = is_urgent;
         self.accusations.clear();
+        if self.records.is_empty() {
+            self.records.shrink_to(KEPT_ROOM);
+        }
     }
 
     /// The accusations that a link lacks.

@@ -122,19 +122,8 @@ impl Table {
         self.occupied >= self.capacity
     }
 
-    /// Compares a record with what is known, before anything is spent on it. Gives with it the number of its member when
-    /// some table has one.
-    pub(crate) fn sight(&self, index: &Index, bytes: &[u8]) -> (Sight, Option<u32>) {
-        let number = Self::subject(bytes).and_then(|key| index.number_of_key(&key));
-        (self.compare(index, bytes, number), number)
-    }
-
-    /// Whom a record is about.
-    fn subject(bytes: &[u8]) -> Option<NodePublicKey> {
-        bytes.get(1..)?.first_chunk().map(|key| NodePublicKey::from_bytes(*key))
-    }
-
-    fn compare(&self, index: &Index, bytes: &[u8], number: Option<u32>) -> Sight {
+    /// Compares a record with what is known of its member, if some table has one, before anything is spent on it.
+    pub(crate) fn sight(&self, index: &Index, bytes: &[u8], member: Option<u32>) -> Sight {
         let mut reader = Reader::new(bytes);
         match reader.u8("record format") {
             Ok(super::record::RECORD_FORMAT) => {}
@@ -147,7 +136,7 @@ impl Table {
             return Sight::Malformed;
         };
         let edition = Edition { incarnation, version };
-        let Some(number) = number else { return Sight::Newer };
+        let Some(number) = member else { return Sight::Newer };
         let Some(slot) = self.occupied_slot(number) else { return Sight::Newer };
         let Some(row) = index.record(slot.record) else { return Sight::Newer };
         let known = row.record.edition;

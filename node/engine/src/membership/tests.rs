@@ -36,7 +36,8 @@ fn table() -> Table {
 }
 
 fn sight(table: &Table, bytes: &[u8]) -> Sight {
-    table.sight(&table.index().lock(), bytes).0
+    let index = table.index().lock();
+    table.sight(&index, bytes, index.number_of_subject(bytes))
 }
 
 #[test]
@@ -136,7 +137,7 @@ fn what_is_spread_goes_to_each_link_that_is_not_known_to_have_it() {
     let numbers = [put(&mut table, 1, 1), put(&mut table, 2, 1)];
     spread.record(&mut table, numbers[0], Some(links[0]), false);
     spread.record(&mut table, numbers[1], None, false);
-    spread.has(&table, numbers[1], links[2]);
+    spread.has(&table, &numbers[1..2], links[2]);
     assert_eq!(lacks(&spread, &links, 9), [vec![numbers[1]], numbers.to_vec(), vec![numbers[0]]]);
     // Something newer: what the links had is old.
     put(&mut table, 2, 2);
@@ -167,7 +168,7 @@ fn much_is_spread_in_shares_each_link_beginning_with_another_part_and_what_is_ur
     assert_eq!(shares[1], [&numbers[500..501], &numbers[501..600]].concat());
     assert_eq!(spread.waiting(), 999, "the urgent one has gone to both");
     // What one link has sent meanwhile is not sent back to it.
-    spread.has(&table, numbers[99], links[0]);
+    spread.has(&table, &numbers[99..100], links[0]);
     assert_eq!(lacks(&spread, &links, 1)[0], [numbers[100]]);
     while spread.waiting() > 0 {
         assert!(send(&mut spread, &mut table, &links, 100).iter().any(|share| !share.is_empty()));

@@ -19,7 +19,8 @@ pub(crate) struct Moved {
 #[derive(Debug)]
 pub(crate) struct Scores {
     settings: ScoreSettings,
-    peers: BTreeMap<PeerId, PeerScore>,
+    /// Boxed: a tree has room for several in a node, and each is long.
+    peers: BTreeMap<PeerId, Box<PeerScore>>,
 }
 
 impl Scores {
@@ -38,7 +39,7 @@ impl Scores {
             self.make_room();
         }
         let before = self.peers.len();
-        let entry = self.peers.entry(peer).or_insert_with(|| PeerScore::new(now));
+        let entry = self.peers.entry(peer).or_insert_with(|| Box::new(PeerScore::new(now)));
         entry.note(now, outcome, &self.settings);
         let moved = entry.tell(now, &self.settings).map(|score| Moved { peer, score });
         (self.peers.len() > before, moved)

@@ -209,6 +209,19 @@ fn one_frame_that_cannot_be_read_closes_the_link_and_bans_nobody() {
 }
 
 #[test]
+fn what_a_peer_gives_beside_its_link_counts_as_what_it_sends() {
+    let mut played = Played::begin();
+    played.connect();
+    for _ in 0..6 {
+        let evidence = b"a docket".as_slice().into();
+        played.net.give(0, OwnedInput::Plain(Input::Misbehaved { peer: STRANGER, evidence }));
+    }
+    assert!(played.is_banned());
+    let told = Event::Misbehaved { peer: STRANGER, kind: Misbehaviour::InvalidMessage, times: 6 };
+    assert!(played.net.events(0).any(|event| *event == told));
+}
+
+#[test]
 fn no_more_than_a_quarter_is_banned() {
     let mut played = Played::among(2);
     played.earn_a_ban();

@@ -14,6 +14,7 @@ mod hostile;
 mod load;
 mod naming;
 mod process;
+mod touch;
 
 use crate::{
     event::{Answer, EndId, Event, HostId, What},
@@ -28,7 +29,7 @@ use crate::{
 use bytes::Bytes;
 use connection::{Dial, End};
 use hostile::Hostility;
-use peerwright_engine::{AutoBan, Engine, Input, LinkId, Micros, Output, Outputs, Policy, Token};
+use peerwright_engine::{AutoBan, Engine, Input, LinkId, MemberIndex, Micros, Output, Outputs, Policy, Token};
 use peerwright_ledger::TransactionId;
 use peerwright_secure::{NodeKey, NodePublicKey, PeerId};
 use std::{
@@ -95,6 +96,8 @@ pub(crate) struct Host {
 /// What a host may use while it handles an event.
 pub(crate) struct Context<'c> {
     pub world: &'c World,
+    /// Members' records, kept once for all hosts of a shard.
+    pub members: &'c MemberIndex,
     pub now: Micros,
     /// Events that this host causes.
     pub caused: &'c mut Vec<Event>,

@@ -36,10 +36,13 @@ impl Host {
         let mut config = Config::new(self.key.clone(), self.incarnation, self.random.next());
         config.advertised = Some(address_of(self.id).socket);
         config.addresses.own_ranges.extend(network());
-        config.member_index = context.world.members.clone();
+        config.member_index = context.members.clone();
         (context.world.options.configure)(&mut config);
         self.be_greedy(&mut config);
-        config.mutant = context.world.options.mutant;
+        #[cfg(feature = "mutants")]
+        {
+            config.mutant = context.world.options.mutant;
+        }
         self.engine = Some(Box::new(Engine::new(config)));
         self.was_ready = false;
         self.input(context, Input::Clock { wall });

@@ -4,7 +4,7 @@
 //!  all start ── full view at all ── quiet ── steady traffic is counted ── power off ── unreachable at all ── dead at all
 //! ```
 
-use super::{Finding, Scenario, milliseconds};
+use super::{Finding, Scenario, count, milliseconds};
 use crate::{faults::Change, invariants::Broken, options::Options, simulation::Simulation};
 use peerwright_engine::{Engine, MemberStatistics};
 use std::time::Duration;
@@ -38,7 +38,10 @@ fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     let (_, full, known, traffic) = goals.copied().unwrap_or_default();
     let others = u64::from(nodes.saturating_sub(1));
     let joined = until(simulation, |members| members.alive == others)?;
-    let mut findings = vec![Finding::at_most("full view at all after a mass join", milliseconds(joined), "ms", full)];
+    let mut findings = vec![
+        Finding::at_most("full view at all after a mass join", milliseconds(joined), "ms", full),
+        Finding::new("records that came again, for each that was new", again(simulation), ""),
+    ];
 
     simulation.pass(QUIET)?;
     simulation.measure();
@@ -54,6 +57,14 @@ fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     findings.push(Finding::new("and dead at all", milliseconds(unreachable + dead), "ms"));
     simulation.settle()?;
     Ok(findings)
+}
+
+/// Of the records that came, those that were known for each that was not.
+fn again(simulation: &Simulation) -> f64 {
+    let engines = simulation.network.hosts().filter_map(|host| host.engine.as_deref());
+    let counted = engines.map(Engine::member_statistics).map(|members| [members.duplicates, members.accepted]);
+    let [again, new] = counted.fold([0; 2], |sum, more| [sum[0] + more[0], sum[1] + more[1]]);
+    count(again) / count(new).max(1.0)
 }
 
 /// How long it takes until all running nodes see their members so.
