@@ -9,11 +9,10 @@ use crate::{
     probes::Readiness,
     registers::{CreateRefused, Creator, NewRegister, Registers},
 };
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use peerwright_engine::{BanRecord, MemberView, ServiceStatus};
 use peerwright_ledger::{Limits, Refusal, RegisterId, Transaction, TransactionBody};
-use peerwright_proto::v1::{HeartbeatDigest, RegisterDigest};
+use peerwright_proto::v1::HeartbeatDigest;
 use peerwright_sealing::GroupStatus;
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{Ban, SettingId, Snapshot};
@@ -40,12 +39,24 @@ pub struct NodeHandle {
 }
 
 impl NodeHandle {
-    fn limits(&self) -> Limits {
+    /// What this node takes of a transaction.
+    pub(crate) fn limits(&self) -> Limits {
         let defaults = Limits::default();
         let current = self.membership.snapshot();
         let configured = current.map(|current| current.snapshot.content.settings.value(SettingId::MaxTransactionBytes));
         let bytes = configured.and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(defaults.max_transaction_bytes);
         Limits { max_transaction_bytes: bytes.min(defaults.max_transaction_bytes), ..defaults }
+    }
+
+    /// Takes a transaction that was checked; answers when it is durable here or refused.
+    pub(crate) async fn submit_checked(&self, transaction: Transaction) -> Result<(), SubmitRefused> {
+        let (register, id) = (transaction.body().register, transaction.id());
+        // What waits here already is durable.
+        let Some(admission) = self.registers.outbox.admit(register, id)? else { return Ok(()) };
+        let submitted = self.commands.submit(register, id, transaction.encoded().clone()).await;
+        submitted.map_err(SubmitRefused::Node)?;
+        admission.accepted();
+        Ok(())
     }
 
     async fn count(&self, register: RegisterId) -> u64 {
@@ -62,20 +73,22 @@ impl NodeHandle {
         let view = self.view().await.ok();
         let registers = view.as_ref().map(|view| view.registers.clone()).unwrap_or_default();
         let readiness = *self.readiness.borrow();
-        let rows = registers.iter().map(|row| RegisterDigest {
-            register_id: Bytes::copy_from_slice(row.register.as_bytes()),
-            transactions: 0,
-            synced: row.synced,
-        });
+        let current = self.membership.snapshot();
+        let content = current.as_ref().map(|current| &current.snapshot.content);
+        let is_named = content.is_some_and(|content| content.sealers.contains(&self.identity.peer_id));
+        let seals = self.sealing().is_some_and(|status| status.sealers.contains(&self.identity.public_key));
+        let held = registers.iter().map(|row| self.registers.row(row.register, row.synced, is_named || seals));
+        let purged = content.into_iter().flat_map(|content| content.purged_by(&self.identity.peer_id));
+        let purged = purged.map(|register| self.registers.purge_row(RegisterId::from_bytes(*register)));
         let auto_bans = view.as_ref().map(|view| auto_bans::reports(&view.auto_bans, Clock::wall().seconds()));
         let digest = HeartbeatDigest {
             links: view.map_or(0, |view| u32::try_from(view.peers.len()).unwrap_or(u32::MAX)),
             certificate_not_after: self.membership.leaf().member().map_or(0, |leaf| leaf.not_after),
             ready: readiness.is_ready(),
             reason: if readiness.is_ready() { String::new() } else { readiness.word().to_owned() },
-            registers: rows.collect(),
+            registers: held.chain(purged).collect(),
             auto_bans: auto_bans.unwrap_or_default(),
-            seals: self.sealing().is_some_and(|status| status.sealers.contains(&self.identity.public_key)),
+            seals,
         };
         (digest, registers.iter().map(|row| row.register).collect())
     }
@@ -125,9 +138,7 @@ impl Node for NodeHandle {
     fn submit(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), SubmitRefused>> {
         Box::pin(async move {
             transaction.verify(Clock::wall().0, &self.limits())?;
-            let (register, id) = (transaction.body().register, transaction.id());
-            let submitted = self.commands.submit(register, id, transaction.encoded().clone()).await;
-            submitted.map_err(SubmitRefused::Node)
+            self.submit_checked(transaction).await
         })
     }
 

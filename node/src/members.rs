@@ -1,38 +1,41 @@
 //! Port 5000: what members ask of each other by gRPC.
 
+mod submit;
+mod tail;
+
 use crate::{
-    api::Node,
+    driver::Clock,
     handle::NodeHandle,
     limits::{Ask, Asker, RateLimits},
     link::{LinkContext, LinkService},
     member::Membership,
-    registers::{Following, Sealer, SealingService, Source, register_id},
+    registers::{Filter, Following, Sealer, SealingService, Source, Tail, register_id},
     telemetry::Telemetry,
     transport::{ConnectionInfo, MAX_FRAMED_BYTES, MAX_MESSAGE_BYTES},
 };
 use axum::Router;
 use bytes::Bytes;
-use futures::{StreamExt, stream};
-use peerwright_ledger::{Refusal, RegisterId, Transaction, TransactionId};
+use peerwright_ledger::{DocketBody, RegisterId, TransactionId, TransactionView};
 use peerwright_proto::{
     DESCRIPTORS,
     v1::{
-        FollowRequest, GetTransactionRequest, GetTransactionResponse, SubmitRequest, SubmitResponse, SubmitResult,
+        FollowRequest, GetTransactionRequest, GetTransactionResponse, SubmitRequest, SubmitResponse, TailRequest,
+        TransactionPlace,
+        get_transaction_response::State,
         registers_server::{Registers, RegistersServer},
         sealing_server::SealingServer,
-        submit_result::Outcome,
     },
 };
 use peerwright_secure::MemberCertificate;
 use peerwright_snapshot::NodeRole;
+use peerwright_store::{Seen, StoreError, TransactionPlace as StoredPlace};
 use std::sync::Arc;
+use submit::{Submitter, Submitting};
+use tail::Tailing;
 use thiserror::Error;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming, service::Routes};
 use tonic_health::server::{HealthReporter, health_reporter};
-
-/// The most transactions of one request.
-const MOST_TRANSACTIONS: usize = 64;
 
 /// The descriptors that are compiled in cannot be served.
 #[derive(Debug, Error)]
@@ -59,7 +62,8 @@ pub(crate) fn router(
         .max_decoding_message_size(MAX_FRAMED_BYTES)
         .max_encoding_message_size(MAX_FRAMED_BYTES);
     // 64 transactions of 16 MiB together.
-    let registers = RegistersServer::new(RegistersService { node, telemetry, allowances, tasks: tasks.clone() })
+    let submitter = Submitter::new(node.clone(), telemetry, allowances.clone());
+    let registers = RegistersServer::new(RegistersService { node, submitter, allowances, tasks: tasks.clone() })
         .max_decoding_message_size(MAX_FRAMED_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let routes = Routes::new(health)
@@ -88,14 +92,17 @@ impl Allowances {
             Some((_, group)) if group.role == NodeRole::Edge => Asker::Edge(member.peer_id),
             _ => Asker::Member(member.peer_id),
         };
-        match self.limits.take(&asker, ask) {
-            Ok(()) => Ok(asker),
-            Err(limited) => {
-                self.telemetry.rate_limited(limited);
-                let (what, wait) = (limited.measure.label(), limited.retry_after);
-                Err(Status::resource_exhausted(format!("rate_limited: this member has used its {what}; wait {wait:?}")))
-            }
-        }
+        self.take_of(&asker, ask)?;
+        Ok(asker)
+    }
+
+    /// Takes from the allowance of a member that has asked before.
+    fn take_of(&self, asker: &Asker, ask: Ask) -> Result<(), Status> {
+        self.limits.take(asker, ask).map_err(|limited| {
+            self.telemetry.rate_limited(limited);
+            let (what, wait) = (limited.measure.label(), limited.retry_after);
+            Status::resource_exhausted(format!("rate_limited: this member has used its {what}; wait {wait:?}"))
+        })
     }
 }
 
@@ -107,37 +114,51 @@ pub(crate) fn member<T>(request: &Request<T>) -> Result<&Arc<MemberCertificate>,
 
 struct RegistersService {
     node: Arc<NodeHandle>,
-    telemetry: Arc<Telemetry>,
+    submitter: Submitter,
     allowances: Allowances,
     /// Owns what serves followers.
     tasks: TaskTracker,
 }
 
 impl RegistersService {
-    async fn submit_one(&self, register: RegisterId, encoded: Bytes) -> SubmitResult {
-        let transaction = match Transaction::decode(encoded) {
-            Ok(transaction) => transaction,
-            Err(refusal) => return self.refused(Bytes::new(), refusal.code()),
-        };
-        let id = Bytes::copy_from_slice(transaction.id().as_bytes());
-        if transaction.body().register != register {
-            return self.refused(id, Refusal::OtherRegister(transaction.body().register).code());
-        }
-        match self.node.submit(transaction).await {
-            Ok(()) => SubmitResult { transaction_id: id, outcome: Outcome::Accepted.into(), reason: String::new() },
-            Err(refused) => self.refused(id, refused.code()),
+    /// What has become of a transaction that no docket here holds.
+    async fn open_state(
+        &self,
+        register: RegisterId,
+        id: TransactionId,
+        encoded: &Bytes,
+    ) -> Result<(State, String), Status> {
+        match self.node.store.dead_letter(register, id).await.map_err(unavailable)? {
+            Some(dead) if dead.reason == "expired" => Ok((State::Expired, String::new())),
+            Some(dead) => Ok((State::Refused, dead.reason)),
+            None => {
+                let is_over =
+                    TransactionView::read(encoded).is_ok_and(|view| view.valid_until_micros <= Clock::wall().0);
+                Ok((if is_over { State::Expired } else { State::Pending }, String::new()))
+            }
         }
     }
 
-    fn refused(&self, transaction_id: Bytes, code: &'static str) -> SubmitResult {
-        self.telemetry.transaction_refused(code);
-        SubmitResult { transaction_id, outcome: Outcome::Refused.into(), reason: code.to_owned() }
+    /// A committed transaction that came with its docket alone.
+    async fn of_docket(&self, register: RegisterId, place: StoredPlace) -> Result<Option<Bytes>, Status> {
+        let docket = self.node.registers.store.docket(register, place.number, Seen::Certified).await;
+        let Some(docket) = docket.map_err(unavailable)? else { return Ok(None) };
+        let damaged = |error| Status::data_loss(format!("store_damaged: {error}"));
+        let body = DocketBody::decode(docket.body).map_err(damaged)?;
+        let position = usize::try_from(place.position).unwrap_or(usize::MAX);
+        Ok(body.transactions().nth(position).map(|encoded| body.encoded().slice_ref(encoded)))
     }
+}
+
+fn unavailable(error: StoreError) -> Status {
+    Status::unavailable(format!("{}: {error}", error.code()))
 }
 
 #[tonic::async_trait]
 impl Registers for RegistersService {
     type FollowStream = Following;
+    type SubmitStreamStream = Submitting;
+    type TailStream = Tailing;
 
     async fn follow(&self, request: Request<Streaming<FollowRequest>>) -> Result<Response<Following>, Status> {
         self.allowances.take(&request, Ask { requests: 1, ..Ask::default() })?;
@@ -150,21 +171,30 @@ impl Registers for RegistersService {
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
         let SubmitRequest { transactions, .. } = request.get_ref();
         let bytes: usize = transactions.iter().map(Bytes::len).sum();
-        self.allowances
-            .take(&request, Ask { requests: 1, bytes: bytes as u64, transactions: transactions.len() as u64 })?;
-        let SubmitRequest { register_id: register, transactions } = request.into_inner();
-        let register = register_id(&register)?;
-        if transactions.len() > MOST_TRANSACTIONS {
-            return Err(Status::invalid_argument(format!(
-                "at most {MOST_TRANSACTIONS} transactions are taken at once"
-            )));
-        }
-        if bytes > MAX_MESSAGE_BYTES {
-            return Err(Status::invalid_argument(format!("at most {MAX_MESSAGE_BYTES} bytes are taken at once")));
-        }
-        let submitting = stream::iter(transactions).map(|encoded| self.submit_one(register, encoded));
-        let results = submitting.buffered(MOST_TRANSACTIONS).collect().await;
-        Ok(Response::new(SubmitResponse { results }))
+        let ask = Ask { requests: 1, bytes: bytes as u64, transactions: transactions.len() as u64 };
+        self.allowances.take(&request, ask)?;
+        self.submitter.submit(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn submit_stream(&self, request: Request<Streaming<SubmitRequest>>) -> Result<Response<Submitting>, Status> {
+        let asker = self.allowances.take(&request, Ask { requests: 1, ..Ask::default() })?;
+        Ok(Response::new(self.submitter.stream(request.into_inner(), asker)))
+    }
+
+    async fn tail(&self, request: Request<TailRequest>) -> Result<Response<Tailing>, Status> {
+        let asker = self.allowances.take(&request, Ask { requests: 1, ..Ask::default() })?;
+        let expires = request.extensions().get::<ConnectionInfo>().map(tail::expires);
+        let expires = expires.ok_or_else(|| Status::internal("a call without a connection"))?;
+        let TailRequest { register_id: register, from, filter } = request.into_inner();
+        let (register, wanted) = (register_id(&register)?, filter.unwrap_or_default());
+        let filter = Filter::read(&wanted.sender, &wanted.recipient, &wanted.r#type, &wanted.blueprint);
+        let filter = filter.map_err(|invalid| Status::invalid_argument(invalid.to_string()))?;
+        let registers = &self.node.registers;
+        let seat = registers.followers.enter(Some(asker.clone()));
+        let seat = seat.map_err(|full| Status::resource_exhausted(format!("{}: {full}", full.code())))?;
+        let tail = Tail::begin(registers, register, from, filter).await.map_err(|ended| tail::status(&ended))?;
+        let limits = self.allowances.limits.clone();
+        Ok(Response::new(tail::follow(tail::Reader { tail, seat, limits, asker, expires })))
     }
 
     async fn get_transaction(
@@ -176,13 +206,20 @@ impl Registers for RegistersService {
         let register = register_id(&request.register_id)?;
         let id = <[u8; 32]>::try_from(request.transaction_id.as_ref())
             .map_err(|_| Status::invalid_argument("transaction_id must have 32 bytes"))?;
-        let found = self.node.store.transaction(register, TransactionId::from_bytes(id)).await;
-        match found.map_err(|error| Status::unavailable(format!("{}: {error}", error.code())))? {
-            Some(found) => {
-                self.allowances.limits.charge(&asker, Ask { bytes: found.bytes.len() as u64, ..Ask::default() });
-                Ok(Response::new(GetTransactionResponse { transaction: found.bytes }))
-            }
-            None => Err(Status::not_found("this node does not hold the transaction")),
-        }
+        let id = TransactionId::from_bytes(id);
+        let place = self.node.registers.store.find(register, id, Seen::Certified).await.map_err(unavailable)?;
+        let gossiped = self.node.store.transaction(register, id).await.map_err(unavailable)?.map(|found| found.bytes);
+        let found = match (gossiped, place) {
+            (None, Some(place)) => self.of_docket(register, place).await?,
+            (gossiped, _) => gossiped,
+        };
+        let transaction = found.ok_or_else(|| Status::not_found("this node does not hold the transaction"))?;
+        self.allowances.limits.charge(&asker, Ask { bytes: transaction.len() as u64, ..Ask::default() });
+        let (state, reason) = match place {
+            Some(_) => (State::Committed, String::new()),
+            None => self.open_state(register, id, &transaction).await?,
+        };
+        let committed = place.map(|place| TransactionPlace { docket: place.number, position: place.position });
+        Ok(Response::new(GetTransactionResponse { transaction, state: state.into(), committed, reason }))
     }
 }

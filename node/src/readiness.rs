@@ -66,8 +66,9 @@ impl ReadinessKeeper {
             // Whoever is watched may be gone before this task: then only the end is left to wait for.
             tokio::select! {
                 biased;
-                () = end.cancelled() => return,
+                // That it drains is told even when it has ended by then.
                 Ok(()) = self.phase.changed() => {}
+                () = end.cancelled() => return,
                 Ok(()) = self.engine.changed() => {}
                 Ok(()) = snapshots.changed() => {}
                 Ok(()) = certificates.changed() => {}

@@ -10,11 +10,16 @@
 //! What a snapshot does not say holds as this node's options and defaults have it. So every node with one snapshot and
 //! one set of options goes by the same settings, whatever snapshots it had before.
 
-use crate::{limits::LimitSettings, link::LinkSettings};
+use crate::{
+    limits::LimitSettings,
+    link::LinkSettings,
+    registers::{HubSettings, OutboxSettings, ReplicationSettings},
+};
 use peerwright_engine::{
     AddressSettings, ConnectionSettings, DetectionSettings, GossipSettings, MembershipSettings, MisbehaviourSettings,
     OverlaySettings, PolicyLimits, ScoreSettings, Tuning,
 };
+use peerwright_sealing::SealingSettings;
 use peerwright_snapshot::{SettingId, Settings};
 use std::{fmt, time::Duration};
 use thiserror::Error;
@@ -33,6 +38,14 @@ pub(crate) struct NodeSettings {
     pub(crate) rates: LimitSettings,
     /// How links behave.
     pub(crate) links: LinkSettings,
+    /// What the sealing group goes by.
+    pub(crate) sealing: SealingSettings,
+    /// How registers are followed.
+    pub(crate) replication: ReplicationSettings,
+    /// What is accepted ahead of the sealers.
+    pub(crate) outbox: OutboxSettings,
+    /// How the node goes from hub to hub.
+    pub(crate) hub: HubSettings,
 }
 
 /// A setting of the snapshot that this node does not go by.
@@ -82,6 +95,10 @@ impl NodeSettings {
                 settle(&mut new.misbehaviour, &own.misbehaviour, MisbehaviourSettings::check),
                 settle(&mut taken.rates, &self.rates, LimitSettings::check),
                 settle(&mut taken.links, &self.links, LinkSettings::check),
+                settle(&mut taken.sealing, &self.sealing, SealingSettings::check),
+                settle(&mut taken.replication, &self.replication, ReplicationSettings::check),
+                settle(&mut taken.outbox, &self.outbox, OutboxSettings::check),
+                settle(&mut taken.hub, &self.hub, HubSettings::check),
             ]
             .into_iter()
             .flatten(),
@@ -94,9 +111,11 @@ impl NodeSettings {
 
     /// Where a setting is kept.
     fn place(&mut self, id: SettingId) -> Place<'_> {
-        use Place::{Count, Kibibytes, Long, Megabytes, Milliseconds, Rate, Seconds, SecondsOrEver, Short, Small};
+        use Place::{
+            Count, Kibibytes, Long, Mebibytes, Megabytes, Milliseconds, Rate, Seconds, SecondsOrEver, Short, Small,
+        };
         use SettingId as Id;
-        let Self { limits, engine, rates, links } = self;
+        let Self { limits, engine, rates, links, sealing, replication, outbox, hub } = self;
         let Tuning {
             gossip, detection, membership, overlay, connections, addresses, score, misbehaviour: bans, ..
         } = engine;
@@ -193,6 +212,27 @@ impl NodeSettings {
             Id::PollTimeout => Milliseconds(&mut links.poll_for),
             Id::WindowFrames => Count(&mut links.window.frames),
             Id::WindowKibibytes => Kibibytes(&mut links.window.bytes),
+
+            Id::SealingHeartbeat => Milliseconds(&mut sealing.heartbeat_interval),
+            Id::SealingLeaderTimeout => Milliseconds(&mut sealing.leader_timeout),
+            Id::SealingQueuedTransactions => Long(&mut sealing.queued_transactions),
+            Id::SealingQueuedMebibytes => Mebibytes(&mut sealing.queued_bytes),
+            Id::SealingRememberedTransactions => Long(&mut sealing.remembered_transactions),
+            Id::SealingUncertifiedDockets => Long(&mut sealing.uncertified_dockets),
+            Id::SealingCertificateRetry => Milliseconds(&mut sealing.certificate_retry),
+            Id::SealingLogEntriesKept => Long(&mut sealing.log_entries_kept),
+
+            Id::ReplicationSources => Count(&mut replication.sources),
+            Id::ReplicationDeadline => Seconds(&mut replication.deadline),
+            Id::ReplicationFailuresToError => Long(&mut replication.failures_to_error),
+            Id::ReplicationAudit => Seconds(&mut replication.audit_period),
+
+            Id::OutboxTransactions => Long(&mut outbox.capacity),
+            Id::OutboxHandInAfter => Milliseconds(&mut outbox.hand_in_after),
+
+            Id::HubKeepalive => Milliseconds(&mut hub.keepalive),
+            Id::HubMissedKeepalives => Long(&mut hub.missed),
+            Id::HubFailback => SecondsOrEver(&mut hub.failback),
         }
     }
 }
@@ -226,10 +266,12 @@ enum Place<'a> {
     /// Zero is no limit.
     Megabytes(&'a mut Option<u64>),
     Kibibytes(&'a mut usize),
+    Mebibytes(&'a mut u32),
 }
 
 const MEGABYTE: u64 = 1_000_000;
 const KIBIBYTE: usize = 1_024;
+const MEBIBYTE: u32 = 1_048_576;
 
 impl Place<'_> {
     /// Puts a value in; the table's ranges fit all places.
@@ -244,6 +286,7 @@ impl Place<'_> {
             Self::SecondsOrEver(place) => *place = (value > 0).then(|| Duration::from_secs(value)),
             Self::Rate(place) => *place = (value > 0).then_some(value),
             Self::Megabytes(place) => *place = (value > 0).then(|| value.saturating_mul(MEGABYTE)),
+            Self::Mebibytes(place) => *place = u32::try_from(value).unwrap_or(u32::MAX).saturating_mul(MEBIBYTE),
             Self::Kibibytes(place) => *place = usize::try_from(value).unwrap_or(usize::MAX).saturating_mul(KIBIBYTE),
         }
     }

@@ -1,9 +1,15 @@
-use super::{KIBIBYTE, MEGABYTE, NodeSettings, Place, SettingNotTaken};
-use crate::{limits::LimitSettings, link::LinkSettings};
+use super::{KIBIBYTE, MEBIBYTE, MEGABYTE, NodeSettings, Place, SettingNotTaken};
+use crate::{
+    limits::LimitSettings,
+    link::LinkSettings,
+    registers::{HubSettings, OutboxSettings, ReplicationSettings},
+};
 use peerwright_engine::{Config, PolicyLimits, Tuning};
+use peerwright_sealing::SealingSettings;
 use peerwright_secure::NodeKey;
 use peerwright_snapshot::{SettingId, Settings};
 use proptest::prelude::*;
+use std::time::Duration;
 
 fn defaults() -> NodeSettings {
     NodeSettings {
@@ -11,6 +17,10 @@ fn defaults() -> NodeSettings {
         engine: Tuning::from(&Config::new(NodeKey::from_seed([1; 32]), 1, 1)),
         rates: LimitSettings::default(),
         links: LinkSettings::default(),
+        sealing: SealingSettings::default(),
+        replication: ReplicationSettings::default(),
+        outbox: OutboxSettings::default(),
+        hub: HubSettings::default(),
     }
 }
 
@@ -35,6 +45,7 @@ fn read(settings: &NodeSettings, id: SettingId) -> u64 {
         Place::Rate(place) => place.unwrap_or(0),
         Place::Megabytes(place) => place.unwrap_or(0) / MEGABYTE,
         Place::Kibibytes(place) => (*place / KIBIBYTE) as u64,
+        Place::Mebibytes(place) => (*place / MEBIBYTE).into(),
     }
 }
 
@@ -50,6 +61,8 @@ fn beside(id: SettingId, value: u64) -> Vec<(SettingId, u64)> {
         Id::RetryFirst => vec![(Id::RetryLimit, 3_600)],
         Id::RetryLimit => vec![(Id::RetryFirst, 100)],
         Id::BreakerFirstWait => vec![(Id::BreakerReset, 1_800)],
+        Id::SealingHeartbeat => vec![(Id::SealingLeaderTimeout, 300_000)],
+        Id::SealingLeaderTimeout => vec![(Id::SealingHeartbeat, 100)],
         Id::ReliabilityWeight => weights(Id::PerformanceWeight, Id::BehaviourWeight),
         Id::PerformanceWeight => weights(Id::ReliabilityWeight, Id::BehaviourWeight),
         Id::BehaviourWeight => weights(Id::ReliabilityWeight, Id::PerformanceWeight),
@@ -105,6 +118,10 @@ fn is_refused_by_its_part(settings: &NodeSettings) -> bool {
         &settings.engine;
     settings.rates.check().is_err()
         || settings.links.check().is_err()
+        || settings.sealing.check().is_err()
+        || settings.replication.check().is_err()
+        || settings.outbox.check().is_err()
+        || settings.hub.check().is_err()
         || overlay.check().is_err()
         || connections.check().is_err()
         || addresses.check().is_err()
@@ -121,6 +138,24 @@ fn what_is_out_of_range_leaves_the_node_s_own_value_and_is_told_in_one_line() {
     assert_eq!((taken.engine.gossip.fanout, taken.engine.gossip.hop_limit), (3, 9));
     let [refused] = refused.try_into().unwrap();
     assert_eq!(refused.to_string(), "gossip.fanout is 21: accepted is 2 to 20");
+}
+
+#[test]
+fn of_registers_too_what_is_out_of_range_leaves_the_node_s_own_value() {
+    let own = NodeSettings { outbox: OutboxSettings { capacity: 200, ..OutboxSettings::default() }, ..defaults() };
+    let (taken, refused) = own.with(&said(&[
+        (SettingId::ReplicationSources, 11),
+        (SettingId::ReplicationAudit, 60),
+        (SettingId::OutboxTransactions, 99),
+        (SettingId::OutboxHandInAfter, 200),
+    ]));
+    let told: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    let expected =
+        ["replication.sources is 11: accepted is 1 to 10", "outbox.transactions is 99: accepted is 100 to 100000"];
+    assert_eq!(told, expected);
+    let audit_period = Duration::from_secs(60);
+    assert_eq!(taken.replication, ReplicationSettings { audit_period, ..ReplicationSettings::default() });
+    assert_eq!(taken.outbox, OutboxSettings { capacity: 200, hand_in_after: Duration::from_millis(200) });
 }
 
 #[test]

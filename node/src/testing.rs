@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub(crate) mod proxy;
+pub(crate) mod sealed;
+pub(crate) mod tampered;
 
 use crate::{
     NodeHandle, RunningNode,
@@ -36,7 +38,7 @@ pub(crate) const REGISTER: RegisterId = RegisterId::from_bytes([7; 16]);
 pub(crate) fn content() -> Content {
     Content {
         trust_domain: TRUST_DOMAIN.to_owned(),
-        subscriptions: [Subscription { register: *REGISTER.as_bytes() }].into(),
+        subscriptions: [(*REGISTER.as_bytes(), Subscription::default())].into(),
         ..Content::default()
     }
 }
@@ -121,6 +123,20 @@ pub(crate) fn options(authority: &Arc<Authority>, backing: Backing) -> StartOpti
     StartOptions { backing, enrolment, access: Access::ByToken, tune: impatient }
 }
 
+/// Starts a node.
+pub(crate) async fn start_node(configuration: &Configuration, options: &StartOptions) -> RunningNode {
+    let sockets = Sockets::bind(configuration).await.unwrap();
+    RunningNode::start(configuration, options, sockets).await.unwrap()
+}
+
+/// Ends a node as when its process is killed: nothing is closed in order.
+pub(crate) async fn kill(node: RunningNode) {
+    let handle = node.handle().clone();
+    drop(node);
+    // In a process that goes on, the store's writer must be gone before the store is opened again.
+    handle.store.close().await.unwrap();
+}
+
 /// Nodes that keep nothing, each with the others as seeds.
 pub(crate) async fn start_nodes(authority: &Arc<Authority>, count: usize) -> Vec<RunningNode> {
     let bound = bind_nodes(count).await;
@@ -145,12 +161,29 @@ pub(crate) async fn start_bound(
     bound: Vec<(Configuration, Sockets)>,
     seeds: Vec<Endpoint>,
 ) -> Vec<RunningNode> {
+    let stores = bound.iter().map(|_| Backing::Memory).collect();
+    start_bound_on(authority, bound, seeds, stores).await
+}
+
+async fn start_bound_on(
+    authority: &Arc<Authority>,
+    bound: Vec<(Configuration, Sockets)>,
+    seeds: Vec<Endpoint>,
+    stores: Vec<Backing>,
+) -> Vec<RunningNode> {
     let mut nodes = Vec::new();
-    for (mut configuration, sockets) in bound {
+    for ((mut configuration, sockets), backing) in bound.into_iter().zip(stores) {
         configuration.seeds.clone_from(&seeds);
-        nodes.push(RunningNode::start(&configuration, &options(authority, Backing::Memory), sockets).await.unwrap());
+        nodes.push(RunningNode::start(&configuration, &options(authority, backing), sockets).await.unwrap());
     }
     nodes
+}
+
+/// Nodes on these stores, each with the others as seeds.
+pub(crate) async fn start_on(authority: &Arc<Authority>, stores: Vec<Backing>) -> Vec<RunningNode> {
+    let bound = bind_nodes(stores.len()).await;
+    let seeds = bound.iter().map(|(_, sockets)| sockets.peer_address.into()).collect();
+    start_bound_on(authority, bound, seeds, stores).await
 }
 
 /// Puts a change of the snapshot in force on every node.

@@ -3,23 +3,25 @@
 use super::{
     ApiState,
     error::ApiError,
-    registers::{page_limit, register_id},
+    query::{self, page_limit},
+    registers::register_id,
     time,
 };
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::Uri,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use peerwright_encoding::to_lower_hex;
 use peerwright_ledger::{
-    Chain, ControlRecord, DocketBody, DocketHeader, GenesisRecord, InclusionProof, LeafHash, RegisterId, Transaction,
-    TransactionId, TransactionView,
+    Chain, ControlRecord, DocketBody, DocketHeader, ForkProof, GenesisRecord, InclusionProof, LeafHash, RegisterId,
+    Transaction, TransactionId, TransactionView,
     register::{Quorum, VerifyPolicy},
 };
 use peerwright_secure::PeerId;
+use peerwright_snapshot::ReplicaMode;
 use peerwright_store::{Seen, StoredDocket, StoredHeader, TransactionPlace};
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +29,11 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub(super) struct RegisterView {
     pub(super) register: String,
-    name: String,
-    description: String,
+    /// What docket 0 says: absent where this node holds only what came later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
     /// SHA-256 of the genesis record, hex: the register's id is its beginning.
     genesis: String,
     created_at: Option<String>,
@@ -79,6 +84,7 @@ struct HeadView {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ReplicaView {
+    pub(super) mode: &'static str,
     pub(super) state: &'static str,
     /// 0 to 100.
     pub(super) progress_percent: u8,
@@ -86,8 +92,46 @@ pub(super) struct ReplicaView {
     pub(super) source: Option<String>,
     /// Failures in a row.
     pub(super) failures: u32,
+    /// Why the last try failed, in a word.
+    pub(super) problem: Option<&'static str>,
     pub(super) message: Option<String>,
     pub(super) last_stored_at: Option<String>,
+    /// Since when it lacks what its source holds.
+    pub(super) behind_since: Option<String>,
+    /// Dockets before the subscription, which this node does not hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) gap: Option<GapView>,
+    /// Two dockets with one number, both certified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fork: Option<ForkView>,
+}
+
+#[derive(Serialize)]
+pub(super) struct GapView {
+    from: u64,
+    /// The last one.
+    to: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct ForkView {
+    number: u64,
+    hashes: [String; 2],
+    /// Peer ids of the sealers that have signed both.
+    culprits: Vec<String>,
+    /// The canonical bytes of the proof, base64.
+    proof: String,
+}
+
+impl ForkView {
+    fn of(proof: &ForkProof) -> Self {
+        Self {
+            number: proof.number(),
+            hashes: proof.hashes().map(|hash| hash.to_string()),
+            culprits: proof.culprits().iter().map(|key| PeerId::of(key).to_string()).collect(),
+            proof: STANDARD.encode(proof.encode()),
+        }
+    }
 }
 
 /// `GET /api/registers/{id}`
@@ -107,17 +151,18 @@ pub(super) async fn view(state: &ApiState, register: RegisterId) -> Result<Regis
     let chain = Chain::decode(&checkpoint).map_err(|error| damaged(error.to_string()))?;
     let head = one_header(state, register, through).await?;
     let genesis = match store.docket(register, 0, Seen::Certified).await? {
-        Some(docket) => genesis(docket)?,
+        Some(docket) => Some(genesis(docket)?),
+        None if held.first > 0 => None,
         None => return Err(docket_unknown(register, 0)),
     };
     let governance = chain.governance();
     let (sealers, policy) = (governance.sealers(), governance.policy());
     Ok(RegisterView {
         register: register.to_string(),
-        name: genesis.name,
-        description: genesis.description,
+        name: genesis.as_ref().map(|genesis| genesis.name.clone()),
+        description: genesis.as_ref().map(|genesis| genesis.description.clone()),
         genesis: chain.genesis().to_string(),
-        created_at: time::rfc3339(genesis.created_at_micros),
+        created_at: genesis.as_ref().and_then(|genesis| time::rfc3339(genesis.created_at_micros)),
         authority: to_lower_hex(governance.authority().as_bytes()),
         sealers: SealersView {
             version: sealers.version(),
@@ -151,12 +196,20 @@ pub(super) async fn view(state: &ApiState, register: RegisterId) -> Result<Regis
 /// How far this node has come with a register that it follows.
 pub(super) fn replica(state: &ApiState, register: RegisterId) -> Option<ReplicaView> {
     state.node.registers().progress(register).map(|progress| ReplicaView {
+        mode: match progress.mode {
+            ReplicaMode::FullReplica => "FullReplica",
+            ReplicaMode::ForwardOnly => "ForwardOnly",
+        },
+        gap: progress.gap().map(|gap| GapView { from: gap.start, to: gap.end.saturating_sub(1) }),
         state: progress.state.label(),
         progress_percent: progress.percent(),
         source: progress.source.map(|source| source.to_string()),
         failures: progress.failures,
+        problem: progress.problem,
         message: progress.message,
         last_stored_at: progress.stored_at.and_then(time::rfc3339),
+        behind_since: progress.behind_since.and_then(time::rfc3339),
+        fork: state.node.registers().fork(register).as_deref().map(ForkView::of),
     })
 }
 
@@ -180,7 +233,7 @@ struct RangeQuery {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct HeaderView {
-    number: u64,
+    pub(super) number: u64,
     hash: String,
     previous: Option<String>,
     transactions_root: String,
@@ -212,12 +265,11 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Json<HeaderPage>, ApiError> {
     let register = register_id(&register)?;
-    let query = Query::<RangeQuery>::try_from_uri(&uri)
-        .map_err(|rejection| ApiError::bad_request("query_invalid", rejection.body_text()))?;
-    let limit = page_limit(query.limit)?;
+    let RangeQuery { from, limit } = query::read(&uri)?;
+    let limit = page_limit(limit)?;
     let store = &state.node.registers().store;
     let held = store.held_dockets(register).await?.ok_or_else(|| nothing_sealed(register))?;
-    let from = query.from.unwrap_or(held.first);
+    let from = from.unwrap_or(held.first);
     let headers = store.headers(register, from, Seen::Certified, limit).await?;
     let next = headers.last().map(|last| last.number + 1);
     let next = next.filter(|next| held.certified_through.is_some_and(|through| *next <= through));
@@ -322,7 +374,7 @@ async fn one_header(state: &ApiState, register: RegisterId, number: u64) -> Resu
     header_view(headers.pop().ok_or_else(|| docket_unknown(register, number))?)
 }
 
-fn header_view(stored: StoredHeader) -> Result<HeaderView, ApiError> {
+pub(super) fn header_view(stored: StoredHeader) -> Result<HeaderView, ApiError> {
     let header = DocketHeader::decode(&stored.header).map_err(|error| damaged(error.to_string()))?;
     Ok(HeaderView {
         number: header.number,
@@ -353,6 +405,6 @@ fn docket_unknown(register: RegisterId, number: u64) -> ApiError {
     )
 }
 
-fn damaged(what: impl Into<String>) -> ApiError {
+pub(super) fn damaged(what: impl Into<String>) -> ApiError {
     ApiError::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "store_damaged", what)
 }

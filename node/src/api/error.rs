@@ -11,7 +11,10 @@ use peerwright_store::StoreError;
 use serde::Serialize;
 
 use super::{Gone, SubmitRefused};
-use crate::limits::Limited;
+use crate::{
+    limits::Limited,
+    registers::{FollowersFull, TailEnded},
+};
 
 /// A refused or failed call.
 #[derive(Debug)]
@@ -116,6 +119,28 @@ impl From<SubmitRefused> for ApiError {
         match refused {
             SubmitRefused::Transaction(refusal) => refusal.into(),
             SubmitRefused::Node(refusal) => submit_refusal(refusal),
+            SubmitRefused::OutboxFull(full) => Self::unavailable(refused.code(), full.to_string()),
+        }
+    }
+}
+
+impl From<FollowersFull> for ApiError {
+    fn from(full: FollowersFull) -> Self {
+        match full {
+            FollowersFull::Node => Self::unavailable(full.code(), full.to_string()),
+            FollowersFull::Identity => Self::new(StatusCode::TOO_MANY_REQUESTS, full.code(), full.to_string()),
+        }
+    }
+}
+
+impl From<TailEnded> for ApiError {
+    fn from(ended: TailEnded) -> Self {
+        let message = ended.to_string();
+        match ended {
+            TailEnded::NotHeld(_) => Self::not_found(ended.code(), message),
+            TailEnded::Trimmed { .. } => Self::new(StatusCode::GONE, ended.code(), message),
+            TailEnded::Store(error) => error.into(),
+            TailEnded::Damaged(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, ended.code(), message),
         }
     }
 }

@@ -5,9 +5,11 @@ use super::{
     error::ApiError,
     linger::{SharedBody, linger},
     sizes::{self, BodyLimit, MaxBody},
+    tokens::Verified,
 };
 use crate::{
     limits::{Ask, Asker},
+    tls::unix_now,
     transport::ConnectionInfo,
 };
 use axum::{
@@ -44,7 +46,31 @@ pub(super) struct Caller {
     pub(super) anonymous: bool,
     /// Whose allowance the call is taken from; `None` where nobody is asked who it is.
     pub(super) asker: Option<Asker>,
+    /// When its token is over, unix seconds; never where there is none.
+    ends_at: Option<u64>,
     role: Role,
+}
+
+impl Caller {
+    /// Why a reader may not go on reading, if it may not: its token is over, or its role.
+    pub(super) fn is_over(&self, state: &ApiState) -> Option<&'static str> {
+        if state.access == Access::Open {
+            return None;
+        }
+        if self.ends_at.is_some_and(|ends_at| unix_now() >= ends_at) {
+            return Some("token_expired");
+        }
+        let snapshot = state.node.snapshot();
+        let role = snapshot.map(|snapshot| role_of(&snapshot, self.subject.as_deref()));
+        (role.unwrap_or_default() < Role::Reader).then_some("role_required")
+    }
+}
+
+/// What the snapshot lets a subject do, or somebody without one.
+fn role_of(snapshot: &Snapshot, subject: Option<&str>) -> Role {
+    let api = &snapshot.content.api;
+    let granted = subject.and_then(|subject| api.access.get(subject)).copied().unwrap_or_default();
+    granted.max(api.anonymous_role)
 }
 
 /// Lets a call through to its handler, or refuses it.
@@ -99,25 +125,24 @@ fn identify(
     remote: IpAddr,
 ) -> Result<Caller, ApiError> {
     if state.access == Access::Open {
-        return Ok(Caller { subject: None, anonymous: false, asker: None, role: Role::Admin });
+        return Ok(Caller { subject: None, anonymous: false, asker: None, ends_at: None, role: Role::Admin });
     }
     let snapshot = snapshot.ok_or_else(|| {
         ApiError::unavailable("waiting_for_operator", "this node has not heard from the operator yet who may call it")
     })?;
-    let api = &snapshot.content.api;
     let Some(authorization) = headers.get(header::AUTHORIZATION) else {
         let asker = Some(Asker::address(remote));
-        return Ok(Caller { subject: None, anonymous: true, asker, role: api.anonymous_role });
+        let role = role_of(snapshot, None);
+        return Ok(Caller { subject: None, anonymous: true, asker, ends_at: None, role });
     };
     let token = authorization.to_str().ok().and_then(bearer_token);
     let verified = match token {
         Some(token) => state.tokens.verify(token, snapshot).map_err(|refused| refused.to_string()),
         None => Err("the Authorization header is not «Bearer» and a token".to_owned()),
     };
-    let subject = verified.map_err(|why| token_invalid(state, &why))?;
-    let granted = api.access.get(&subject).copied().unwrap_or_default();
-    let asker = Some(Asker::Subject(subject.clone()));
-    Ok(Caller { subject: Some(subject), anonymous: false, asker, role: granted.max(api.anonymous_role) })
+    let Verified { subject, ends_at } = verified.map_err(|why| token_invalid(state, &why))?;
+    let (asker, role) = (Some(Asker::Subject(subject.clone())), role_of(snapshot, Some(&subject)));
+    Ok(Caller { subject: Some(subject), anonymous: false, asker, ends_at: Some(ends_at), role })
 }
 
 fn bearer_token(authorization: &str) -> Option<&str> {

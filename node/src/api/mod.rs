@@ -10,16 +10,21 @@
 
 mod about;
 mod bans;
+mod checkpoints;
 mod create;
+mod dead_letters;
 mod dockets;
 mod error;
+mod follow;
 mod gate;
+mod hub;
 mod json;
 mod linger;
 mod members;
 mod node;
 mod peers;
 mod quality;
+mod query;
 mod registers;
 mod sizes;
 mod submit;
@@ -38,7 +43,7 @@ use crate::{
 use axum::{
     Router,
     http::Method,
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 use error::ApiError;
 use gate::{Caller, Gate};
@@ -109,7 +114,7 @@ pub fn router(state: ApiState) -> Router {
         let required = |method: &Method| if method == Method::POST { Role::Writer } else { Role::Reader };
         guard(required, BodyLimit::Transactions, only(routes))
     };
-    let create = |routes| guard(|_| Role::Writer, BodyLimit::Small, only(routes));
+    let write = |routes| guard(|_| Role::Writer, BodyLimit::Small, only(routes));
     let nothing = MethodRouter::new().fallback(async || ApiError::no_route());
     Router::new()
         .route("/", read(get(about::service)))
@@ -125,15 +130,22 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/peers/{id}/reset", moderate(post(peers::reset)))
         .route("/api/bans/automatic", read(get(bans::history)))
         .route("/api/bans", banning(get(bans::list).post(bans::ban).delete(bans::unban)))
-        .route("/api/registers", create(post(create::create)))
+        .route("/api/sync/checkpoints", read(get(checkpoints::list)))
+        .route("/api/hub", read(get(hub::standing)))
+        .route("/api/registers", write(post(create::create)))
         .route("/api/registers/subscriptions", read(get(registers::subscriptions)))
         .route("/api/registers/{id}", read(get(dockets::register)))
         .route("/api/registers/{id}/dockets", read(get(dockets::list)))
         .route("/api/registers/{id}/dockets/{number}", read(get(dockets::one)))
+        .route("/api/registers/{id}/follow", read(get(follow::follow)))
+        .route("/api/registers/{id}/deadletters", read(get(dead_letters::list)))
+        .route("/api/registers/{id}/deadletters/{transaction}", write(delete(dead_letters::remove)))
+        .route("/api/registers/{id}/deadletters/{transaction}/replay", write(post(dead_letters::replay)))
         .route("/api/registers/{id}/transactions", submit(get(transactions::list).post(submit::submit)))
         .route("/api/registers/{id}/transactions/{transaction}", read(get(transactions::one)))
         .route("/api/registers/{id}/transactions/{transaction}/proof", read(get(dockets::proof)))
         .fallback_service(guard(|_| Role::Reader, BodyLimit::Small, nothing).with_state(state.clone()))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), hub::mark_stale))
         .with_state(state)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     probes::Readiness,
-    registers::{CreateRefused, NewRegister, Registers},
+    registers::{CreateRefused, NewRegister, OutboxFull, Registers},
 };
 use futures::future::BoxFuture;
 use peerwright_engine::{
@@ -117,6 +117,9 @@ pub enum SubmitRefused {
     /// The node cannot take it, or not now.
     #[error("the node did not take the transaction: {0}")]
     Node(SubmitRefusal),
+    /// Too much waits for the sealers already.
+    #[error(transparent)]
+    OutboxFull(#[from] OutboxFull),
 }
 
 impl SubmitRefused {
@@ -126,6 +129,7 @@ impl SubmitRefused {
         match self {
             Self::Transaction(refusal) => refusal.code(),
             Self::Node(refusal) => refusal.label(),
+            Self::OutboxFull(_) => "outbox_full",
         }
     }
 }

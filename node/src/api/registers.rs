@@ -7,6 +7,7 @@ use super::{
 };
 use axum::{Json, extract::State};
 use peerwright_ledger::RegisterId;
+use peerwright_snapshot::Content;
 use peerwright_store::Counts;
 use serde::Serialize;
 
@@ -46,19 +47,6 @@ pub(super) async fn subscriptions(State(state): State<ApiState>) -> Result<Json<
     Ok(Json(rows))
 }
 
-/// Rows of a page when the caller does not say, and at most.
-const DEFAULT_LIMIT: usize = 100;
-const MAX_LIMIT: usize = 1000;
-
-/// Reads how many rows a page may have.
-pub(super) fn page_limit(asked: Option<usize>) -> Result<usize, ApiError> {
-    let limit = asked.unwrap_or(DEFAULT_LIMIT);
-    if (1..=MAX_LIMIT).contains(&limit) {
-        return Ok(limit);
-    }
-    Err(ApiError::bad_request("query_invalid", format!("limit is {limit}: accepted is 1 to {MAX_LIMIT}")))
-}
-
 /// Reads a register's id from a path.
 pub(super) fn register_id(text: &str) -> Result<RegisterId, ApiError> {
     text.parse().map_err(|error| ApiError::bad_request("register_invalid", format!("{error}")))
@@ -67,9 +55,9 @@ pub(super) fn register_id(text: &str) -> Result<RegisterId, ApiError> {
 /// Reads a register's id from a path and accepts registers that this node is to hold.
 pub(super) fn subscribed(state: &ApiState, text: &str) -> Result<RegisterId, ApiError> {
     let register = register_id(text)?;
-    let snapshot = state.node.snapshot();
-    let wanted = peerwright_snapshot::Subscription { register: *register.as_bytes() };
-    if snapshot.is_some_and(|snapshot| snapshot.content.subscriptions.contains(&wanted)) {
+    let (snapshot, own) = (state.node.snapshot(), state.node.identity());
+    let is_here = |content: &Content| content.is_gossiped_by(register.as_bytes(), &own.node, &own.peer_id);
+    if snapshot.is_some_and(|snapshot| is_here(&snapshot.content)) {
         return Ok(register);
     }
     let message = format!("this node does not hold register {register}; a RegisterSubscription makes it");

@@ -1,31 +1,22 @@
 //! Reading transactions back.
 
-use super::{
-    ApiState, dockets,
-    error::ApiError,
-    registers::{self, page_limit},
-    submit::Place,
-    time,
-};
+use super::{ApiState, dockets, error::ApiError, query::PageAsked, registers, submit::Place, time};
+use crate::registers::kind_name;
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::Uri,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use peerwright_ledger::{Kind, Metadata, Payload, Transaction, TransactionId};
+use peerwright_ledger::{Metadata, Payload, Transaction, TransactionId};
 use peerwright_secure::PeerId;
 use peerwright_store::{ListedTransaction, Seen, StoredTransaction};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListQuery {
-    after: Option<u64>,
-    limit: Option<usize>,
-}
+/// The status, and the reason of a dead letter, of what no docket took in its time.
+pub(super) const EXPIRED: &str = "expired";
 
 #[derive(Serialize)]
 pub(super) struct Page {
@@ -51,14 +42,9 @@ pub(super) async fn list(
     uri: Uri,
 ) -> Result<Json<Page>, ApiError> {
     let register = registers::subscribed(&state, &register)?;
-    let query = Query::<ListQuery>::try_from_uri(&uri)
-        .map_err(|rejection| ApiError::bad_request("query_invalid", rejection.body_text()))?;
-    let limit = page_limit(query.limit)?;
-    // One more than asked for tells whether there is a rest.
-    let mut listed = state.node.store().list(register, query.after, limit + 1).await?;
-    let more = listed.len() > limit;
-    listed.truncate(limit);
-    let next = listed.last().filter(|_| more).map(|last| last.position.to_string());
+    let asked = PageAsked::read(&uri)?;
+    let listed = state.node.store().list(register, asked.after, asked.rows()).await?;
+    let (listed, next) = asked.cut(listed, |row| row.position);
     Ok(Json(Page { transactions: listed.into_iter().map(row).collect(), next }))
 }
 
@@ -94,9 +80,12 @@ pub(super) struct TransactionView {
     /// Peer id of the node that accepted it, where this node has heard it from gossip.
     origin: Option<String>,
     stored_at: Option<String>,
-    /// `committed` when a docket that most sealers have signed holds it here, otherwise `pending`, or `expired` when none
-    /// may hold it any more.
+    /// `committed` when a docket that most sealers have signed holds it here, otherwise `refused` when the sealers said
+    /// that none will, `expired` when none may any more, or `pending`.
     status: &'static str,
+    /// Why it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     committed: Option<Place>,
 }
@@ -151,12 +140,19 @@ pub(super) async fn one(
         },
     };
     let transaction = Transaction::decode(bytes)?;
-    let status = match committed {
-        Some(_) => "committed",
-        None if transaction.body().valid_until_micros <= time::now_micros() => "expired",
-        None => "pending",
+    let dead = match committed {
+        Some(_) => None,
+        None => state.node.store().dead_letter(register, id).await?,
+    };
+    let (status, reason) = match (committed, dead) {
+        (Some(_), _) => ("committed", None),
+        (None, Some(dead)) if dead.reason != EXPIRED => ("refused", Some(dead.reason)),
+        (None, Some(_)) => (EXPIRED, None),
+        (None, None) if transaction.body().valid_until_micros <= time::now_micros() => (EXPIRED, None),
+        (None, None) => ("pending", None),
     };
     let mut view = view(&transaction);
+    view.reason = reason;
     view.origin = origin.map(|(origin, _)| origin.to_string());
     view.stored_at = origin.and_then(|(_, stored_at)| time::rfc3339(stored_at));
     view.status = status;
@@ -183,16 +179,8 @@ fn view(transaction: &Transaction) -> TransactionView {
         origin: None,
         stored_at: None,
         status: "pending",
+        reason: None,
         committed: None,
-    }
-}
-
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Control => "Control",
-        Kind::Action => "Action",
-        Kind::Docket => "Docket",
-        Kind::Participant => "Participant",
     }
 }
 

@@ -7,14 +7,17 @@ mod command;
 mod endpoint;
 mod file;
 mod settings;
+mod storage;
 mod values;
 
 pub use endpoint::Endpoint;
+pub use storage::Storage;
 
 use crate::{
     discovery::{Interfaces, MulticastDns},
     limits::{Allowance, LimitSettings},
     link::LinkSettings,
+    registers::{HAND_IN_AFTER, OUTBOX_CAPACITY, OutboxSettings},
 };
 use command::Request;
 use file::FileValues;
@@ -81,8 +84,10 @@ pub struct Configuration {
     pub own_ranges: Vec<Cidr>,
     /// Whether nodes are looked for on the local cable.
     pub multicast_dns: MulticastDns,
-    /// Keys, certificate, snapshot and registers.
+    /// Keys, certificate, snapshot, and registers unless they are in a database.
     pub data_dir: PathBuf,
+    /// Where registers are kept.
+    pub storage: Storage,
     /// Certificate of the install root, PEM.
     pub install_root: PathBuf,
     /// Service-account token for the operator.
@@ -101,6 +106,8 @@ pub struct Configuration {
     pub links: LinkSettings,
     /// How much one identity may ask for in a minute.
     pub limits: LimitSettings,
+    /// What this node accepts ahead of the sealers.
+    pub outbox: OutboxSettings,
     /// Where traces are sent.
     pub otlp_endpoint: Option<Endpoint>,
 }
@@ -123,6 +130,7 @@ impl Configuration {
             own_ranges: Vec::new(),
             multicast_dns: Interfaces::Off.into(),
             data_dir,
+            storage: Storage::Volume,
             install_root: PathBuf::new(),
             token_file: PathBuf::new(),
             snapshot_file: PathBuf::new(),
@@ -132,6 +140,7 @@ impl Configuration {
             drain: Duration::from_secs(5),
             links: LinkSettings::default(),
             limits: LimitSettings::default(),
+            outbox: OutboxSettings::default(),
             otlp_endpoint: None,
         }
     }
@@ -171,6 +180,16 @@ pub enum ConfigError {
         place: String,
         /// What would be right.
         accepted: &'static str,
+    },
+    /// An option whose value may hold a secret, and is not shown.
+    #[error("{name} ({place}) {reason}")]
+    Hidden {
+        /// The option.
+        name: &'static str,
+        /// Where it stands.
+        place: String,
+        /// What is wrong.
+        reason: String,
     },
     /// The file as a whole, or a key of it.
     #[error("configuration file {path}: {reason}")]
@@ -224,6 +243,7 @@ fn configuration(values: &Values<'_>) -> Result<Configuration, ConfigError> {
         own_ranges: own_ranges(values)?,
         multicast_dns: multicast_dns(values)?,
         data_dir: path("data-dir")?,
+        storage: storage::storage(values)?,
         install_root: path("install-root")?,
         token_file: path("token-file")?,
         snapshot_file: path("snapshot-file")?,
@@ -235,6 +255,7 @@ fn configuration(values: &Values<'_>) -> Result<Configuration, ConfigError> {
             .map(|seconds| Duration::from_secs(seconds.into()))?,
         links: links(values)?,
         limits: limits(values)?,
+        outbox: outbox(values)?,
         otlp_endpoint: values.read("otlp-endpoint", "HOST:PORT, such as collector.monitoring:4317", |text| {
             if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
         })?,
@@ -265,6 +286,18 @@ fn links(values: &Values<'_>) -> Result<LinkSettings, ConfigError> {
     let seconds =
         values.read("breaker-reset-seconds", "whole seconds from 60 to 1800", |text| whole(text, 60, 1_800))?;
     settings.breaker.reset = Duration::from_secs(seconds.into());
+    settings.check().map_err(|refused| ConfigError::CommandLine(refused.to_string()))?;
+    Ok(settings)
+}
+
+fn outbox(values: &Values<'_>) -> Result<OutboxSettings, ConfigError> {
+    let capacity = |text: &str| text.parse().ok().filter(|capacity| OUTBOX_CAPACITY.contains(capacity));
+    let millis =
+        |text: &str| text.parse().ok().map(Duration::from_millis).filter(|after| HAND_IN_AFTER.contains(after));
+    let settings = OutboxSettings {
+        capacity: values.read("outbox-transactions", "a number from 100 to 100000", capacity)?,
+        hand_in_after: values.read("hand-in-after-milliseconds", "whole milliseconds from 200 to 60000", millis)?,
+    };
     settings.check().map_err(|refused| ConfigError::CommandLine(refused.to_string()))?;
     Ok(settings)
 }

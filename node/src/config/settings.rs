@@ -101,6 +101,42 @@ pub(super) const RUN: &[Setting] = &[
         "Where keys, certificate, snapshot and registers are kept",
     ),
     defaulted(
+        ("storage-url", "PEERWRIGHT_STORAGE_URL", "storageUrl"),
+        "URL",
+        "sqlite",
+        "Where registers are kept: sqlite in data-dir, or a database such as postgres://peerwright@db.example/peerwright",
+    ),
+    defaulted(
+        ("storage-url-file", "PEERWRIGHT_STORAGE_URL_FILE", "storageUrlFile"),
+        "FILE",
+        "",
+        "The URL of the database with the password in it, instead of storage-url; read anew for each connection",
+    ),
+    defaulted(
+        ("storage-schema", "PEERWRIGHT_STORAGE_SCHEMA", "storageSchema"),
+        "NAME",
+        "",
+        "Schema of the database that is this node's alone; without it storage-schema-prefix, _ and the node's name",
+    ),
+    defaulted(
+        ("storage-schema-prefix", "PEERWRIGHT_STORAGE_SCHEMA_PREFIX", "storageSchemaPrefix"),
+        "NAME",
+        "",
+        "How the schema's name begins, for networks that share a database and a name; without it peerwright",
+    ),
+    defaulted(
+        ("storage-password-file", "PEERWRIGHT_STORAGE_PASSWORD_FILE", "storagePasswordFile"),
+        "FILE",
+        "",
+        "Password for the database; read anew for each connection",
+    ),
+    defaulted(
+        ("storage-authorities-file", "PEERWRIGHT_STORAGE_AUTHORITIES_FILE", "storageAuthoritiesFile"),
+        "FILE",
+        "",
+        "Who signs the certificate of the database, PEM: connections are then under TLS",
+    ),
+    defaulted(
         ("install-root", "PEERWRIGHT_INSTALL_ROOT", "installRoot"),
         "FILE",
         "/etc/peerwright/trust/install-root.pem",
@@ -190,6 +226,18 @@ pub(super) const RUN: &[Setting] = &[
         "MEGABYTES",
         "1000",
         "How much one member may hand in and read by gRPC in a minute; frames of links are bounded otherwise",
+    ),
+    defaulted(
+        ("outbox-transactions", "PEERWRIGHT_OUTBOX_TRANSACTIONS", "outboxTransactions"),
+        "COUNT",
+        "10000",
+        "How many accepted transactions may wait for what becomes of them, 100 to 100000; beyond that none is taken",
+    ),
+    defaulted(
+        ("hand-in-after-milliseconds", "PEERWRIGHT_HAND_IN_AFTER_MILLISECONDS", "handInAfterMilliseconds"),
+        "MILLISECONDS",
+        "2000",
+        "After so long without a docket a transaction is handed straight to the sealers, 200 to 60000",
     ),
     defaulted(
         ("otlp-endpoint", "PEERWRIGHT_OTLP_ENDPOINT", "otlpEndpoint"),

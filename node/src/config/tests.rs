@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use peerwright_store::PostgresSettings;
 
 const REQUIRED: &[&str] = &[
     "--network=demo",
@@ -130,6 +131,70 @@ fn the_three_names_of_an_option_are_one_name() {
         let key = words.fold(first, |key, word| key + &word[..1].to_uppercase() + &word[1..]);
         assert_eq!(setting.key, key);
     }
+}
+
+#[test]
+fn registers_are_on_the_volume_unless_a_database_is_named() {
+    assert_eq!(configured(&[]).storage, Storage::Volume);
+    assert_eq!(configured(&["--storage-url=sqlite"]).storage, Storage::Volume);
+    let url = "postgres://peerwright@db.example/peerwright";
+    let named = PostgresSettings::new(url, "peerwright_demo_peer_0", Some("/secret/password".into()), None).unwrap();
+    let file = file(&format!("storageUrl: {url}\nstoragePasswordFile: /secret/password\n"));
+    let config = format!("--config={}", file.path().display());
+    assert_eq!(configured(&[&config]).storage, Storage::Postgres(Box::new(named)));
+    let other = PostgresSettings::new(url, "mine", None, Some("/ca.pem".into())).unwrap();
+    let url = format!("--storage-url={url}");
+    let given = configured(&[&url, "--storage-schema=mine", "--storage-authorities-file=/ca.pem"]);
+    assert_eq!(given.storage, Storage::Postgres(Box::new(other)));
+}
+
+#[test]
+fn a_password_in_the_url_is_refused_without_showing_it() {
+    let line = refused(&["--storage-url=postgres://peerwright:hidden@db.example/peerwright"]);
+    assert!(line.starts_with("storage-url (flag --storage-url) has a password"), "{line}");
+    assert!(line.contains("storage-password-file") && !line.contains("hidden"), "{line}");
+    assert!(refused(&["--storage-url=mysql://db.example/peerwright"]).contains("postgres://"));
+    assert!(refused(&["--storage-schema=mine"]).contains("storage-schema"));
+}
+
+#[test]
+fn a_file_may_hold_the_url_with_its_password() {
+    let url = file("postgres://peerwright:hidden@db.example/peerwright\n");
+    let named = format!("--storage-url-file={}", url.path().display());
+    let schema = "shop_demo_peer_0";
+    let expected = PostgresSettings::from_file(url.path().to_owned(), schema, Some("/ca.pem".into()));
+    let given = configured(&[&named, "--storage-schema-prefix=shop", "--storage-authorities-file=/ca.pem"]);
+    assert_eq!(given.storage, Storage::Postgres(Box::new(expected.unwrap())));
+
+    for needless in ["--storage-url=postgres://one@host/database", "--storage-password-file=/password"] {
+        let line = refused(&[&named, needless]);
+        let (option, _) = needless.trim_start_matches('-').split_once('=').unwrap();
+        assert!(line.starts_with("storage-url-file") && line.ends_with(option), "{line}");
+    }
+    let empty = file("");
+    let line = refused(&[&format!("--storage-url-file={}", empty.path().display())]);
+    assert!(
+        line.starts_with("storage-url-file (flag --storage-url-file) names ") && line.contains("is no URL"),
+        "{line}"
+    );
+}
+
+#[test]
+fn the_name_of_a_schema_is_given_whole_or_by_its_beginning() {
+    let url = "--storage-url=postgres://peerwright@db.example/peerwright";
+    let line = refused(&[url, "--storage-schema=mine", "--storage-schema-prefix=shop"]);
+    assert_eq!(
+        line,
+        "storage-schema (flag --storage-schema) is the whole name, and has no use for storage-schema-prefix"
+    );
+    for wrong in ["Shop", "1a", "a-b", "pg_a", "abcdefghijklmnopqrstuvwxy"] {
+        let line = refused(&[url, &format!("--storage-schema-prefix={wrong}")]);
+        assert!(line.starts_with(&format!("storage-schema-prefix is \"{wrong}\"")), "{line}");
+    }
+    assert!(
+        refused(&[url, "--storage-schema=Mine"]).starts_with("storage-schema (flag --storage-schema) names schema")
+    );
+    assert!(refused(&["--storage-schema-prefix=shop"]).contains("has no use for storage-schema-prefix"));
 }
 
 #[test]

@@ -55,6 +55,12 @@ impl Values<'_> {
             .collect()
     }
 
+    /// The text of `name` and where it stood, for what must not be shown when it is refused.
+    pub(super) fn text(&self, name: &str) -> Result<(String, String), ConfigError> {
+        let found = self.find(name)?;
+        Ok((found.items.into_iter().next().unwrap_or_default(), found.place))
+    }
+
     fn find(&self, name: &str) -> Result<Found, ConfigError> {
         let missing = || ConfigError::Missing { name: name.to_owned(), places: name.to_owned() };
         let setting = self.settings.iter().find(|setting| setting.name == name).ok_or_else(missing)?;

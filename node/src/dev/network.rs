@@ -96,7 +96,8 @@ impl DevNetwork {
             Some(held) => held.register,
             None => begin(first.handle()).await?,
         };
-        self.publish(|content| content.subscriptions = [Subscription { register: *register.as_bytes() }].into())?;
+        let everywhere = Subscription::default();
+        self.publish(|content| content.subscriptions = [(*register.as_bytes(), everywhere)].into())?;
         Ok(register)
     }
 

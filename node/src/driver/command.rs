@@ -40,6 +40,13 @@ pub enum Command {
         /// Answered when it is lifted.
         done: oneshot::Sender<()>,
     },
+    /// A peer gave this node what does not verify, beside its link.
+    Misbehaved {
+        /// The peer.
+        peer: PeerId,
+        /// The bytes that show it.
+        evidence: Bytes,
+    },
     /// Forget the failures of a peer.
     ResetFailures {
         /// The peer.
@@ -99,6 +106,11 @@ impl Commands {
     /// Lifts a ban that this node has made by itself.
     pub async fn lift_auto_ban(&self, peer: PeerId) -> Result<(), Gone> {
         self.ask(|done| Command::LiftAutoBan { peer, done }).await
+    }
+
+    /// Reports what a peer has given that does not verify, with the bytes that show it.
+    pub async fn misbehaved(&self, peer: PeerId, evidence: Bytes) -> Result<(), Gone> {
+        self.0.send(Command::Misbehaved { peer, evidence }).await.map_err(|_| Gone)
     }
 
     /// Forgets the failures of a peer, and says how many dials had failed in a row.

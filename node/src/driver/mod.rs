@@ -15,7 +15,10 @@
 mod clock;
 mod command;
 mod events;
+mod inputs;
+mod joining;
 mod perform;
+mod policy;
 mod storage;
 mod verifier;
 
@@ -26,19 +29,18 @@ pub(crate) use events::log as log_event;
 use crate::{
     limits::RateLimits,
     link::{LinkDialler, LinkEvent, Queue},
-    member::{InForce, Membership, Standing},
+    member::Membership,
+    registers::{HubSettings, Registers},
     settings::{NodeSettings, SettingNotTaken},
-    telemetry::{PEER_PORT, Telemetry},
-    tls::Direction,
+    telemetry::Telemetry,
     transport::Connections,
 };
+use joining::Before;
 use peerwright_engine::{
-    Address, AddressSource, AutoBan, BanRecord, Config, DialFailure, Engine, Input, LinkId, Micros, Outputs,
-    PeerCertificate, Policy, PolicyLimits, Protection, Readiness, Role, ServiceStatus, SubmitRefusal, Token, Tuning,
+    Address, AddressSource, AutoBan, Config, Engine, Input, LinkId, Micros, Outputs, PolicyLimits, Readiness,
+    SubmitRefusal, Token, Tuning,
 };
-use peerwright_ledger::RegisterId;
-use peerwright_secure::{MemberCertificate, PeerId};
-use peerwright_snapshot::{Content, NodeRole};
+use peerwright_sealing::SealingSettings;
 use peerwright_store::Store;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -47,7 +49,7 @@ use std::{
 };
 use storage::Storage;
 use tokio::{
-    sync::{Notify, mpsc, oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -70,8 +72,8 @@ pub struct DriverParts {
     pub rates: Arc<RateLimits>,
     /// Where messages are kept.
     pub store: Arc<dyn Store>,
-    /// Told when messages were stored.
-    pub arrived: Arc<Notify>,
+    /// Told when messages were stored, and what the network sets of them.
+    pub registers: Registers,
     /// Opens links.
     pub dialler: LinkDialler,
     /// Owns the tasks that the driver starts.
@@ -88,6 +90,10 @@ pub struct DriverParts {
     pub links: watch::Sender<usize>,
     /// What the engine says of readiness; `None` before it runs.
     pub readiness: watch::Sender<Option<Readiness>>,
+    /// What the sealing group goes by; `None` before a snapshot said.
+    pub sealing: watch::Sender<Option<SealingSettings>>,
+    /// By what this node goes from hub to hub.
+    pub hub: watch::Sender<HubSettings>,
     /// Counts.
     pub telemetry: Arc<Telemetry>,
     /// Ends the driver at once.
@@ -105,10 +111,13 @@ pub struct Driver {
     links: BTreeMap<LinkId, Arc<Queue>>,
     link_count: watch::Sender<usize>,
     readiness: watch::Sender<Option<Readiness>>,
+    sealing: watch::Sender<Option<SealingSettings>>,
+    hub: watch::Sender<HubSettings>,
     telemetry: Arc<Telemetry>,
     membership: Arc<Membership>,
     /// What holds where the snapshot says nothing.
     own_settings: NodeSettings,
+    registers: Registers,
     rates: Arc<RateLimits>,
     /// What is not taken of the snapshot in force.
     not_taken: Vec<SettingNotTaken>,
@@ -128,7 +137,7 @@ impl Driver {
     pub async fn run(mut parts: DriverParts) {
         let end = parts.end.clone();
         let driving = async {
-            if let Some(before) = wait_for_membership(&mut parts).await {
+            if let Some(before) = joining::wait_for_membership(&mut parts).await {
                 Self::drive(parts, before).await;
             }
         };
@@ -146,6 +155,7 @@ impl Driver {
             auto_bans,
             rates,
             store,
+            registers,
             dialler,
             tasks,
             mut commands,
@@ -154,8 +164,9 @@ impl Driver {
             mut nearby,
             ..
         } = parts;
+        let arrived = registers.arrived.clone();
         let (storage, mut stored) =
-            Storage::start(store, membership.key().public(), parts.telemetry.clone(), parts.arrived, &tasks);
+            Storage::start(store, membership.key().public(), parts.telemetry.clone(), arrived, &tasks);
         let mut snapshots = membership.watch_snapshot();
         let mut own_certificates = membership.watch_certificate();
         let own_settings = NodeSettings {
@@ -163,6 +174,10 @@ impl Driver {
             engine: Tuning::from(&config),
             rates: rates.settings(),
             links: dialler.paths().settings(),
+            sealing: SealingSettings::default(),
+            replication: *registers.replication.borrow(),
+            outbox: registers.outbox.settings(),
+            hub: HubSettings::default(),
         };
         let mut driver = Self {
             engine: Engine::new(config),
@@ -174,9 +189,12 @@ impl Driver {
             links: BTreeMap::new(),
             link_count: parts.links,
             readiness: parts.readiness,
+            sealing: parts.sealing,
+            hub: parts.hub,
             telemetry: parts.telemetry,
             membership,
             own_settings,
+            registers,
             rates,
             not_taken: Vec::new(),
             storage,
@@ -262,112 +280,6 @@ impl Driver {
         }
     }
 
-    fn take_policy(&mut self, current: Option<Arc<InForce>>) {
-        if let Some(current) = current {
-            let content = &current.snapshot.content;
-            let (mut settings, not_taken) = self.own_settings.with(&content.settings);
-            if let Some((_, group)) = content.group_of(self.membership.spiffe().node()) {
-                settings.engine.role = role(group.role);
-            }
-            self.tell_not_taken(not_taken);
-            self.rates.tune(settings.rates);
-            self.dialler.paths().tune(settings.links.clone());
-            self.take(Input::Policy(policy(&current, settings)));
-            let readiness = self.engine.readiness();
-            self.readiness.send_if_modified(|known| known.replace(readiness) != Some(readiness));
-        }
-    }
-
-    /// Says what is not taken of the network's settings, once.
-    fn tell_not_taken(&mut self, not_taken: Vec<SettingNotTaken>) {
-        self.telemetry.settings_not_taken(not_taken.len());
-        for refused in not_taken.iter().filter(|refused| !self.not_taken.contains(refused)) {
-            tracing::warn!("a setting of the network is not taken: {refused}");
-        }
-        self.not_taken = not_taken;
-    }
-
-    fn take_link_event(&mut self, event: LinkEvent) {
-        match event {
-            LinkEvent::Up { link, queue, peer, node, incarnation, outbound, address } => {
-                tracing::debug!(%peer, node, link = link.0, outbound, "Hello was answered");
-                self.links.insert(link, queue);
-                self.link_count.send_replace(self.links.len());
-                self.take(Input::LinkUp { link, peer, incarnation, outbound, address: Some(address) });
-                // Bans may name what the connection has proved of the peer.
-                if let Some(member) = self.connections.certificate_of(&peer) {
-                    self.take_certificate(Some(link), &member);
-                }
-            }
-            LinkEvent::Frame { link, payload } => {
-                // A frame that was on its way when the engine closed the link.
-                if self.links.contains_key(&link) {
-                    self.take(Input::Frame { link, bytes: &payload });
-                }
-            }
-            LinkEvent::Down { link, reason } => {
-                if self.forget_link(link).is_some() {
-                    self.take(Input::LinkDown { link, reason });
-                }
-            }
-            LinkEvent::DialFailed { address, reason, code } => {
-                if !matches!(reason, DialFailure::Unreachable | DialFailure::Timeout | DialFailure::BreakerOpen) {
-                    self.telemetry.handshake_refused(PEER_PORT, Direction::Outbound.label(), code);
-                }
-                self.take(Input::DialFailed { address, reason });
-            }
-        }
-    }
-
-    fn take_certificate(&mut self, of: Option<LinkId>, member: &MemberCertificate) {
-        let certificate = PeerCertificate { spiffe: member.spiffe.clone(), fingerprint: member.fingerprint };
-        self.take(Input::Certificate { of, certificate });
-    }
-
-    fn take_own_certificate(&mut self, own: Option<Arc<MemberCertificate>>) {
-        if let Some(own) = own {
-            self.take_certificate(None, &own);
-        }
-    }
-
-    fn take_command(&mut self, command: Command) {
-        match command {
-            Command::Submit { register, id, transaction, reply } => {
-                let token = Token(self.next_token);
-                self.next_token += 1;
-                self.replies.insert(token, reply);
-                self.take(Input::Submit { token, register, id, transaction });
-            }
-            Command::LocalBans { bans, done } => {
-                self.take(Input::LocalBans(bans));
-                // Whoever asked may have left.
-                let _ = done.send(());
-            }
-            Command::LiftAutoBan { peer, done } => {
-                self.take(Input::LiftAutoBan { peer });
-                let _ = done.send(());
-            }
-            Command::ResetFailures { peer, reply } => {
-                let rows = self.engine.addresses().into_iter().filter(|row| row.peer == Some(peer));
-                let previous = rows.map(|row| row.failures).max().unwrap_or(0);
-                // A dial that an open breaker refuses is none.
-                self.dialler.paths().reset(&peer);
-                self.take(Input::ResetFailures { peer });
-                let _ = reply.send(previous);
-            }
-            Command::View { reply } => {
-                let breakers = self.dialler.paths().statistics();
-                drop(reply.send(command::view(&self.engine, breakers, self.clock.now())));
-            }
-            Command::Members { reply } => drop(reply.send((self.engine.service_status(), self.engine.members()))),
-            Command::Drain { done } => {
-                self.drained.push(done);
-                self.take(Input::Drain);
-                self.tell_drained();
-            }
-        }
-    }
-
     fn forget_link(&mut self, link: LinkId) -> Option<Arc<Queue>> {
         let queue = self.links.remove(&link);
         self.link_count.send_replace(self.links.len());
@@ -396,97 +308,6 @@ async fn next_request(
     tokio::select! {
         command = commands.recv() => command.map(Request::Command),
         event = link_events.recv() => event.map(Request::Link),
-    }
-}
-
-/// What was said before there was an engine.
-#[derive(Default)]
-struct Before {
-    local_bans: Vec<BanRecord>,
-    addresses: Vec<Address>,
-}
-
-/// Answers what can be answered without an engine, until this node is a member; `None` when there is nothing left to
-/// drive.
-async fn wait_for_membership(parts: &mut DriverParts) -> Option<Before> {
-    let mut before = Before::default();
-    let mut snapshots = parts.membership.watch_snapshot();
-    let mut certificates = parts.membership.watch_certificate();
-    loop {
-        // A banned node has what it needs as well: it keeps what it holds and finds nobody who talks to it.
-        if parts.membership.snapshot().is_some() && parts.membership.standing() != Standing::Waiting {
-            return Some(before);
-        }
-        tokio::select! {
-            biased;
-            command = parts.commands.recv() => match command? {
-                // Whoever asked may have left.
-                Command::Submit { reply, .. } => {
-                    let _ = reply.send(Err(match parts.membership.standing() {
-                        Standing::Banned => SubmitRefusal::Banned,
-                        Standing::Waiting | Standing::Member => SubmitRefusal::WaitingForOperator,
-                    }));
-                }
-                Command::LocalBans { bans, done } => {
-                    before.local_bans = bans;
-                    let _ = done.send(());
-                }
-                // It has banned and dialled nobody yet.
-                Command::LiftAutoBan { done, .. } => {
-                    let _ = done.send(());
-                }
-                Command::ResetFailures { reply, .. } => {
-                    let _ = reply.send(0);
-                }
-                Command::View { reply } => {
-                    let breakers = parts.dialler.paths().statistics();
-                    drop(reply.send(command::view(&Engine::new(parts.config.clone()), breakers, Clock::wall())));
-                }
-                Command::Members { reply } => drop(reply.send((ServiceStatus::Offline, Vec::new()))),
-                Command::Drain { done } => {
-                    let _ = done.send(());
-                }
-            },
-            changed = snapshots.changed() => changed.ok()?,
-            changed = certificates.changed() => changed.ok()?,
-            Some(found) = parts.addresses.recv() => before.addresses = found,
-            // Without a leaf no peer gets in.
-            Some(_) = parts.link_events.recv() => {}
-        }
-    }
-}
-
-/// What a node of a group is to its network.
-const fn role(role: NodeRole) -> Role {
-    match role {
-        NodeRole::Peer => Role::Peer,
-        NodeRole::Hub => Role::Hub,
-        NodeRole::Router => Role::Router,
-        NodeRole::Edge => Role::Edge,
-    }
-}
-
-/// Whom no node bans by itself. A hub that seals is a sealer.
-fn protected(content: &Content) -> BTreeMap<PeerId, Protection> {
-    let hubs = content.hubs.iter().map(|hub| (*hub, Protection::Hub));
-    hubs.chain(content.sealers.iter().map(|sealer| (*sealer, Protection::Sealer))).collect()
-}
-
-/// What the snapshot means to the engine.
-fn policy(current: &InForce, settings: NodeSettings) -> Policy {
-    let content = &current.snapshot.content;
-    Policy {
-        bans: content
-            .bans
-            .iter()
-            .map(|(subject, ban)| BanRecord { subject: subject.clone(), expires_at: ban.expires_at })
-            .collect(),
-        retired: content.retired.iter().copied().collect(),
-        groups: content.groups.iter().map(|(name, group)| (name.clone(), group.nodes as usize)).collect(),
-        protected: protected(content),
-        registers: content.subscriptions.iter().map(|row| RegisterId::from_bytes(row.register)).collect(),
-        limits: settings.limits,
-        tuning: Some(Box::new(settings.engine)),
     }
 }
 

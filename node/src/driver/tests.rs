@@ -1,18 +1,21 @@
 //! What the driver decides by itself: verdicts, bodies, what a snapshot means.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::{storage::store_body, verifier::Question, *};
+use super::{policy::policy, storage::store_body, verifier::Question, *};
 use crate::{
     limits::LimitSettings,
     link::LinkSettings,
+    registers::{OutboxSettings, ReplicationSettings},
     telemetry::Telemetry,
     testing::{self, REGISTER},
 };
 use bytes::Bytes;
-use peerwright_engine::BodyRefused;
-use peerwright_ledger::{Entry, Kind, Message, MessageBody, Metadata, Payload, Transaction, TransactionBody};
-use peerwright_secure::NodeKey;
-use peerwright_snapshot::{SettingId, Settings, Snapshot};
+use peerwright_engine::{BodyRefused, Policy};
+use peerwright_ledger::{
+    Entry, Kind, Message, MessageBody, Metadata, Payload, RegisterId, Transaction, TransactionBody,
+};
+use peerwright_secure::{NodeKey, PeerId};
+use peerwright_snapshot::{Content, SettingId, Settings};
 use peerwright_store::Memory;
 
 fn transaction(key: &NodeKey, text: &str) -> Transaction {
@@ -101,19 +104,20 @@ async fn a_body_is_stored_only_when_it_is_the_announced_transaction() {
 
 #[test]
 fn what_a_snapshot_leaves_open_has_the_engine_s_defaults() {
-    let in_force = |settings| {
-        let content = peerwright_snapshot::Content { settings, ..testing::content() };
-        let snapshot = Snapshot { network_uid: testing::NETWORK_UID.to_owned(), epoch: 1, revision: 1, content };
-        InForce { snapshot: Arc::new(snapshot), digest: [0; 32] }
-    };
+    let content = |settings| Content { settings, ..testing::content() };
     let own = Tuning::from(&Config::new(NodeKey::from_seed([1; 32]), 1, 1));
     let own = NodeSettings {
         limits: PolicyLimits::default(),
         engine: own,
         rates: LimitSettings::default(),
         links: LinkSettings::default(),
+        sealing: SealingSettings::default(),
+        replication: ReplicationSettings::default(),
+        outbox: OutboxSettings::default(),
+        hub: crate::registers::HubSettings::default(),
     };
-    let meant = |said: Settings| policy(&in_force(said.clone()), own.with(&said).0);
+    let peer = PeerId::from_bytes([1; 32]);
+    let meant = |said: Settings| policy(&content(said.clone()), "demo-peer-0", &peer, own.with(&said).0);
     let open = meant(Settings::default());
     assert_eq!((open.limits, open.registers), (PolicyLimits::default(), vec![REGISTER]));
     assert_eq!(open.tuning, Some(Box::new(own.engine.clone())));

@@ -10,7 +10,11 @@ use crate::{
 };
 use http::Uri;
 use peerwright_secure::PeerId;
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +25,8 @@ pub(crate) struct MemberConnection {
     cut: CancellationToken,
     /// When the first of the certificates on both sides expires, unix seconds.
     expires: i64,
+    /// Messages that have come by it, as far as those who took them have said.
+    heard: AtomicU64,
     _registered: Registered,
 }
 
@@ -33,7 +39,7 @@ impl LinkDialler {
         let Connected { connection, member, cut, registered } = connected;
         let own = self.leaf.member().map_or(i64::MAX, |own| own.not_after);
         let expires = member.not_after.min(own);
-        Ok(MemberConnection { connection, origin, cut, expires, _registered: registered })
+        Ok(MemberConnection { connection, origin, cut, expires, heard: AtomicU64::new(0), _registered: registered })
     }
 }
 
@@ -41,6 +47,21 @@ impl MemberConnection {
     /// What gRPC clients are made of.
     pub(crate) fn channel(&self) -> (HttpConnection, Uri) {
         (self.connection.clone(), self.origin.clone())
+    }
+
+    /// A message has come by it.
+    pub(crate) fn note_heard(&self) {
+        self.heard.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many messages have come by it, answers to single calls aside.
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Ends it for all who use it.
+    pub(crate) fn end(&self) {
+        self.cut.cancel();
     }
 
     /// Whether nothing can be asked by it any more.

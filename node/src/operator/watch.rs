@@ -4,13 +4,15 @@ use super::{OperatorClient, OperatorError};
 use crate::{
     backoff::Backoff,
     member::{AdoptionRefused, InForce},
+    tls::unix_now,
 };
 use bytes::Bytes;
 use peerwright_proto::v1::{
-    Acknowledgement, HeartbeatDigest, WatchHello, WatchRequest, WatchResponse, watch_request, watch_response,
+    Acknowledgement, HeartbeatDigest, RegisterDigest, ReplicaState, WatchHello, WatchRequest, WatchResponse,
+    watch_request, watch_response,
 };
 use peerwright_snapshot::SettingId;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
@@ -24,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(1);
 /// A stream that lived so long was a good one: the next attempt comes at once.
 const GOOD: Duration = Duration::from_secs(30);
+/// A register that lacks something for so long is behind.
+const LAG: Duration = Duration::from_secs(2);
 /// Between two digests when the snapshot does not say.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
@@ -119,12 +123,14 @@ impl OperatorClient {
                     }
                 }
                 _ = look.tick() => {
-                    let outline = self.digests.outline().await;
+                    let mut outline = self.digests.outline().await;
+                    calm(told.as_ref().map(|(_, last)| last), &mut outline, unix_now());
                     let due = told.as_ref().is_none_or(|(at, last)| {
-                        at.elapsed() >= self.heartbeat() || differs(last, &outline)
+                        at.elapsed() >= self.heartbeat() || differs(last, &outline, unix_now())
                     });
                     if due {
-                        let digest = self.digests.digest().await;
+                        let mut digest = self.digests.digest().await;
+                        calm(told.as_ref().map(|(_, last)| last), &mut digest, unix_now());
                         up.send(watch_request::Kind::Heartbeat(digest.clone())).await?;
                         told = Some((Instant::now(), digest));
                     }
@@ -168,15 +174,44 @@ fn is_about_the_leaf(error: &OperatorError) -> bool {
     matches!(code, "unauthenticated" | "leaf_ended") || code.ends_with("_by_peer")
 }
 
-/// Whether the operator should hear before the next heartbeat. Counts of transactions alone are not news.
-fn differs(last: &HeartbeatDigest, now: &HeartbeatDigest) -> bool {
-    let synced = |digest: &HeartbeatDigest| -> Vec<(Bytes, bool)> {
-        digest.registers.iter().map(|row| (row.register_id.clone(), row.synced)).collect()
-    };
+/// Whether the operator should hear before the next heartbeat. Counts alone are not news.
+fn differs(last: &HeartbeatDigest, now: &HeartbeatDigest, unix_now: u64) -> bool {
+    let (told, rows) = (&last.registers, &now.registers);
     (last.links, last.ready, &last.reason, last.certificate_not_after, last.seals)
         != (now.links, now.ready, &now.reason, now.certificate_not_after, now.seals)
-        || synced(last) != synced(now)
+        || told.len() != rows.len()
+        || told.iter().zip(rows).any(|(told, row)| is_news(told, row, unix_now))
         || last.auto_bans != now.auto_bans
+}
+
+/// A live register lacks a docket for a moment all the time: what held everything stays so until the lag lasts.
+fn calm(last: Option<&HeartbeatDigest>, now: &mut HeartbeatDigest, unix_now: u64) {
+    let whole = |row: &&RegisterDigest| matches!(row.state(), ReplicaState::FullyReplicated | ReplicaState::Active);
+    let told = last.into_iter().flat_map(|last| &last.registers).filter(whole);
+    let told: BTreeMap<&Bytes, i32> = told.map(|row| (&row.register_id, row.state)).collect();
+    for row in &mut now.registers {
+        let is_moment = row.behind_since != 0 && !lags(row, unix_now);
+        if let Some(before) = told.get(&row.register_id).filter(|_| is_moment && row.state() == ReplicaState::Syncing) {
+            row.state = *before;
+        }
+    }
+}
+
+fn lags(row: &RegisterDigest, unix_now: u64) -> bool {
+    row.behind_since != 0 && unix_now.saturating_sub(row.behind_since) >= LAG.as_secs()
+}
+
+fn is_news(told: &RegisterDigest, now: &RegisterDigest, unix_now: u64) -> bool {
+    (&told.register_id, told.synced, told.state, &told.problem)
+        != (&now.register_id, now.synced, now.state, &now.problem)
+        || tens(told) != tens(now)
+        || (told.behind_since != now.behind_since && (lags(now, unix_now) || told.behind_since != 0))
+}
+
+/// How many tenths of its source's dockets a register has; all of them where it follows, for a moment's lag is no step.
+fn tens(row: &RegisterDigest) -> u64 {
+    let is_whole = matches!(row.state(), ReplicaState::FullyReplicated | ReplicaState::Active | ReplicaState::Sealing);
+    if is_whole { 10 } else { row.dockets.saturating_mul(10).checked_div(row.dockets_of_source).unwrap_or(0) }
 }
 
 fn hello(current: Option<&InForce>) -> WatchHello {
@@ -203,5 +238,61 @@ impl Upward {
             digest: Bytes::copy_from_slice(&current.digest),
         }))
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{calm, differs, is_news};
+    use peerwright_proto::v1::{HeartbeatDigest, RegisterDigest, ReplicaState};
+
+    fn row(dockets: u64, behind_since: u64) -> RegisterDigest {
+        let state = ReplicaState::FullyReplicated.into();
+        RegisterDigest { dockets, dockets_of_source: 1_000, behind_since, state, synced: true, ..Default::default() }
+    }
+
+    #[test]
+    fn a_moment_s_lag_is_no_news_and_a_lasting_one_and_its_end_are() {
+        let fine = row(1_000, 0);
+        assert!(!is_news(&fine, &row(999, 99), 100));
+        assert!(is_news(&fine, &row(999, 99), 101));
+        assert!(!is_news(&row(999, 99), &row(999, 99), 500), "told already");
+        assert!(is_news(&row(999, 99), &fine, 500));
+    }
+
+    #[test]
+    fn what_was_fully_replicated_stays_so_for_a_moment_s_lag() {
+        let digest = |row: RegisterDigest| HeartbeatDigest { registers: vec![row], ..Default::default() };
+        let syncing = RegisterDigest { state: ReplicaState::Syncing.into(), ..row(999, 99) };
+        let told = |last: Option<&HeartbeatDigest>, unix_now| {
+            let mut now = digest(syncing.clone());
+            calm(last, &mut now, unix_now);
+            now.registers[0].state()
+        };
+        let full = digest(row(1_000, 0));
+        assert_eq!(told(Some(&full), 100), ReplicaState::FullyReplicated);
+        assert_eq!(told(Some(&full), 101), ReplicaState::Syncing);
+        assert_eq!(told(Some(&digest(syncing.clone())), 100), ReplicaState::Syncing, "it never was");
+        assert_eq!(told(None, 100), ReplicaState::Syncing);
+    }
+
+    #[test]
+    fn progress_is_news_by_the_tenth_and_a_state_or_a_problem_at_once() {
+        let syncing = |dockets| RegisterDigest { state: ReplicaState::Syncing.into(), ..row(dockets, 1) };
+        assert!(!is_news(&syncing(100), &syncing(199), 5));
+        assert!(is_news(&syncing(100), &syncing(200), 5));
+        assert!(!is_news(&row(100, 1), &row(200, 1), 5), "it follows");
+        let failing = RegisterDigest { problem: "refused".to_owned(), ..row(100, 1) };
+        assert!(is_news(&row(100, 1), &failing, 5));
+        let frozen = RegisterDigest { state: ReplicaState::Frozen.into(), ..row(100, 1) };
+        assert!(is_news(&row(100, 1), &frozen, 5));
+    }
+
+    #[test]
+    fn counts_of_transactions_are_no_news_and_another_register_is() {
+        let digest = |rows: &[RegisterDigest]| HeartbeatDigest { registers: rows.to_vec(), ..Default::default() };
+        let counted = RegisterDigest { transactions: 9, ..row(1, 0) };
+        assert!(!differs(&digest(&[row(1, 0)]), &digest(&[counted]), 5));
+        assert!(differs(&digest(&[row(1, 0)]), &digest(&[row(1, 0), row(1, 0)]), 5));
     }
 }

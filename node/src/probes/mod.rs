@@ -52,6 +52,7 @@ async fn metrics(State(state): State<ProbeState>) -> impl IntoResponse {
             state.telemetry.observe(&view, node.store().commits());
         }
         state.telemetry.observe_sealing(node.sealing().as_ref());
+        state.telemetry.observe_registers(node.registers());
         state.telemetry.observe_snapshot(node.snapshot().as_deref());
     }
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], state.telemetry.encode())

@@ -4,6 +4,7 @@ use crate::{
     driver::Commands,
     link::{LinkDialler, MemberConnection},
 };
+use bytes::Bytes;
 use peerwright_engine::{MemberState, MemberView};
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::{
@@ -60,6 +61,21 @@ impl Callers {
         let connection = Arc::new(connection.map_err(|code| Unreached::NotConnected(peer, code))?);
         *held = Some(connection.clone());
         Ok(connection)
+    }
+
+    /// Ends the connection to `peer`, if there is one: whoever waits for something by it hears that nothing comes.
+    pub(crate) fn hang_up(&self, peer: PeerId) {
+        let place = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
+        // Where it is being dialled there is none yet.
+        if let Some(connection) = place.and_then(|place| place.try_lock().ok()?.take()) {
+            connection.end();
+        }
+    }
+
+    /// Reports what a member has served that does not verify, with the bytes that show it.
+    pub(crate) async fn misbehaved(&self, peer: PeerId, evidence: Bytes) {
+        // Without a driver the node is ending.
+        let _ = self.commands.misbehaved(peer, evidence).await;
     }
 
     /// Members that are alive, as far as this node knows, and can be reached; itself among them.

@@ -9,11 +9,13 @@
 //! Every sealer hears every transaction and moves its mark; the leader alone hands in. So whoever leads next begins where
 //! the dockets end, and what is handed in twice is sealed once.
 
-use super::Registers;
+use super::{Registers, marks::MarksDocument};
 use crate::driver::Clock;
 use bytes::Bytes;
-use futures::{StreamExt, stream::FuturesUnordered};
-use peerwright_encoding::{DecodeError, Reader, Writer};
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{self, FuturesUnordered},
+};
 use peerwright_ledger::{RegisterId, TransactionView, docket::SEALED_HORIZON_MICROS};
 use peerwright_sealing::{Group, GroupRefused};
 use peerwright_store::{ListedTransaction, Seen, Store, StoreError};
@@ -25,6 +27,8 @@ use tokio::time::{Instant, sleep, timeout};
 const CHUNK: usize = 512;
 /// Chunks of a register that wait for their outcome. Full: the next waits.
 const UNDER_WAY: usize = 16;
+/// Transactions that are read at once.
+const READS: usize = 8;
 /// Looked again without a word that something came.
 const LOOK: Duration = Duration::from_secs(1);
 /// A group that has no room is asked again.
@@ -32,9 +36,7 @@ const FULL: Duration = Duration::from_millis(50);
 /// Between two times that the marks are written down: a start looks at what was stored since.
 const KEEP: Duration = Duration::from_secs(10);
 /// Where the marks are kept.
-const DOCUMENT: &str = "sealing-marks";
-/// Most registers whose marks are kept.
-const MAX_MARKS: usize = peerwright_sealing::MAX_REGISTERS;
+const MARKS: MarksDocument = MarksDocument { name: "sealing-marks", max_marks: peerwright_sealing::MAX_REGISTERS };
 
 /// The way from messages to dockets.
 pub(super) struct Feed {
@@ -69,8 +71,8 @@ impl Feed {
 
     /// Runs until it is dropped.
     pub(super) async fn run(mut self) {
-        match self.messages.document(DOCUMENT).await {
-            Ok(kept) => self.marks = kept.and_then(|kept| read(&kept).ok()).unwrap_or_default(),
+        match MARKS.load(&*self.messages).await {
+            Ok(marks) => self.marks = marks,
             Err(error) => tracing::warn!(%error, "what was sealed before is looked at anew"),
         }
         let mut kept = (self.marks.clone(), Instant::now());
@@ -87,7 +89,7 @@ impl Feed {
                 }
             }
             if kept.1.elapsed() >= KEEP && kept.0 != self.marks {
-                if let Err(error) = self.messages.put_document(DOCUMENT, write(&self.marks)).await {
+                if let Err(error) = MARKS.keep(&*self.messages, &self.marks).await {
                     tracing::debug!(%error, "the marks are not kept");
                 }
                 kept = (self.marks.clone(), Instant::now());
@@ -113,8 +115,9 @@ impl Feed {
         loop {
             let rows = self.messages.list(register, Some(mark), CHUNK).await?;
             let begun = mark;
-            for row in rows {
-                let Row::Settled = self.look(register, &row).await? else { return Ok(mark) };
+            let found = self.find(register, &rows).await?;
+            for (row, is_sealed) in rows.iter().zip(found) {
+                let Row::Settled = self.look(register, row, is_sealed).await? else { return Ok(mark) };
                 mark = row.position;
             }
             if mark == begun {
@@ -131,15 +134,25 @@ impl Feed {
             if under_way.len() < UNDER_WAY {
                 let rows = self.messages.list(register, Some(next), CHUNK).await?;
                 let mut chunk = Vec::with_capacity(rows.len());
-                for row in rows {
-                    next = row.position;
-                    match self.look(register, &row).await? {
+                let found = self.find(register, &rows).await?;
+                let looks: Vec<_> = rows
+                    .iter()
+                    .zip(found)
+                    .map(|(row, is_sealed)| async move {
+                        let look = self.look(register, row, is_sealed).await?;
+                        Ok::<_, StoreError>((row.position, look))
+                    })
+                    .collect();
+                let mut looks = stream::iter(looks).buffered(READS);
+                while let Some((position, look)) = looks.try_next().await? {
+                    next = position;
+                    match look {
                         Row::Settled => {}
                         Row::Open(bytes) => chunk.push(bytes),
                         Row::Announced => is_whole = false,
                     }
                     if is_whole {
-                        reached = row.position;
+                        reached = position;
                     }
                 }
                 if !chunk.is_empty() {
@@ -154,8 +167,16 @@ impl Feed {
         }
     }
 
-    async fn look(&self, register: RegisterId, row: &ListedTransaction) -> Result<Row, StoreError> {
-        if self.registers.store.find(register, row.id, Seen::Certified).await?.is_some() {
+    /// Which of the rows are in a docket.
+    async fn find(&self, register: RegisterId, rows: &[ListedTransaction]) -> Result<Vec<bool>, StoreError> {
+        let ids = rows.iter().map(|row| row.id).collect();
+        let places = self.registers.store.find_all(register, ids, Seen::Certified).await;
+        let places = places.inspect_err(|error| self.registers.repairs.note(error))?;
+        Ok(places.iter().map(Option::is_some).collect())
+    }
+
+    async fn look(&self, register: RegisterId, row: &ListedTransaction, is_sealed: bool) -> Result<Row, StoreError> {
+        if is_sealed {
             return Ok(Row::Settled);
         }
         let now = Clock::wall().0;
@@ -177,38 +198,5 @@ impl Feed {
                 Err(refused) => return Err(refused),
             }
         }
-    }
-}
-
-fn write(marks: &BTreeMap<RegisterId, u64>) -> Bytes {
-    let mut writer = Writer::new();
-    let marks: Vec<_> = marks.iter().take(MAX_MARKS).collect();
-    writer.list(&marks, |writer, (register, mark)| {
-        writer.raw(register.as_bytes()).u64(**mark);
-    });
-    writer.finish().into()
-}
-
-fn read(kept: &[u8]) -> Result<BTreeMap<RegisterId, u64>, DecodeError> {
-    let mut reader = Reader::new(kept);
-    let marks = reader.list(MAX_MARKS, "marks", |reader| {
-        Ok((RegisterId::from_bytes(reader.array("register")?), reader.u64("mark")?))
-    })?;
-    reader.finish()?;
-    Ok(marks.into_iter().collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{read, write};
-    use peerwright_ledger::RegisterId;
-    use std::collections::BTreeMap;
-
-    #[test]
-    fn marks_are_read_as_they_were_written_and_what_is_cut_is_refused() {
-        let marks: BTreeMap<_, _> = (1..4).map(|byte| (RegisterId::from_bytes([byte; 16]), u64::from(byte))).collect();
-        let kept = write(&marks);
-        assert_eq!(read(&kept).unwrap(), marks);
-        assert!(read(&kept[..kept.len() - 1]).is_err());
     }
 }

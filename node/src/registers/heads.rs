@@ -26,10 +26,24 @@ impl Heads {
         more
     }
 
+    /// Nothing of the register is here any more. Who watches it goes on watching.
+    pub(crate) fn reset(&self, register: RegisterId) {
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = watched.get(&register) {
+            sender.send_if_modified(|known| std::mem::take(known) > 0);
+        }
+    }
+
     /// How many dockets of the register there are; asking leaves nothing behind.
     pub(crate) fn count(&self, register: RegisterId) -> u64 {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         watched.get(&register).map_or(0, |sender| *sender.borrow())
+    }
+
+    /// How many dockets there are of each register.
+    pub(crate) fn counts(&self) -> BTreeMap<RegisterId, u64> {
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.iter().map(|(register, sender)| (*register, *sender.borrow())).collect()
     }
 
     /// Hears of every further docket. What was said last is there at once.
@@ -63,5 +77,9 @@ mod tests {
         watching.changed().await.expect("the sender lives");
         assert_eq!((*watching.borrow(), heads.count(register)), (4, 4));
         assert_eq!(heads.count(RegisterId::from_bytes([2; 16])), 0);
+
+        heads.reset(register);
+        watching.changed().await.expect("the sender lives");
+        assert_eq!((*watching.borrow(), heads.count(register)), (0, 0));
     }
 }

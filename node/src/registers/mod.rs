@@ -3,39 +3,70 @@
 //! ```text
 //! messages (gossip) ─▶ store ─▶ Feed ─▶ sealing group ─▶ certified dockets ─┐        on sealers
 //! another node ─────────────── Follow ─▶ Replica: Chain verifies ───────────┤        on all others
-//!                                                                           ▼
-//!                                    store ─▶ Heads ─▶ Follow of others, REST, whoever waits for `committed`
+//!                    (the active hub, where there are hubs) ▲                 ▼
+//!                                    store ─▶ Heads ─▶ Follow of others, Tail of clients
+//!                                      └────▶ ids ───▶ Waiters, Outbox: what has become of what was handed in
 //! ```
 
+mod advances;
 mod callers;
 mod create;
+mod desk;
+mod digest;
 mod feed;
 mod follow;
+mod followers;
+mod forks;
 mod heads;
+mod hubs;
+mod marks;
+mod outbox;
+mod repairs;
 mod replica;
 mod replicas;
 mod sealer;
 mod sealing_service;
 mod standing;
+mod tail;
+mod tell;
+mod waiters;
 
 pub(crate) use callers::{Callers, Unreached};
 pub(crate) use create::Creator;
 pub use create::{CreateRefused, NewRegister};
 pub(crate) use follow::{Following, Source};
+pub(crate) use followers::Seat;
+pub use followers::{Followers, FollowersFull, MAX_FOLLOWERS, MAX_FOLLOWERS_OF_ONE};
+pub(crate) use forks::Forks;
 pub(crate) use heads::Heads;
+pub(crate) use hubs::{HubKeeper, Hubs};
+pub use hubs::{HubRow, HubSettings, HubSettingsRefused, HubStanding, HubState};
+pub use outbox::{HAND_IN_AFTER, OUTBOX_CAPACITY, OutboxFigures, OutboxFull, OutboxSettings, OutboxSettingsRefused};
+pub(crate) use outbox::{HandIn, OutboxKeeper};
+pub(crate) use repairs::Repairs;
+pub(crate) use replica::Budget;
+pub use replica::{ReplicationSettingRefused, ReplicationSettings};
 pub(crate) use replicas::Replicas;
 pub(crate) use sealer::Sealer;
 pub(crate) use sealing_service::SealingService;
 pub(crate) use standing::Standing;
 pub use standing::{Progress, ReplicaState};
+pub(crate) use tail::{Ended as TailEnded, Filter, Matched, MatchedDocket, Step, Tail, kind_name};
+pub use waiters::Settled;
+#[cfg(test)]
+pub(crate) use {replica::Audit, replicas::Sources};
 
 use crate::telemetry::Telemetry;
+use advances::Advances;
 use bytes::Bytes;
-use peerwright_ledger::{Docket, RegisterId, TransactionId};
-use peerwright_store::{HeldDockets, SealingStore, Seen, StoreError, StoredDocket, TransactionPlace};
+use outbox::Outbox;
+use peerwright_ledger::{Docket, ForkProof, RegisterId, TransactionId};
+use peerwright_store::{HeldDockets, SealingStore, Seen, StoreError, StoredDocket};
 use std::sync::Arc;
-use tokio::sync::{Notify, RwLock};
+use thiserror::Error;
+use tokio::sync::{Notify, RwLock, watch};
 use tonic::Status;
+use waiters::Waiters;
 
 /// What this node holds of registers, and how it hears of more.
 #[derive(Clone)]
@@ -44,11 +75,27 @@ pub struct Registers {
     pub store: Arc<dyn SealingStore>,
     pub(crate) heads: Arc<Heads>,
     pub(crate) standing: Arc<Standing>,
+    /// Who waits to hear of transactions.
+    waiters: Arc<Waiters>,
+    /// What this node has accepted and does not know the fate of.
+    pub(crate) outbox: Arc<Outbox>,
+    /// How registers are followed, as it is set now.
+    pub(crate) replication: Arc<watch::Sender<ReplicationSettings>>,
+    /// Clients that follow.
+    pub followers: Arc<Followers>,
+    advances: Arc<Advances>,
     /// Told when messages were stored.
     pub(crate) arrived: Arc<Notify>,
     telemetry: Arc<Telemetry>,
     /// Who writes dockets: replicas share it, the sealing group has it alone.
     writing: Arc<RwLock<()>>,
+    budget: Budget,
+    /// Which of them have two histories.
+    pub(crate) forks: Arc<Forks>,
+    /// What of them the disk has changed.
+    pub(crate) repairs: Arc<Repairs>,
+    /// Whom the dockets come from, where that is a hub.
+    pub(crate) hubs: Arc<Hubs>,
 }
 
 impl Registers {
@@ -59,10 +106,31 @@ impl Registers {
             store,
             heads: Arc::default(),
             standing: Arc::default(),
+            waiters: Arc::default(),
+            outbox: Arc::default(),
+            replication: Arc::default(),
+            followers: Arc::default(),
+            advances: Arc::default(),
             arrived: Arc::default(),
             telemetry,
             writing: Arc::default(),
+            budget: Budget::default(),
+            forks: Arc::default(),
+            repairs: Arc::default(),
+            hubs: Arc::default(),
         }
+    }
+
+    /// With other numbers for what is accepted here.
+    #[must_use]
+    pub fn with_outbox(self, settings: OutboxSettings) -> Self {
+        Self { outbox: Arc::new(Outbox::new(settings)), ..self }
+    }
+
+    /// Goes by other numbers from now on.
+    pub(crate) fn tune(&self, replication: ReplicationSettings, outbox: OutboxSettings) {
+        self.replication.send_if_modified(|known| std::mem::replace(known, replication) != replication);
+        self.outbox.tune(outbox);
     }
 
     /// Takes note of what the store holds at the start.
@@ -73,8 +141,8 @@ impl Registers {
         Ok(())
     }
 
-    /// Looks up what the store holds by now.
-    pub(crate) async fn recall(&self) -> Result<(), StoreError> {
+    /// Looks up what the store holds by now, whoever has written it, and tells those who wait for more.
+    pub async fn recall(&self) -> Result<(), StoreError> {
         for (register, count) in self.counts().await? {
             self.advance(register, count);
         }
@@ -83,7 +151,11 @@ impl Registers {
 
     /// The register has come as far as `count` dockets.
     pub(crate) fn advance(&self, register: RegisterId, count: u64) {
-        self.telemetry.dockets_committed(self.heads.advance(register, count));
+        let more = self.heads.advance(register, count);
+        self.telemetry.dockets_committed(more);
+        if more > 0 {
+            self.advances.add(register);
+        }
     }
 
     async fn counts(&self) -> Result<Vec<(RegisterId, u64)>, StoreError> {
@@ -92,17 +164,44 @@ impl Registers {
         Ok(held.iter().filter_map(count).collect())
     }
 
-    /// Resolves when a committed docket that this node holds has the transaction.
-    pub async fn committed(&self, register: RegisterId, id: TransactionId) -> Result<TransactionPlace, StoreError> {
-        let mut heads = self.heads.watch(register);
-        loop {
-            heads.borrow_and_update();
-            if let Some(place) = self.store.find(register, id, Seen::Certified).await? {
-                return Ok(place);
-            }
-            // Its sender lives as long as the node.
-            heads.changed().await.map_err(|_| StoreError::Closed)?;
+    /// Resolves when a committed docket that this node holds has the transaction, or when it is known that none will.
+    pub async fn settled(&self, register: RegisterId, id: TransactionId) -> Result<Settled, NotTold> {
+        let waiting = self.waiters.wait(register, id).ok_or(NotTold::TooMany)?;
+        let found = self.store.find(register, id, Seen::Certified).await;
+        if let Some(place) = found.inspect_err(|error| self.repairs.note(error))? {
+            return Ok(Settled::Committed(place));
         }
+        waiting.settled().await.ok_or(NotTold::Store(StoreError::Closed))
+    }
+
+    /// As when the sealers refuse a transaction that this node has accepted.
+    #[cfg(test)]
+    pub(crate) fn tell_dead(&self, register: RegisterId, id: TransactionId, reason: &str) {
+        self.waiters.tell(register, id, &Settled::Dead(reason.to_owned()));
+    }
+
+    /// Whether anybody waits for a transaction of the register.
+    #[cfg(test)]
+    pub(crate) fn waiters_of(&self, register: RegisterId) -> bool {
+        self.waiters.has(register)
+    }
+
+    /// How much this node has accepted and does not know the fate of.
+    #[must_use]
+    pub fn outbox_figures(&self) -> OutboxFigures {
+        self.outbox.figures()
+    }
+
+    /// The proof that a register has two histories: nothing more of it is taken here.
+    #[must_use]
+    pub fn fork(&self, register: RegisterId) -> Option<Arc<ForkProof>> {
+        self.forks.of(register)
+    }
+
+    /// The hubs that this node goes between, and which of them the dockets come from.
+    #[must_use]
+    pub fn hubs(&self) -> HubStanding {
+        self.hubs.standing()
     }
 
     /// How far this node has come with a register that it follows.
@@ -110,6 +209,17 @@ impl Registers {
     pub fn progress(&self, register: RegisterId) -> Option<Progress> {
         self.standing.of(register)
     }
+}
+
+/// Why nobody is told what becomes of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotTold {
+    /// So many wait already.
+    #[error("too many wait to hear of transactions; look it up by its id")]
+    TooMany,
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Reads a register's id from a message.

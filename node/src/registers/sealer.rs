@@ -18,8 +18,11 @@ use peerwright_proto::v1::{SealingCall, sealing_client::SealingClient};
 use peerwright_sealing::{Group, GroupParts, GroupRefused, SealingSettings, Transport, TransportError};
 use peerwright_secure::{NodePublicKey, PeerId};
 use peerwright_store::Store;
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use tokio::time::{sleep, timeout};
+use std::{collections::BTreeSet, future::pending, sync::Arc, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 /// Between two looks whether the group is as the snapshot says.
 const LOOK: Duration = Duration::from_secs(1);
@@ -30,10 +33,12 @@ pub(crate) const HAND_OVER: Duration = Duration::from_secs(5);
 
 /// Takes part in sealing while the snapshot says so.
 pub(crate) struct Sealer {
-    registers: Registers,
+    pub(super) registers: Registers,
     membership: Arc<Membership>,
     callers: Arc<Callers>,
     messages: Arc<dyn Store>,
+    /// What the network has set; nothing before a snapshot said.
+    settings: watch::Receiver<Option<SealingSettings>>,
     group: ArcSwapOption<Group>,
 }
 
@@ -43,8 +48,9 @@ impl Sealer {
         membership: Arc<Membership>,
         callers: Arc<Callers>,
         messages: Arc<dyn Store>,
+        settings: watch::Receiver<Option<SealingSettings>>,
     ) -> Self {
-        Self { registers, membership, callers, messages, group: ArcSwapOption::empty() }
+        Self { registers, membership, callers, messages, settings, group: ArcSwapOption::empty() }
     }
 
     /// The group, while this node is of it.
@@ -96,8 +102,9 @@ impl Sealer {
         self.named().contains(&self.membership.peer_id())
     }
 
-    /// Takes part until this node is named no longer.
+    /// Takes part until this node is named no longer, or the network sets something else.
     async fn seal(&self) -> anyhow::Result<()> {
+        let settings = self.settings.clone().wait_for(Option::is_some).await?.clone().unwrap_or_default();
         // A replica that still writes would go on behind the group's back.
         let _writing = self.registers.writing.write().await;
         let parts = GroupParts {
@@ -105,7 +112,7 @@ impl Sealer {
             store: self.registers.store.clone(),
             transport: Arc::new(Links(self.callers.clone())),
             clock: Arc::new(|| Clock::wall().0),
-            settings: SealingSettings::default(),
+            settings: settings.clone(),
             permitted: BTreeSet::new(),
         };
         let group = Arc::new(Group::start(parts).await?);
@@ -117,10 +124,21 @@ impl Sealer {
             () = self.tell(&group) => Ok(()),
             () = feed.run() => Ok(()),
             () = self.keep_members(&group) => Ok(()),
+            () = self.set_otherwise(&settings) => Ok(()),
         };
         self.group.store(None);
         group.stop().await;
         ended
+    }
+
+    /// Resolves when the network sets something else than the group was begun with.
+    async fn set_otherwise(&self, begun_with: &SealingSettings) {
+        let mut settings = self.settings.clone();
+        if settings.wait_for(|now| now.as_ref().is_some_and(|now| now != begun_with)).await.is_err() {
+            // The driver has ended, and with it whatever would be set.
+            pending::<()>().await;
+        }
+        tracing::info!("the sealing group begins anew with other settings");
     }
 
     /// Tells whoever waits of every certified docket.

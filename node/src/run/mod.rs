@@ -111,6 +111,8 @@ impl RunningNode {
         let deadline = Instant::now() + limit;
         self.phase.send_replace(Phase::Draining);
         tracing::info!(seconds = limit.as_secs(), "draining");
+        // They find another node while this one still answers.
+        self.handle.registers.followers.end();
         // While the links are up: another sealer leads before this one is gone.
         self.sealer.hand_over().await;
         if timeout_at(deadline, self.handle.commands.drain()).await.is_err() {

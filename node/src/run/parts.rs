@@ -13,7 +13,7 @@ use thiserror::Error;
 /// Where the node keeps things.
 #[derive(Clone)]
 pub enum Backing {
-    /// In `data-dir`.
+    /// In `data-dir`, and registers where the configuration says.
     Volume,
     /// Nowhere: everything is gone with the process.
     Memory,

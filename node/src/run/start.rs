@@ -4,7 +4,7 @@ use super::{Backing, Enrolment, PartEnded, RunningNode, Sockets, StartError, Sta
 use crate::{
     api::{self, ApiState, Identity, LocalBans, Node},
     auto_bans,
-    config::Configuration,
+    config::{Configuration, Storage},
     discovery::{Discovery, Nearby, OwnAddresses, Resolver},
     driver::{Clock, Commands, Driver, DriverParts, LINK_EVENTS, log_event},
     handle::NodeHandle,
@@ -16,7 +16,7 @@ use crate::{
     operator::{OperatorClient, OperatorSettings},
     probes::{self, ProbeState, Readiness, Reason},
     readiness::{Phase, ReadinessKeeper},
-    registers::{Callers, Creator, Registers, Replicas, Sealer},
+    registers::{Callers, Creator, HandIn, HubKeeper, HubSettings, OutboxKeeper, Registers, Replicas, Sealer},
     telemetry::{PEER_PORT, Telemetry, Traces},
     tls::{self, Direction, Profiles},
     transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security, Shield, TcpListener},
@@ -24,7 +24,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use axum::Router;
 use peerwright_engine::{AddressSettings, Config, Event};
-use peerwright_store::{Memory, SealingStore, Sqlite, Store};
+use peerwright_store::{Memory, Postgres, SealingStore, Sqlite, Store};
 use std::{
     net::SocketAddr,
     sync::{Arc, OnceLock, atomic::AtomicU64},
@@ -80,7 +80,7 @@ impl RunningNode {
         let guard = begun.end.clone().drop_guard();
         let membership = Arc::new(membership(configuration, options)?);
         let (store, dockets) = open_store(configuration, options, &membership).await?;
-        let registers = Registers::new(dockets, begun.telemetry.clone());
+        let registers = Registers::new(dockets, begun.telemetry.clone()).with_outbox(configuration.outbox);
         registers.begin().await?;
         let incarnation = store.next_incarnation(Clock::wall().0).await?;
         let local_bans = Arc::new(LocalBans::load(store.clone()).await?);
@@ -115,7 +115,9 @@ impl RunningNode {
             context.clone(),
         );
         let callers = Arc::new(Callers::new(link_dialler.clone(), commands.clone()));
-        let sealer = Arc::new(Sealer::new(registers.clone(), membership.clone(), callers.clone(), store.clone()));
+        let (sealing, sealing_set) = watch::channel(None);
+        let sealer = Sealer::new(registers.clone(), membership.clone(), callers.clone(), store.clone(), sealing_set);
+        let sealer = Arc::new(sealer);
         let handle = Arc::new(NodeHandle {
             identity: identity(configuration, &membership, incarnation),
             membership: membership.clone(),
@@ -161,6 +163,7 @@ impl RunningNode {
         let resolver = Resolver::from_system();
         let (links, links_watched) = watch::channel(0);
         let (engine_readiness, engine_watched) = watch::channel(None);
+        let (hub, hub_settings) = watch::channel(HubSettings::default());
         let (found, addresses) = mpsc::channel(1);
         let (found_nearby, nearby) = mpsc::channel(1);
         let driver = DriverParts {
@@ -175,7 +178,7 @@ impl RunningNode {
             auto_bans,
             rates: limits,
             store,
-            arrived: registers.arrived.clone(),
+            registers: registers.clone(),
             dialler: link_dialler,
             tasks: begun.tasks.clone(),
             commands: commanded,
@@ -184,6 +187,8 @@ impl RunningNode {
             nearby,
             links,
             readiness: engine_readiness,
+            sealing,
+            hub,
             telemetry: begun.telemetry.clone(),
             end: begun.end.clone(),
         };
@@ -215,7 +220,22 @@ impl RunningNode {
             phase: phase.subscribe(),
         };
         begun.tasks.spawn(nearby.run());
-        let replicas = Replicas { registers, membership: membership.clone(), callers };
+        let outbox = OutboxKeeper {
+            registers: registers.clone(),
+            messages: handle.store.clone(),
+            membership: membership.clone(),
+            incarnation,
+            hand_in: HandIn::new(membership.clone(), callers.clone(), sealer.clone()),
+        };
+        let hubs = HubKeeper {
+            registers: registers.clone(),
+            membership: membership.clone(),
+            callers: callers.clone(),
+            settings: hub_settings,
+        };
+        let telling = registers.clone().tell();
+        let messages = handle.store.clone();
+        let replicas = Replicas { registers, messages, membership: membership.clone(), callers };
         if let Enrolment::Operator = options.enrolment {
             let settings = OperatorSettings {
                 endpoint: configuration.operator.clone(),
@@ -229,6 +249,9 @@ impl RunningNode {
         }
         begun.spawn("the driver", Driver::run(driver));
         begun.spawn_until_stop("following registers", replicas.run());
+        begun.spawn_until_stop("keeping to a hub", hubs.run());
+        begun.spawn_until_stop("telling of dockets", telling);
+        begun.spawn_until_stop("the outbox", outbox.run());
         begun.spawn_until_stop("sealing", sealer.clone().run());
         // The engine must know them before the first link is up.
         handle
@@ -377,9 +400,18 @@ async fn open_store(
 ) -> Result<(Arc<dyn Store>, Arc<dyn SealingStore>), StartError> {
     match &options.backing {
         Backing::Volume => {
-            let path = configuration.data_dir.join("store.sqlite");
-            let store = Arc::new(Sqlite::open(&path, membership.network_uid()).await?);
-            Ok((store.clone(), store))
+            let network_uid = membership.network_uid();
+            match &configuration.storage {
+                Storage::Volume => {
+                    let path = configuration.data_dir.join("store.sqlite");
+                    let store = Arc::new(Sqlite::open(&path, network_uid).await?);
+                    Ok((store.clone(), store))
+                }
+                Storage::Postgres(settings) => {
+                    let store = Arc::new(Postgres::open((**settings).clone(), network_uid).await?);
+                    Ok((store.clone(), store))
+                }
+            }
         }
         Backing::Memory => {
             let store = Arc::new(Memory::new(membership.network_uid()));

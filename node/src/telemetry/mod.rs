@@ -10,8 +10,10 @@
 //! whose series are bounded.
 
 mod figures;
+mod hubs;
 mod log;
 mod named;
+mod outbox;
 mod peers;
 mod sealing;
 mod traces;
@@ -19,9 +21,11 @@ mod traces;
 pub use log::{LogError, start_log};
 pub use traces::{SyncType, Traces, TracesError};
 
-use crate::{api::View, limits::Limited, probes::Readiness};
+use crate::{api::View, limits::Limited, probes::Readiness, registers::Registers};
 use figures::{Figures, Observed};
+use hubs::HubMetrics;
 use named::Named;
+use outbox::OutboxMetrics;
 use peers::Peers;
 use peerwright_engine::{Event, session::Carrier};
 use peerwright_sealing::GroupStatus;
@@ -69,7 +73,12 @@ pub struct Telemetry {
     transactions_refused: Counted,
     dockets_committed: Counter,
     sources_left: Counted,
+    forks: Counter,
+    dockets_corrupt: Counter,
+    dockets_repaired: Counter,
     sealing: SealingFigures,
+    outbox: OutboxMetrics,
+    hubs: HubMetrics,
     append_seconds: Histogram,
     propagation_seconds: Histogram,
     store_failures: Counted,
@@ -115,7 +124,12 @@ impl Telemetry {
             transactions_refused: Family::default(),
             dockets_committed: Counter::default(),
             sources_left: Family::default(),
+            forks: Counter::default(),
+            dockets_corrupt: Counter::default(),
+            dockets_repaired: Counter::default(),
             sealing: SealingFigures::default(),
+            outbox: OutboxMetrics::default(),
+            hubs: HubMetrics::default(),
             append_seconds: durations(),
             propagation_seconds: durations(),
             store_failures: Family::default(),
@@ -202,7 +216,24 @@ impl Telemetry {
             "Sources of registers that this node went on from, by reason",
             self.sources_left.clone(),
         );
+        registry.register(
+            "register_forks",
+            "Registers found to have two certified dockets with one number",
+            self.forks.clone(),
+        );
+        registry.register(
+            "dockets_corrupt",
+            "Dockets found to be other on the disk than they were stored",
+            self.dockets_corrupt.clone(),
+        );
+        registry.register(
+            "dockets_repaired",
+            "Dockets of those that were fetched from another node and written again",
+            self.dockets_repaired.clone(),
+        );
         self.sealing.register(registry);
+        self.outbox.register(registry);
+        self.hubs.register(registry);
         registry.register(
             "store_append_seconds",
             "Time from the order to append messages until they are durable",
@@ -324,9 +355,45 @@ impl Telemetry {
         count(&self.sources_left, "reason", reason);
     }
 
+    /// A register was found to have two histories.
+    pub fn fork_found(&self) {
+        self.forks.inc();
+    }
+
+    /// The disk has changed a docket.
+    pub fn docket_corrupt(&self) {
+        self.dockets_corrupt.inc();
+    }
+
+    /// A docket that the disk had changed is whole again.
+    pub fn docket_repaired(&self) {
+        self.dockets_repaired.inc();
+    }
+
     /// The sealing group as it is now; `None` while this node does not seal.
     pub fn observe_sealing(&self, status: Option<&GroupStatus>) {
         self.sealing.observe(status);
+    }
+
+    /// So many transactions were handed straight to the sealers: `sealed`, `taken`, `refused` or `failed`.
+    pub fn handed_in(&self, outcome: &'static str, count: usize) {
+        self.outbox.handed_in(outcome, count);
+    }
+
+    /// A transaction became a dead letter: `refused` or `expired`.
+    pub fn dead_letter(&self, why: &'static str) {
+        self.outbox.died(why);
+    }
+
+    /// Dockets come no longer from the hub that was active, and why.
+    pub fn hub_left(&self, reason: &'static str) {
+        self.hubs.left(reason);
+    }
+
+    /// What waits in the outbox, who follows, and whom dockets come from, as they are now.
+    pub fn observe_registers(&self, registers: &Registers) {
+        self.outbox.observe(registers.outbox_figures(), registers.followers.count());
+        self.hubs.observe(&registers.hubs());
     }
 
     /// The operator answered a call, or could not be asked: `call` is `certify`, `watch` or `snapshot`.

@@ -2,11 +2,11 @@
 
 mod body;
 
-use super::{ApiState, Node, error::ApiError, gate::Caller, json, registers, time};
-use crate::limits::Ask;
+use super::{ApiState, Node, error::ApiError, gate::Caller, json, query, registers, time};
+use crate::{limits::Ask, registers::Settled};
 use axum::{
     Extension, Json,
-    extract::{Path, Query, Request, State},
+    extract::{Path, Request, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -101,9 +101,7 @@ pub(super) async fn submit(
     request: Request,
 ) -> Result<Response, ApiError> {
     let register = registers::subscribed(&state, &register)?;
-    let SubmitQuery { ack } = Query::try_from_uri(request.uri())
-        .map_err(|rejection| ApiError::bad_request("query_invalid", rejection.body_text()))?
-        .0;
+    let SubmitQuery { ack } = query::read(request.uri())?;
     let body = json::read_body(request).await?;
     let is_batch = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     if !is_batch {
@@ -168,12 +166,16 @@ async fn accept(
     };
     let id = transaction.id();
     let valid_until = time::rfc3339(transaction.body().valid_until_micros);
-    match hand_in(state, register, transaction).await {
-        Ok(()) => Ok(Accepted {
+    let handed_in = async {
+        hand_in(state, register, transaction).await?;
+        if ack == Acknowledgement::Committed { committed(state, register, id).await } else { Ok(None) }
+    };
+    match handed_in.await {
+        Ok(committed) => Ok(Accepted {
             transaction_id: id.to_string(),
             register: register.to_string(),
             accepted: true,
-            committed: if ack == Acknowledgement::Committed { committed(state, register, id).await } else { None },
+            committed,
             node: state.node.identity().peer_id.to_string(),
             valid_until,
         }),
@@ -184,15 +186,20 @@ async fn accept(
     }
 }
 
-/// Where the transaction is committed, if it is in time. It stays accepted in any case.
-async fn committed(state: &ApiState, register: RegisterId, id: TransactionId) -> Option<Place> {
-    let waiting = tokio::time::timeout(COMMIT_TIMEOUT, state.node.registers().committed(register, id));
-    match waiting.await.ok()? {
-        Ok(place) => Some(place.into()),
-        Err(error) => {
-            tracing::debug!(%register, %id, %error, "whether a transaction is committed cannot be read");
-            None
+/// Where the transaction is committed, if it is in time; otherwise it stays accepted. An error when no docket will hold it.
+async fn committed(state: &ApiState, register: RegisterId, id: TransactionId) -> Result<Option<Place>, ApiError> {
+    let waiting = tokio::time::timeout(COMMIT_TIMEOUT, state.node.registers().settled(register, id));
+    match waiting.await {
+        Ok(Ok(Settled::Committed(place))) => Ok(Some(place.into())),
+        Ok(Ok(Settled::Dead(reason))) => {
+            let message = format!("the sealers do not take it ({reason}); it is among the dead letters of this node");
+            Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "sealers_refuse", message))
         }
+        Ok(Err(error)) => {
+            tracing::debug!(%register, %id, %error, "whether a transaction is committed cannot be told");
+            Ok(None)
+        }
+        Err(_) => Ok(None),
     }
 }
 
@@ -218,14 +225,30 @@ async fn hand_in(state: &ApiState, register: RegisterId, transaction: Transactio
         let message = "clients hand in Action and Participant transactions; the others are kept for the network itself";
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "type_reserved", message));
     }
-    // Who hands in a signed transaction again gets the same answer again, as long as it is held.
+    // Who hands in a signed transaction again gets the same answer again, as long as it is held; unless it came to nothing.
+    let (id, outbox) = (transaction.id(), &state.node.registers().outbox);
     if body.author != state.node.identity().public_key
-        && state.node.store().transaction(register, transaction.id()).await?.is_some()
+        && !outbox.is_dead(register, id)
+        && state.node.store().transaction(register, id).await?.is_some()
     {
         return Ok(());
     }
+    publish(state, transaction).await
+}
+
+/// Hands a transaction to the node; what was a dead letter is none any more.
+pub(super) async fn publish(state: &ApiState, transaction: Transaction) -> Result<(), ApiError> {
+    let (register, id) = (transaction.body().register, transaction.id());
     match tokio::time::timeout(SUBMIT_TIMEOUT, state.node.submit(transaction)).await {
-        Ok(answer) => Ok(answer?),
+        Ok(answer) => {
+            answer?;
+            let outbox = &state.node.registers().outbox;
+            if outbox.is_dead(register, id) {
+                state.node.store().exhume(vec![(register, id)]).await?;
+                outbox.exhumed(register, id);
+            }
+            Ok(())
+        }
         Err(_) => {
             let message = "the transaction is not durable after 30 s; it may still be accepted, look it up by its id";
             Err(ApiError::new(StatusCode::GATEWAY_TIMEOUT, "timeout", message))

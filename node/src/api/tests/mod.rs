@@ -1,7 +1,10 @@
 //! The routes, called as clients call them, over a node in memory.
 
 mod bans;
+mod dead_letters;
 mod dockets;
+mod following;
+mod hub;
 mod issuer;
 mod lingering;
 mod members;
@@ -9,6 +12,7 @@ pub(crate) mod node;
 mod peers;
 mod rates;
 mod reading;
+mod roles;
 mod sizes;
 mod submitting;
 mod tokens;
@@ -31,9 +35,10 @@ use std::sync::Arc;
 use tower::ServiceExt;
 
 /// A node, who issues tokens for it, and its routes.
+#[derive(Clone)]
 pub(crate) struct Api {
     node: Arc<TestNode>,
-    issuer: Issuer,
+    issuer: Arc<Issuer>,
     telemetry: Arc<Telemetry>,
     state: ApiState,
 }
@@ -52,7 +57,8 @@ impl Api {
     }
 
     async fn with_access(access: Access) -> Self {
-        let (node, issuer) = (Arc::new(TestNode::new()), Issuer::new());
+        let (node, issuer) = (Arc::new(TestNode::new()), Arc::new(Issuer::new()));
+        tokio::spawn(node.registers().clone().tell());
         node.change_snapshot(|content| {
             content.api = issuer.api();
             let roles = [Role::Reader, Role::Writer, Role::Moderator, Role::Admin];

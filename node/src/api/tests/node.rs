@@ -57,7 +57,7 @@ impl TestNode {
         settings.set(SettingId::TransactionTtl, 1_800);
         let content = Content {
             trust_domain: identity.trust_domain.clone(),
-            subscriptions: [Subscription { register: *REGISTER.as_bytes() }].into(),
+            subscriptions: [(*REGISTER.as_bytes(), Subscription::default())].into(),
             settings,
             ..Content::default()
         };
@@ -92,7 +92,8 @@ impl TestNode {
         self.snapshot.lock().unwrap().take();
     }
 
-    fn message(&self, transaction: &Transaction) -> Message {
+    /// As the node would publish it.
+    pub(super) fn message(&self, transaction: &Transaction) -> Message {
         let sequence = self.submitted.fetch_add(1, Ordering::Relaxed) + 1;
         let bytes = transaction.encoded().clone();
         let entry = if bytes.len() <= MAX_INLINE_BYTES {

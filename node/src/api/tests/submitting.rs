@@ -1,7 +1,7 @@
 //! Handing in transactions and reading them back.
 
 use super::{Api, node::REGISTER};
-use crate::api::SubmitRefused;
+use crate::{api::SubmitRefused, registers::OutboxFull};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use peerwright_engine::SubmitRefusal;
 use peerwright_ledger::{Kind, Metadata, Payload, RegisterId, Transaction, TransactionBody};
@@ -19,7 +19,7 @@ async fn read_back(api: &Api, accepted: &Value) -> Value {
 }
 
 /// A transaction that a client has signed itself.
-fn signed_by_client(register: RegisterId, kind: Kind, valid_micros: u64) -> Transaction {
+pub(super) fn signed_by_client(register: RegisterId, kind: Kind, valid_micros: u64) -> Transaction {
     let key = NodeKey::from_seed([99; 32]);
     let now = crate::api::time::now_micros();
     let body = TransactionBody {
@@ -231,4 +231,8 @@ async fn what_the_node_refuses_has_its_status() {
         *api.node.refusal.lock().unwrap() = Some(SubmitRefused::Node(refusal));
         api.post(&path(), &json!({"payloads": []})).await.assert_refused(status, code);
     }
+    *api.node.refusal.lock().unwrap() = Some(SubmitRefused::OutboxFull(OutboxFull(10_000)));
+    let full = api.post(&path(), &json!({"payloads": []})).await;
+    assert!(full.assert_refused(503, "outbox_full").contains("10000"));
+    assert_eq!(full.headers["retry-after"], "1");
 }

@@ -46,6 +46,16 @@ pub(super) enum TokenRefused {
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
+    exp: u64,
+}
+
+/// What a token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verified {
+    /// Who shows it.
+    pub(super) subject: String,
+    /// When it is over, unix seconds; clocks may differ.
+    pub(super) ends_at: u64,
 }
 
 /// The keys of the snapshot in force, read once.
@@ -55,8 +65,8 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// The token's subject.
-    pub(super) fn verify(&self, token: &str, snapshot: &Snapshot) -> Result<String, TokenRefused> {
+    /// The token's subject, and until when it is.
+    pub(super) fn verify(&self, token: &str, snapshot: &Snapshot) -> Result<Verified, TokenRefused> {
         let header = decode_header(token).map_err(|error| match error.kind() {
             ErrorKind::InvalidAlgorithmName | ErrorKind::InvalidAlgorithm => TokenRefused::Algorithm,
             _ => TokenRefused::Malformed,
@@ -76,7 +86,7 @@ impl Tokens {
         if claims.sub.is_empty() || claims.sub.len() > MAX_SUBJECT_BYTES {
             return Err(TokenRefused::Malformed);
         }
-        Ok(claims.sub)
+        Ok(Verified { subject: claims.sub, ends_at: claims.exp.saturating_add(LEEWAY_SECONDS) })
     }
 
     fn keys(&self, snapshot: &Snapshot) -> Arc<Keys> {

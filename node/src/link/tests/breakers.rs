@@ -5,7 +5,7 @@ use super::{
     super::{LinkEvent, LinkSettings},
     end::{End, Options, soon},
 };
-use crate::testing::authority;
+use crate::testing::{authority, eventually};
 use peerwright_engine::{
     DialFailure,
     breaker::{BreakerSettings, BreakerState, BreakerStatistics},
@@ -94,7 +94,8 @@ async fn a_peer_that_links_by_itself_or_a_reset_by_hand_closes_its_breaker() {
             acceptor.up().await;
             dialler.up().await;
         }
-        assert_eq!(dialler.context.paths.state(&peer), Some(BreakerState::Closed));
+        let is_closed = async || dialler.context.paths.state(&peer) == Some(BreakerState::Closed);
+        eventually("its breaker is closed", is_closed).await;
     }
 }
 

@@ -104,7 +104,7 @@ async fn a_banned_range_shuts_out_strangers_and_no_member() {
     });
     open.cut.cancelled().await;
     assert!(rest().await.is_err());
-    assert!(first.telemetry().encode().contains("reason=\"banned_range\""));
+    eventually("the refusal is counted", async || first.telemetry().encode().contains("reason=\"banned_range\"")).await;
     assert_eq!(links_of(first).await.len(), 1, "the members' link is as it was");
     let (connections, member) = (first.handle().membership.connections(), second.handle().identity.peer_id);
     connections.cut_banned(|_| true);

@@ -2,10 +2,15 @@
 
 mod bans;
 mod carriers;
+mod clients;
+mod database;
+mod hubs;
 mod nearby;
 mod network;
 mod operator;
+mod outbox;
 mod registers;
+mod replication;
 mod restarts;
 mod simulated;
 mod strangers;

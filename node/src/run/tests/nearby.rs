@@ -4,8 +4,8 @@
 use crate::{
     RunningNode,
     discovery::{Interfaces, MulticastDns},
-    run::{Backing, Sockets, StartOptions},
-    testing::{authority, configuration, eventually, links, options},
+    run::{Backing, StartOptions},
+    testing::{authority, configuration, eventually, links, options, start_node},
 };
 use mdns_sd::{IfKind, ServiceDaemon, ServiceEvent, ServiceInfo};
 use std::{
@@ -29,8 +29,7 @@ async fn start(options: &StartOptions, node: &str, cable: &MulticastDns) -> Runn
     configuration.multicast_dns = cable.clone();
     // The network's owner declares this machine to be its network: else nobody's word leads there.
     configuration.own_ranges = vec!["127.0.0.0/8".parse().unwrap()];
-    let sockets = Sockets::bind(&configuration).await.unwrap();
-    RunningNode::start(&configuration, options, sockets).await.unwrap()
+    start_node(&configuration, options).await
 }
 
 /// What a node of another network says of itself.

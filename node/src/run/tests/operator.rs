@@ -10,7 +10,7 @@ use crate::{
     config::Configuration,
     probes::{Readiness, Reason},
     run::Sockets,
-    testing::{authority, ban_forever, configuration, eventually, impatient, spoil_snapshots, transaction},
+    testing::{authority, ban_forever, configuration, eventually, impatient, spoil_snapshots, start_node, transaction},
 };
 use fake::{FakeOperator, Mood};
 use peerwright_engine::{Role, SubmitRefusal};
@@ -41,8 +41,7 @@ fn with_operator() -> StartOptions {
 }
 
 async fn start(configuration: &Configuration) -> RunningNode {
-    let sockets = Sockets::bind(configuration).await.unwrap();
-    RunningNode::start(configuration, &with_operator(), sockets).await.unwrap()
+    start_node(configuration, &with_operator()).await
 }
 
 async fn end(node: RunningNode) {

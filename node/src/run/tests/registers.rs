@@ -5,17 +5,26 @@ use crate::{
     RunningNode,
     api::Node,
     dev::Authority,
+    operator::DigestSource,
     registers::{CreateRefused, NewRegister, ReplicaState},
-    testing::{all_have_links, authority, eventually, publish, start_nodes, transaction_in},
+    testing::{all_have_links, authority, bind_nodes, eventually, publish, start_bound, start_nodes, transaction_in},
 };
 use bytes::Bytes;
 use peerwright_ledger::{Chain, Docket, RegisterId, RegisterPolicy, TransactionId, Verify};
+use peerwright_proto::v1;
 use peerwright_secure::PeerId;
-use peerwright_snapshot::Subscription;
+use peerwright_snapshot::{Group, SettingId, Subscription};
 use peerwright_store::{DocketStore, Seen};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-fn orders() -> NewRegister {
+/// A seed and three peers are one network within this time.
+const CONVERGED: Duration = Duration::from_secs(120);
+
+pub(super) fn orders() -> NewRegister {
     NewRegister {
         name: "orders".to_owned(),
         description: String::new(),
@@ -26,7 +35,7 @@ fn orders() -> NewRegister {
 }
 
 /// Nodes that know each other, the first of them sealing.
-async fn sealed(authority: &Arc<Authority>, nodes: usize, sealers: usize) -> Vec<RunningNode> {
+pub(super) async fn sealed(authority: &Arc<Authority>, nodes: usize, sealers: usize) -> Vec<RunningNode> {
     let nodes = start_nodes(authority, nodes).await;
     let all: Vec<&RunningNode> = nodes.iter().collect();
     all_have_links(&all, nodes.len() - 1).await;
@@ -39,7 +48,7 @@ async fn sealed(authority: &Arc<Authority>, nodes: usize, sealers: usize) -> Vec
 }
 
 /// Begins a register, to which every node subscribes.
-async fn begin(authority: &Authority, nodes: &[RunningNode]) -> RegisterId {
+pub(super) async fn begin(authority: &Authority, nodes: &[RunningNode]) -> RegisterId {
     let last = nodes.last().unwrap();
     let register = loop {
         match last.handle().create_register(orders()).await {
@@ -52,24 +61,24 @@ async fn begin(authority: &Authority, nodes: &[RunningNode]) -> RegisterId {
         }
     };
     publish(authority, &nodes.iter().collect::<Vec<_>>(), |content| {
-        content.subscriptions.insert(Subscription { register: *register.as_bytes() });
+        content.subscriptions.insert(*register.as_bytes(), Subscription::default());
     });
     register
 }
 
-async fn hand_in(node: &RunningNode, register: RegisterId, text: &str) -> TransactionId {
+pub(super) async fn hand_in(node: &RunningNode, register: RegisterId, text: &str) -> TransactionId {
     let transaction = transaction_in(node.handle(), register, text);
     let id = transaction.id();
     eventually("the node takes it", async || node.handle().submit(transaction.clone()).await.is_ok()).await;
     id
 }
 
-async fn committed(node: &RunningNode, register: RegisterId, id: TransactionId) -> bool {
+pub(super) async fn committed(node: &RunningNode, register: RegisterId, id: TransactionId) -> bool {
     node.handle().registers.store.find(register, id, Seen::Certified).await.unwrap().is_some()
 }
 
 /// What a stranger makes of the dockets of a node: everything is verified anew.
-async fn verified(store: &dyn DocketStore, register: RegisterId) -> (Chain, Vec<TransactionId>) {
+pub(super) async fn verified(store: &dyn DocketStore, register: RegisterId) -> (Chain, Vec<TransactionId>) {
     let now = crate::driver::Clock::wall().0;
     let dockets = store.dockets(register, 0, Seen::Certified, 10_000, 1 << 30).await.unwrap();
     let read = |stored: &peerwright_store::StoredDocket| {
@@ -105,11 +114,44 @@ async fn what_one_node_accepts_is_committed_on_all_and_anybody_can_verify_it() {
     let (head, ids) = verified(&*nodes[3].handle().registers.store, register).await;
     assert_eq!((ids.len(), ids.into_iter().collect::<BTreeSet<_>>()), (sent.len(), sent));
     assert_eq!(head.register(), register);
-    let follower = nodes[3].handle().registers.progress(register).unwrap();
-    assert_eq!((follower.state, follower.percent()), (ReplicaState::FullyReplicated, 100));
+    eventually("the follower says that it has all", async || {
+        let follower = nodes[3].handle().registers.progress(register).unwrap();
+        (follower.state, follower.percent()) == (ReplicaState::FullyReplicated, 100)
+    })
+    .await;
     for sealer in &nodes[..3] {
         let (chain, _) = verified(&*sealer.handle().registers.store, register).await;
         assert_eq!(chain.head().hash, head.head().hash);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seed_and_three_peers_share_a_register_in_whatever_order_they_start() {
+    for order in [["seed", "a", "b", "c"], ["a", "seed", "b", "c"], ["c", "b", "a", "seed"]] {
+        let (authority, began) = (authority(), Instant::now());
+        let mut bound = bind_nodes(order.len()).await;
+        for (configuration, _) in &mut bound {
+            // What the seed tells of others is dialled.
+            configuration.own_ranges = vec!["127.0.0.0/8".parse().unwrap()];
+        }
+        let place = order.iter().position(|name| *name == "seed").unwrap();
+        let seed = bound[place].1.peer_address;
+        // Until the seed starts, its port takes connections and answers nothing.
+        let nodes = start_bound(&authority, bound, vec![seed.into()]).await;
+        let all: Vec<&RunningNode> = nodes.iter().collect();
+        all_have_links(&all, nodes.len() - 1).await;
+        let sealer = BTreeSet::from([nodes[place].handle().identity.peer_id]);
+        publish(&authority, &all, |content| {
+            content.founders.clone_from(&sealer);
+            content.sealers = sealer;
+        });
+
+        let register = begin(&authority, &nodes).await;
+        let id = hand_in(&nodes[0], register, "in any order").await;
+        for node in &nodes {
+            eventually("every node holds it committed", async || committed(node, register, id).await).await;
+        }
+        assert!(began.elapsed() < CONVERGED, "{order:?} took {:?}", began.elapsed());
     }
 }
 
@@ -124,7 +166,9 @@ async fn a_sealer_that_is_gone_is_not_missed_and_nothing_is_sealed_twice() {
     }
 
     // Whoever leads: killed, as it were.
-    let leader = nodes.iter().position(|node| node.handle().creator.sealer.is_leading()).unwrap();
+    let leader = || nodes.iter().position(|node| node.handle().creator.sealer.is_leading());
+    eventually("a sealer leads", async || leader().is_some()).await;
+    let leader = leader().unwrap_or_default();
     drop(nodes.remove(leader));
     let client = nodes.last().unwrap();
     for number in 0..20 {
@@ -148,6 +192,7 @@ async fn without_a_majority_what_is_accepted_is_not_committed() {
 
     let client = nodes.pop().unwrap();
     let alone = nodes.pop().unwrap();
+    eventually("the sealer that is left holds it", async || committed(&alone, register, first).await).await;
     drop(nodes);
     let second = hand_in(&client, register, "without one").await;
     eventually("the sealer that is left hears it", async || {
@@ -181,6 +226,64 @@ async fn a_single_sealer_becomes_three() {
 
     for node in &nodes {
         eventually("it is committed on all", async || committed(node, register, second).await).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_register_is_on_the_sealers_and_on_the_nodes_of_its_placement_and_they_tell_so() {
+    let authority = authority();
+    let nodes = sealed(&authority, 3, 1).await;
+    let register = begin(&authority, &nodes).await;
+    let all: Vec<&RunningNode> = nodes.iter().collect();
+    let placed_on = |group: &str| {
+        publish(&authority, &all, |content| {
+            content.groups = ["demo-peer", "demo-edge"].map(|name| (name.to_owned(), Group::default())).into();
+            let subscription = Subscription { groups: [group.to_owned()].into(), ..Subscription::default() };
+            content.subscriptions = [(*register.as_bytes(), subscription)].into();
+        });
+    };
+    let told = async |node: &RunningNode| {
+        let digest = DigestSource::outline(node.handle().as_ref()).await;
+        digest.registers.iter().map(|row| (row.state(), row.dockets == row.dockets_of_source)).collect::<Vec<_>>()
+    };
+
+    placed_on("demo-edge");
+    for follower in &nodes[1..] {
+        eventually("it does not hold the register", async || told(follower).await.is_empty()).await;
+        let progress = || follower.handle().registers.progress(register);
+        eventually("it follows the register no longer", async || progress().is_none()).await;
+    }
+    let first = hand_in(&nodes[0], register, "on the sealer alone").await;
+    eventually("it is committed", async || committed(&nodes[0], register, first).await).await;
+    let sealing = [(v1::ReplicaState::Sealing, true)];
+    eventually("the sealer says that it has all", async || told(&nodes[0]).await == sealing).await;
+    assert!(!committed(&nodes[2], register, first).await);
+
+    placed_on("demo-peer");
+    for follower in &nodes[1..] {
+        eventually("it holds the register", async || committed(follower, register, first).await).await;
+        let full = [(v1::ReplicaState::FullyReplicated, true)];
+        eventually("it says so", async || told(follower).await == full).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealers_go_on_with_what_the_network_sets() {
+    let authority = authority();
+    let nodes = sealed(&authority, 3, 3).await;
+    let register = begin(&authority, &nodes).await;
+    let first = hand_in(&nodes[0], register, "before").await;
+    eventually("it is committed", async || committed(&nodes[0], register, first).await).await;
+
+    publish(&authority, &nodes.iter().collect::<Vec<_>>(), |content| {
+        content.settings.set(SettingId::SealingHeartbeat, 100);
+        content.settings.set(SettingId::SealingLeaderTimeout, 400);
+    });
+    let second = hand_in(&nodes[1], register, "after").await;
+
+    for node in &nodes {
+        eventually("it is committed on all", async || committed(node, register, second).await).await;
+        assert!(committed(node, register, first).await);
     }
 }
 

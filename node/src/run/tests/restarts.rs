@@ -7,24 +7,16 @@ use crate::{
     dev::Authority,
     probes::{Readiness, Reason},
     run::{Backing, Sockets, StartError},
-    testing::{authority, configuration, eventually, holds, options, transaction},
+    testing::{
+        authority, configuration, eventually, holds, kill, options, sealed::SealedRegister, start_node, transaction,
+    },
 };
 use peerwright_engine::SubmitRefusal;
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use std::{path::Path, sync::Arc, time::Duration};
 
 async fn start(authority: &Arc<Authority>, directory: &Path) -> RunningNode {
-    let configuration = configuration("demo-peer-0", directory);
-    let sockets = Sockets::bind(&configuration).await.unwrap();
-    RunningNode::start(&configuration, &options(authority, Backing::Volume), sockets).await.unwrap()
-}
-
-/// As when the process is killed: nothing is closed in order.
-async fn kill(node: RunningNode) {
-    let handle = node.handle().clone();
-    drop(node);
-    // In a process that goes on, the store's writer must be gone before the file is opened again.
-    handle.store.close().await.unwrap();
+    start_node(&configuration("demo-peer-0", directory), &options(authority, Backing::Volume)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,14 +41,15 @@ async fn nothing_acknowledged_is_lost_when_the_node_is_killed() {
     let authority = authority();
     let directory = tempfile::tempdir().unwrap();
     let node = start(&authority, directory.path()).await;
-    let mut acknowledged = Vec::new();
+    let first = transaction(&node, "first");
+    eventually("the node takes it", async || node.handle().submit(first.clone()).await.is_ok()).await;
+    let mut acknowledged = vec![first.id()];
     for number in 0..50 {
         let sent = transaction(&node, &format!("number {number}"));
         if node.handle().submit(sent.clone()).await.is_ok() {
             acknowledged.push(sent.id());
         }
     }
-    assert!(!acknowledged.is_empty());
     kill(node).await;
     let node = start(&authority, directory.path()).await;
     for id in acknowledged {
@@ -118,4 +111,19 @@ async fn a_volume_in_use_a_taken_port_and_a_foreign_volume_are_one_line() {
         assert!(line.contains(says) && !line.contains('\n'), "{line}");
     }
     assert!(matches!(taken, StartError::Bind { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_killed_goes_on_from_its_checkpoints() {
+    let authority = authority();
+    let directory = tempfile::tempdir().unwrap();
+    let sealed = SealedRegister::of(7, 2);
+    let node = start(&authority, directory.path()).await;
+    sealed.fill(&*node.handle().registers.store).await;
+    kill(node).await;
+
+    let node = start(&authority, directory.path()).await;
+    let registers = &node.handle().registers;
+    assert_eq!(registers.heads.count(sealed.register()), sealed.count());
+    assert_eq!(registers.store.checkpoint(sealed.register()).await.unwrap(), Some(sealed.chain().encode()));
 }

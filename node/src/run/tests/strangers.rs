@@ -29,7 +29,7 @@ use tonic_reflection::pb::v1::{
 };
 
 /// Dials port 5000 as a member that `issuer` has enrolled.
-async fn dial(node: &RunningNode, issuer: &Authority, name: &str) -> Result<Dialled, DialError> {
+pub(super) async fn dial(node: &RunningNode, issuer: &Authority, name: &str) -> Result<Dialled, DialError> {
     dial_at(node.peer_address(), node, issuer, name).await
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn dial_at(
     dialler.dial(address, name, profiles.unwrap().members_outbound).await
 }
 
-fn origin() -> Uri {
+pub(super) fn origin() -> Uri {
     Uri::from_static("https://localhost/")
 }
 
@@ -95,6 +95,7 @@ async fn a_member_lists_the_services_asks_for_health_submits_and_reads() {
     let register_id = Bytes::copy_from_slice(REGISTER.as_bytes());
     let mut registers = RegistersClient::with_origin(dialled.connection, origin());
     let request = SubmitRequest {
+        acknowledgement: 0,
         register_id: register_id.clone(),
         transactions: vec![good.encoded().clone(), "rubbish".into()],
     };

@@ -1,0 +1,222 @@
+//! One register followed: dockets from its sources, verified and stored, and from another source when one fails.
+//!
+//! ```text
+//! sources ─▶ SourceStream ──┬─ far behind ─▶ catch_up: headers, then bodies from several ─┬─▶ Writer ─▶ store: dockets
+//!    ▲                      └─ otherwise ──▶ live: the cursor stream ─────────────────────┘            and checkpoint
+//!    │                                          │ refused, silent, gone                       credit goes back,
+//!    └── the next, and a wait ──────────────────┘                                             heads advance
+//! ```
+//!
+//! Receiving, verifying and storing go on at the same time, each as far as what lies behind it has room. A run that ends
+//! anywhere goes on behind the last docket stored, for each is stored with the checkpoint behind it.
+
+mod audit;
+mod budget;
+mod catch_up;
+mod ended;
+mod fork;
+mod forward;
+mod live;
+mod ranges;
+mod settings;
+mod source;
+mod stretch;
+mod writer;
+
+pub(crate) use audit::Audit;
+pub(crate) use budget::Budget;
+pub use settings::{ReplicationSettingRefused, ReplicationSettings};
+
+use super::{Registers, replicas::Sources};
+use crate::{backoff::Backoff, driver::Clock, tls::fill_random};
+use ended::Ended;
+use peerwright_ledger::{CertifiedHeader, Chain, Docket, DocketBody, RegisterId, Verify, register::VerifyPolicy};
+use peerwright_secure::PeerId;
+use peerwright_snapshot::ReplicaMode;
+use peerwright_store::{NewDocket, Store, StoreError};
+use source::{BODIES_WITHIN, SourceStream};
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use stretch::take_control;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+/// Who lacks fewer dockets than this needs no more than the cursor stream.
+const CATCH_UP_FROM: u64 = 64;
+/// A source that served so long was a good one: the next round comes at once.
+const GOOD: Duration = Duration::from_secs(30);
+/// Between two rounds through the sources.
+const PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(10);
+
+/// Follows one register until it is dropped.
+pub(crate) struct Replica {
+    pub(crate) register: RegisterId,
+    pub(crate) mode: ReplicaMode,
+    pub(crate) registers: Registers,
+    pub(crate) messages: Arc<dyn Store>,
+    pub(crate) sources: Sources,
+    /// As they are set now.
+    pub(crate) settings: watch::Receiver<ReplicationSettings>,
+}
+
+impl Replica {
+    /// Goes from source to source. Ends by itself only when the register has two histories.
+    pub(crate) async fn run(self) {
+        let (register, standing) = (self.register, self.registers.standing.clone());
+        standing.begin(register, self.mode, self.registers.heads.count(register));
+        if let Some(proof) = self.registers.forks.of(register) {
+            return standing.frozen(register, fork::message(&proof));
+        }
+        let mut pause = Backoff::new(*PAUSE.start(), *PAUSE.end());
+        let mut active_hub = self.sources.hubs.watch();
+        loop {
+            let begun = Instant::now();
+            active_hub.borrow_and_update();
+            let mut sources = self.sources.of(register).await;
+            for _ in 0..sources.len() {
+                let [primary, others @ ..] = sources.as_slice() else { break };
+                let ended = tokio::select! {
+                    biased;
+                    ended = self.round(*primary, others) => match ended {
+                        Ok(never) => match never {},
+                        Err(ended) => ended,
+                    },
+                    () = self.stalled() => Ended::Stalled,
+                };
+                self.left(*primary, &ended).await;
+                match ended {
+                    Ended::Fork(proof) => return self.freeze(*proof).await,
+                    // The first is no failure of the register's, the second is told already.
+                    Ended::NotHeld | Ended::Stalled => {}
+                    Ended::Turned => break,
+                    ended => {
+                        let failures_to_error = self.set().failures_to_error;
+                        let (code, now) = (ended.code(), Clock::wall().0);
+                        standing.failed(register, code, ended.to_string(), failures_to_error, now);
+                    }
+                }
+                sources.rotate_left(1);
+            }
+            if begun.elapsed() > GOOD {
+                pause.reset();
+            }
+            tokio::select! {
+                biased;
+                // What it holds is to be had at once. Its sender lives as long as this node.
+                Ok(()) = active_hub.changed() => pause.reset(),
+                () = sleep(pause.next()) => {}
+            }
+        }
+    }
+
+    /// What is set now.
+    fn set(&self) -> ReplicationSettings {
+        *self.settings.borrow()
+    }
+
+    /// Resolves when the register is behind and has not moved for too long.
+    async fn stalled(&self) {
+        loop {
+            sleep(self.set().deadline / 10).await;
+            if self.registers.standing.stalls(self.register, self.set().deadline, Clock::wall().0) {
+                return;
+            }
+        }
+    }
+
+    /// A source is left: counted, and reported when it gave what no honest one gives.
+    async fn left(&self, source: PeerId, ended: &Ended) {
+        tracing::debug!(register = %self.register, %source, %ended, "a source was left");
+        self.registers.telemetry.source_left(ended.code());
+        if let Some(evidence) = ended.offence() {
+            tracing::warn!(register = %self.register, %source, %ended, "a source gave what does not verify");
+            self.sources.misbehaved(source, evidence).await;
+        }
+    }
+
+    /// Where the last run ended; `None` where nothing is held. What a node holds from the middle on is let go of when it
+    /// is to hold all: until docket 0 is here again it holds nothing, and says so.
+    async fn resume(&self) -> Result<Option<Chain>, Ended> {
+        let store = &self.registers.store;
+        let first = store.held_dockets(self.register).await?.map_or(0, |held| held.first);
+        if first > 0 && self.mode == ReplicaMode::FullReplica {
+            tracing::info!(register = %self.register, first, "the register is fetched anew from docket 0 on");
+            return self.begin_anew().await;
+        }
+        self.registers.standing.begins_at(self.register, first);
+        match store.checkpoint(self.register).await {
+            Ok(checkpoint) => Ok(checkpoint.map(|checkpoint| Chain::decode(&checkpoint)).transpose()?),
+            Err(error @ StoreError::CorruptCheckpoint(_)) => {
+                tracing::warn!(register = %self.register, %error, "the register is fetched anew");
+                self.begin_anew().await
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Lets go of what is held.
+    async fn begin_anew(&self) -> Result<Option<Chain>, Ended> {
+        let writing = self.registers.writing.read().await;
+        // Before it is gone: nobody is told that it is still here.
+        self.registers.heads.reset(self.register);
+        self.registers.store.purge_dockets(self.register).await?;
+        drop(writing);
+        let (standing, now) = (&self.registers.standing, Clock::wall().0);
+        standing.begins_at(self.register, 0);
+        standing.lost(self.register, 0, now);
+        Ok(None)
+    }
+
+    /// Takes a docket that governs the register: who signs what follows depends on its body.
+    async fn govern(
+        &self,
+        stream: &mut SourceStream,
+        chain: Option<Chain>,
+        control: CertifiedHeader,
+    ) -> Result<(Chain, NewDocket), Ended> {
+        let CertifiedHeader { header, certificate } = control;
+        stream.ask_bodies(header.number, 1).await?;
+        let bodies = timeout(BODIES_WITHIN, stream.bodies()).await.map_err(|_| Ended::Silent)??;
+        let body = bodies.into_iter().next().ok_or(Ended::Short)?;
+        let (register, now) = (self.register, Clock::wall().0);
+        let taking = move || {
+            let body = DocketBody::decode(body.clone()).map_err(|error| Ended::Malformed(error, body))?;
+            take_control(register, chain, &Docket { header, certificate, body }, now)
+        };
+        self.registers.budget.verify(taking).await
+    }
+
+    /// Follows a source until it fails. Bodies come from the others too while there is much to fetch.
+    async fn round(&self, primary: PeerId, others: &[PeerId]) -> Result<Infallible, Ended> {
+        let mut chain = self.resume().await?;
+        let next = chain.as_ref().map_or(0, |chain| chain.head().number + 1);
+        let mut stream = SourceStream::open(&self.sources, self.register, primary, next).await?;
+        self.registers.standing.heard(self.register, primary, stream.holds.end, Clock::wall().0);
+        match &chain {
+            Some(chain) => self.compare(&mut stream, chain).await?,
+            None if self.mode == ReplicaMode::ForwardOnly => {
+                chain = Box::pin(self.begin_forward(&mut stream)).await?;
+                let first = chain.as_ref().map_or(0, |chain| chain.head().number + 1);
+                self.registers.standing.begins_at(self.register, first);
+            }
+            None => {}
+        }
+        let next = chain.as_ref().map_or(0, |chain| chain.head().number + 1);
+        let chain = match chain {
+            Some(chain) if stream.holds.end.saturating_sub(next) < CATCH_UP_FROM => chain,
+            chain => Box::pin(self.catch_up(&mut stream, chain, others)).await?,
+        };
+        self.live(stream, chain).await
+    }
+}
+
+/// How much is checked of a docket's transactions. Which ones are the sample nobody can foresee.
+fn level(policy: VerifyPolicy) -> Verify {
+    let mut secret = [0; 8];
+    match fill_random(&mut secret) {
+        Ok(()) => policy.with_secret(u64::from_be_bytes(secret)),
+        // Without randomness nothing is left to chance.
+        Err(_) => Verify::EveryTransaction,
+    }
+}
