@@ -133,6 +133,29 @@ impl Writer {
         self.call("apply the status of", K::kind(&()).as_ref(), name, api.patch_status(name, &parameters, &patch)).await
     }
 
+    /// Replaces the finalizers of `object`, as long as it is as it was read: somebody else's finalizer that came meanwhile
+    /// is not lost. Gives the object as it is then; nothing when it is gone.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn set_finalizers<K>(&self, object: &K, finalizers: &[String]) -> Result<Option<K>, WriteError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + DeserializeOwned + Clone + Debug,
+    {
+        let meta = object.meta();
+        let name = meta.name.as_deref().unwrap_or_default();
+        let api: Api<K> = Api::namespaced(self.client.clone(), meta.namespace.as_deref().unwrap_or_default());
+        let patch = serde_json::json!({
+            "metadata": { "uid": meta.uid, "resourceVersion": meta.resource_version, "finalizers": finalizers },
+        });
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patch = Patch::Merge(&patch);
+        match self.call("patch", K::kind(&()).as_ref(), name, api.patch(name, &parameters, &patch)).await {
+            Err(error) if error.code() == Some(404) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     /// Deletes the object that has this UID; one that is gone or another by now is left alone.
     ///
     /// # Errors

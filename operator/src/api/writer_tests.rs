@@ -56,6 +56,23 @@ async fn a_status_is_for_the_object_that_it_was_made_from() {
 }
 
 #[tokio::test]
+async fn finalizers_are_replaced_on_the_object_as_it_was_read_and_nothing_else_is() {
+    let mut ban = PeerBan::new("one", peerwright_crds::PeerBanSpec::default());
+    ban.metadata.namespace = Some("shop".into());
+    ban.metadata.uid = Some("ban-uid".into());
+    ban.metadata.resource_version = Some("7".into());
+    let (writer, sent) = writer(200, serde_json::to_value(&ban).unwrap());
+    assert!(writer.set_finalizers(&ban, &["a.example/b".to_owned()]).await.unwrap().is_some());
+    let metadata = json!({ "uid": "ban-uid", "resourceVersion": "7", "finalizers": ["a.example/b"] });
+    assert_eq!(sent.lock().unwrap()[0], json!({ "metadata": metadata }));
+
+    let gone = self::writer(404, failure(404)).0;
+    assert!(gone.set_finalizers(&ban, &[]).await.unwrap().is_none());
+    let changed = self::writer(409, failure(409)).0;
+    assert_eq!(changed.set_finalizers(&ban, &[]).await.unwrap_err().code(), Some(409));
+}
+
+#[tokio::test]
 async fn a_replica_whose_time_is_over_sends_nothing() {
     let (mut writer, sent) = writer(201, json!({}));
     writer.leadership = Leadership::held_for(Duration::ZERO);

@@ -7,7 +7,9 @@ use std::{
 
 use kube::{Resource, ResourceExt, runtime::events::EventType};
 
-use super::{caches::Caches, findings::Findings, network::build::Install, reach::Reaches, triggers::Triggers};
+use super::{
+    caches::Caches, findings::Findings, network::build::Install, reach::Reaches, subscription::Pace, triggers::Triggers,
+};
 use crate::{
     api::Writer,
     cache::{Decoded, ObjectKey},
@@ -64,6 +66,8 @@ pub struct Context {
     pub findings: Findings,
     /// Which nodes have which snapshot.
     pub reaches: Reaches,
+    /// How often statuses of subscriptions are written.
+    pub(super) pace: Pace,
     /// Pods that were evicted and that the cache may still show as they were, by UID, with their network's UID.
     evicted: Mutex<HashMap<String, String>>,
     /// Objects that could not be read and that people were told of.
@@ -78,6 +82,7 @@ impl Context {
             parts,
             findings: Findings::default(),
             reaches: Reaches::default(),
+            pace: Pace::default(),
             evicted: Mutex::default(),
             told_unreadable: Mutex::default(),
         }

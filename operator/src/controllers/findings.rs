@@ -34,6 +34,8 @@ pub struct Finding {
     pub bans: BTreeMap<BanSource, BanFinding>,
     /// What became of each subscription, by UID: another one may have taken its name since.
     pub subscriptions: BTreeMap<String, SubscriptionVerdict>,
+    /// The first snapshot that orders each purge, of those that this replica has seen.
+    pub purges: BTreeMap<[u8; 16], Version>,
     /// The snapshot in force.
     pub published: Option<Arc<Published>>,
     /// When this replica published it; nothing when it was found.
@@ -68,6 +70,9 @@ impl Finding {
             Some(_) => Some(now),
             None => None,
         };
+        let since = |register: &[u8; 16]| before.and_then(|before| before.purges.get(register)).copied().or(version);
+        let ordered = self.published.iter().flat_map(|published| &published.snapshot.content.purges);
+        self.purges = ordered.filter_map(|register| Some((*register, since(register)?))).collect();
         for (source, ban) in &mut self.bans {
             let contained = matches!(&ban.verdict, BanVerdict::Accepted { subject }
                 if self.published.as_ref().is_some_and(|published| published.snapshot.content.bans.contains_key(subject)));
@@ -170,6 +175,25 @@ mod tests {
         let unbanned = finding(6, &[2], &[2]).dated(Some(&second), now);
         let again = finding(7, &[1, 2], &[1, 2]).dated(Some(&unbanned), now);
         assert_eq!(since(&again, 1), Some(7));
+    }
+
+    #[test]
+    fn a_purge_counts_from_the_first_snapshot_that_orders_it() {
+        let now = Instant::now();
+        let ordering = |revision, purges: &[u8]| {
+            let content = Content { purges: purges.iter().map(|byte| [*byte; 16]).collect(), ..Content::default() };
+            let snapshot = Snapshot { network_uid: "uid".into(), epoch: 1, revision, content };
+            let published =
+                Published { snapshot, digest: [0; 32], content_digest: [0; 32], bytes: bytes::Bytes::default() };
+            Finding { published: Some(Arc::new(published)), ..Finding::default() }
+        };
+        let since = |finding: &Finding, byte: u8| finding.purges.get(&[byte; 16]).map(|version| version.revision);
+        let first = ordering(4, &[1]).dated(None, now);
+        let second = ordering(5, &[1, 2]).dated(Some(&first), now);
+        assert_eq!((since(&second, 1), since(&second, 2)), (Some(4), Some(5)));
+        let done = ordering(6, &[2]).dated(Some(&second), now);
+        let again = ordering(7, &[1, 2]).dated(Some(&done), now);
+        assert_eq!((since(&done, 1), since(&again, 1)), (None, Some(7)));
     }
 
     #[test]

@@ -221,7 +221,7 @@ impl Pass<'_> {
             }
         }
         // Which of several subscriptions to one register wins may have changed with any of them.
-        if all || before.subscriptions != finding.subscriptions {
+        if all || before.subscriptions != finding.subscriptions || before.purges != finding.purges {
             for subscription in parts.caches.subscriptions_of(&self.key) {
                 parts.triggers.subscriptions.fire(ObjectKey::of(subscription.as_ref()));
             }
@@ -250,7 +250,7 @@ impl Finding {
         });
         self.bans = judged.collect();
         let of = |subscription: &Arc<RegisterSubscription>| {
-            Some((subscription.uid()?, *compiled.subscriptions.get(&subscription.name_any())?))
+            Some((subscription.uid()?, compiled.subscriptions.get(&subscription.name_any())?.clone()))
         };
         self.subscriptions = subscriptions.iter().filter_map(of).collect();
         self.published = Some(Arc::clone(published));
@@ -286,7 +286,7 @@ mod tests {
         let compiled = Compiled {
             content: Content::default(),
             bans: BTreeMap::new(),
-            subscriptions: [("orders".to_owned(), verdict)].into(),
+            subscriptions: [("orders".to_owned(), verdict.clone())].into(),
             next_expiry: None,
         };
         let subscriptions = vec![subscription("orders", "first")];

@@ -6,7 +6,7 @@
 mod follow;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 pub use follow::follow;
 
-use crate::nodes::NodeReport;
+use crate::nodes::{NodeReport, RegisterReport, ReplicaState};
 
 /// How long a running node may be silent before it counts as unreachable.
 pub const SILENCE: Duration = Duration::from_secs(30);
@@ -55,8 +55,8 @@ pub struct Reached {
     pub certificate_not_after: Option<i64>,
     /// What it waits for until it is Ready, in one word of its own; empty when nothing, or when nothing is known.
     pub waits_for: String,
-    /// Registers of which it holds all that its reachable members advertised.
-    pub synced: BTreeSet<[u8; 16]>,
+    /// What it says of its registers, in ascending order.
+    pub registers: Vec<RegisterReport>,
     /// Since when it has been silent.
     pub silent_since: Option<Instant>,
     /// Since when it has not: what it holds is told a moment after it is connected.
@@ -101,14 +101,13 @@ impl Reach {
             let before = before.and_then(|before| before.nodes.get(&node.pod));
             let silent_since = before.and_then(|before| before.silent_since).unwrap_or(now);
             let heard_since = before.and_then(|before| before.heard_since).unwrap_or(now);
-            let synced = report.map(|report| report.registers.iter().filter(|row| row.synced).map(|row| row.register));
             let reached = Reached {
                 member: node.member,
                 banned: node.banned,
                 acknowledged: report.and_then(|report| report.acknowledged),
                 certificate_not_after: report.map(|report| report.certificate_not_after),
                 waits_for: report.map_or_else(String::new, |report| report.waits_for.clone()),
-                synced: synced.into_iter().flatten().collect(),
+                registers: report.map_or_else(Vec::new, |report| report.registers.clone()),
                 silent_since: (!connected).then_some(silent_since),
                 heard_since: connected.then_some(heard_since),
             };
@@ -124,11 +123,47 @@ impl Reach {
         progress(members, published_at, now, |node| node.acknowledged >= Some(version))
     }
 
-    /// Whether every running node that is not banned holds a register. `accepted_at` as in [`Self::acknowledged`].
+    /// The running nodes, not banned, that `is_placed` says should hold a register.
+    pub fn holders(&self, is_placed: impl Fn(&str) -> bool) -> impl Iterator<Item = (&String, &Reached)> {
+        self.nodes.iter().filter(move |(pod, node)| !node.banned && is_placed(pod))
+    }
+
+    /// Whether any node knows a docket of the register.
     #[must_use]
-    pub fn synced(&self, register: [u8; 16], accepted_at: Option<Instant>, now: Instant) -> Outlook {
-        let wanted = self.nodes.iter().filter(|(_, node)| !node.banned);
-        progress(wanted, accepted_at, now, |node| node.synced.contains(&register))
+    pub fn has_dockets(&self, register: &[u8; 16]) -> bool {
+        self.nodes.values().filter_map(|node| node.register(register)).any(|row| row.percent.is_some())
+    }
+
+    /// Whether every running node that should hold a register does so. `accepted_at` as in [`Self::acknowledged`].
+    #[must_use]
+    pub fn synced(
+        &self,
+        register: &[u8; 16],
+        is_placed: impl Fn(&str) -> bool,
+        accepted_at: Option<Instant>,
+        now: Instant,
+    ) -> Outlook {
+        let has_dockets = self.has_dockets(register);
+        progress(self.holders(is_placed), accepted_at, now, |node| {
+            node.register(register).is_some_and(|row| row.holds(has_dockets))
+        })
+    }
+
+    /// Whether every running member that does not seal has purged a register, as `version` orders it.
+    #[must_use]
+    pub fn purged(
+        &self,
+        register: &[u8; 16],
+        seals: impl Fn(&str) -> bool,
+        version: Version,
+        published_at: Option<Instant>,
+        now: Instant,
+    ) -> Outlook {
+        let wanted = self.nodes.iter().filter(|(pod, node)| node.member && !seals(pod));
+        progress(wanted, published_at, now, |node| {
+            let is_purged = |row: &RegisterReport| row.state == Some(ReplicaState::Purged);
+            node.acknowledged >= Some(version) && node.register(register).is_some_and(is_purged)
+        })
     }
 
     /// Whether every running node that is not banned has a certificate that is known to be valid at `wall`.
@@ -142,6 +177,15 @@ impl Reach {
     #[must_use]
     pub fn first_certificate_end(&self) -> Option<i64> {
         self.nodes.values().filter(|node| !node.banned).filter_map(|node| node.certificate_not_after).min()
+    }
+}
+
+impl Reached {
+    /// What the node says of a register.
+    #[must_use]
+    pub fn register(&self, register: &[u8; 16]) -> Option<&RegisterReport> {
+        let place = self.registers.binary_search_by(|row| row.register.cmp(register)).ok()?;
+        self.registers.get(place)
     }
 }
 

@@ -13,7 +13,7 @@ use peerwright_secure::Fingerprint;
 use peerwright_snapshot::Version;
 use tokio_util::sync::CancellationToken;
 
-use super::report::NodeReport;
+use super::report::{NodeReport, RegisterReport, ReplicaState};
 use crate::{
     identity::{MemberIdentity, NetworkKey, Refusal},
     policy::Leaves,
@@ -153,7 +153,7 @@ impl NodeRegistry {
             acknowledged,
             certificate_not_after: member.not_after,
             waits_for: same_peer.map_or_else(String::new, |before| before.report.waits_for.clone()),
-            registers: same_peer.map_or_else(Vec::new, |before| before.report.registers.clone()),
+            registers: same_peer.map_or_else(Vec::new, |before| kept(&before.report.registers)),
             auto_bans: same_peer.map_or_else(Vec::new, |before| before.report.auto_bans.clone()),
             seals: same_peer.is_some_and(|before| before.report.seals),
         };
@@ -216,6 +216,12 @@ impl State {
             true
         });
     }
+}
+
+/// What a node said of its registers counts until it says something else, but that nothing of one is there any more: that
+/// was about an order that may have been given and taken back since.
+fn kept(registers: &[RegisterReport]) -> Vec<RegisterReport> {
+    registers.iter().filter(|row| row.state != Some(ReplicaState::Purged)).cloned().collect()
 }
 
 /// The open stream of one node. Dropped, the node counts as not connected.

@@ -1,7 +1,7 @@
 use futures::{FutureExt, StreamExt};
-use peerwright_proto::v1::{AutoBanReport, RegisterDigest};
+use peerwright_proto::v1::{self, AutoBanReport, RegisterDigest};
 use peerwright_secure::PeerId;
-use peerwright_snapshot::MAX_SUBSCRIPTIONS;
+use peerwright_snapshot::{MAX_PURGES, MAX_SUBSCRIPTIONS};
 
 use super::*;
 
@@ -110,8 +110,9 @@ fn followers_wake_for_what_matters_once_a_network() {
 fn followers_wake_when_a_register_is_synced() {
     let registry = registry();
     let stream = open(&registry, "demo-peer-0", 1);
+    let row = RegisterDigest { register_id: vec![1; 16].into(), ..RegisterDigest::default() };
     let with_register = |transactions, synced| HeartbeatDigest {
-        registers: vec![RegisterDigest { register_id: vec![1; 16].into(), transactions, synced }],
+        registers: vec![RegisterDigest { transactions, synced, ..row.clone() }],
         ..digest(true, 1)
     };
     stream.heartbeat(with_register(0, false)).expect("known");
@@ -121,6 +122,73 @@ fn followers_wake_when_a_register_is_synced() {
     assert!(!woken(&mut changes));
     stream.heartbeat(with_register(5, true)).expect("known");
     assert!(woken(&mut changes));
+}
+
+fn told(registry: &NodeRegistry) -> Vec<RegisterReport> {
+    registry.report("demo-uid").remove(0).registers
+}
+
+#[test]
+fn how_far_a_register_is_is_known_in_whole_tens() {
+    let registry = registry();
+    let stream = open(&registry, "demo-peer-0", 1);
+    let row = |state: v1::ReplicaState, dockets, dockets_of_source| HeartbeatDigest {
+        registers: vec![RegisterDigest {
+            register_id: vec![1; 16].into(),
+            state: state.into(),
+            dockets,
+            dockets_of_source,
+            behind_since: 77,
+            problem: "refused".into(),
+            ..RegisterDigest::default()
+        }],
+        ..digest(true, 1)
+    };
+    for (state, dockets, of_source, percent) in [
+        (v1::ReplicaState::Syncing, 0, 0, None),
+        (v1::ReplicaState::Syncing, 0, 9, Some(0)),
+        (v1::ReplicaState::Syncing, 599, 1_000, Some(50)),
+        (v1::ReplicaState::Syncing, 999, 1_000, Some(90)),
+        (v1::ReplicaState::FullyReplicated, 999, 1_000, Some(100)),
+        (v1::ReplicaState::Sealing, 7, 7, Some(100)),
+        (v1::ReplicaState::Syncing, u64::MAX, 1, Some(100)),
+    ] {
+        stream.heartbeat(row(state, dockets, of_source)).expect("known");
+        let report = told(&registry).remove(0);
+        assert_eq!(report.percent, percent, "{dockets} of {of_source}");
+        assert_eq!((report.behind_since, report.problem.as_str()), (Some(77), "refused"));
+    }
+    let mut changes = registry.changes();
+    stream.heartbeat(row(v1::ReplicaState::Syncing, 510, 1_000)).expect("known");
+    assert!(woken(&mut changes));
+    stream.heartbeat(row(v1::ReplicaState::Syncing, 590, 1_000)).expect("known");
+    assert!(!woken(&mut changes), "a step within ten percent is no change");
+}
+
+#[test]
+fn a_state_of_a_later_version_is_as_one_that_is_not_told() {
+    let registry = registry();
+    let stream = open(&registry, "demo-peer-0", 1);
+    let row = RegisterDigest { register_id: vec![1; 16].into(), state: 99, synced: true, ..Default::default() };
+    stream.heartbeat(HeartbeatDigest { registers: vec![row], ..digest(true, 1) }).expect("known");
+    let report = told(&registry).remove(0);
+    assert!(report.state.is_none() && report.holds(false) && report.holds(true));
+}
+
+#[test]
+fn that_nothing_of_a_register_is_there_counts_for_the_stream_on_which_it_was_said() {
+    let registry = registry();
+    let stream = open(&registry, "demo-peer-0", 1);
+    let row = |byte: u8, state: v1::ReplicaState| RegisterDigest {
+        register_id: vec![byte; 16].into(),
+        state: state.into(),
+        ..RegisterDigest::default()
+    };
+    let rows = vec![row(1, v1::ReplicaState::Purged), row(2, v1::ReplicaState::Syncing)];
+    stream.heartbeat(HeartbeatDigest { registers: rows, ..digest(true, 1) }).expect("known");
+    assert_eq!(told(&registry).len(), 2);
+    let _again = open(&registry, "demo-peer-0", 1);
+    assert_eq!(told(&registry).iter().map(|row| row.register).collect::<Vec<_>>(), [[2; 16]]);
 }
 
 fn auto_ban(length: usize) -> AutoBanReport {
@@ -153,12 +221,14 @@ fn followers_wake_when_a_node_bans_somebody_by_itself() {
 fn malformed_digests_are_refused_and_change_nothing() {
     let registry = registry();
     let stream = open(&registry, "demo-peer-0", 1);
-    let register = |length| RegisterDigest { register_id: vec![1; length].into(), transactions: 0, synced: false };
+    let register = |length| RegisterDigest { register_id: vec![1; length].into(), ..RegisterDigest::default() };
+    let failing = RegisterDigest { problem: "two words".into(), ..register(16) };
     let cases = [
         HeartbeatDigest { reason: "two words".into(), ..digest(false, 9) },
         HeartbeatDigest { reason: "x".repeat(65), ..digest(false, 9) },
         HeartbeatDigest { registers: vec![register(15)], ..digest(true, 9) },
-        HeartbeatDigest { registers: vec![register(16); MAX_SUBSCRIPTIONS + 1], ..digest(true, 9) },
+        HeartbeatDigest { registers: vec![register(16); MAX_SUBSCRIPTIONS + MAX_PURGES + 1], ..digest(true, 9) },
+        HeartbeatDigest { registers: vec![failing], ..digest(true, 9) },
         HeartbeatDigest { auto_bans: vec![auto_ban(31)], ..digest(true, 9) },
         HeartbeatDigest { auto_bans: vec![auto_ban(32); 257], ..digest(true, 9) },
     ];

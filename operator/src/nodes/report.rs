@@ -2,7 +2,7 @@
 
 use peerwright_proto::v1::{self, HeartbeatDigest};
 use peerwright_secure::PeerId;
-use peerwright_snapshot::{MAX_SUBSCRIPTIONS, Version};
+use peerwright_snapshot::{MAX_PURGES, MAX_SUBSCRIPTIONS, Version};
 
 use crate::identity::Refusal;
 
@@ -26,7 +26,7 @@ pub struct NodeReport {
     pub certificate_not_after: i64,
     /// One word of its `/readyz` while it is not ready; empty when it is.
     pub waits_for: String,
-    /// Its registers.
+    /// Its registers, in ascending order.
     pub registers: Vec<RegisterReport>,
     /// Bans that it has made by itself and that are in force, by peer id.
     pub auto_bans: Vec<AutoBanReport>,
@@ -61,13 +61,108 @@ impl TryFrom<v1::AutoBanReport> for AutoBanReport {
     }
 }
 
-/// What a node holds of one register.
+/// What a node holds of one register, as coarsely as anybody looks at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisterReport {
     /// The register.
     pub register: [u8; 16],
-    /// It holds all that its reachable members advertised.
+    /// It holds all messages that its reachable members advertised.
     pub synced: bool,
+    /// What the node does with it; nothing when it does not say.
+    pub state: Option<ReplicaState>,
+    /// How much of its source's dockets it holds, percent in whole tens; nothing where there are no dockets.
+    pub percent: Option<u8>,
+    /// Since when it lacks what its source holds, Unix seconds.
+    pub behind_since: Option<u64>,
+    /// Why the last try failed, one word; empty when the last one went well.
+    pub problem: String,
+}
+
+/// What a node does with a register, from what is furthest from done to what is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReplicaState {
+    /// Two histories are certified: it takes no more.
+    Frozen,
+    /// Ten failures in a row; it goes on trying.
+    Error,
+    /// Nothing of it is there any more.
+    Purged,
+    /// No source has answered yet.
+    Subscribing,
+    /// It lacks dockets that its source holds.
+    Syncing,
+    /// It holds everything since it subscribed, and follows.
+    Active,
+    /// It holds everything, and follows.
+    FullyReplicated,
+    /// It seals the register.
+    Sealing,
+}
+
+impl ReplicaState {
+    /// As statuses show it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Frozen => "Frozen",
+            Self::Error => "Error",
+            Self::Purged => "Purged",
+            Self::Subscribing => "Subscribing",
+            Self::Syncing => "Syncing",
+            Self::Active => "Active",
+            Self::FullyReplicated => "FullyReplicated",
+            Self::Sealing => "Sealing",
+        }
+    }
+
+    /// A state that a later version tells, and this one does not know, is as one that is not told.
+    fn read(told: i32) -> Option<Self> {
+        match v1::ReplicaState::try_from(told).ok()? {
+            v1::ReplicaState::Unspecified => None,
+            v1::ReplicaState::Subscribing => Some(Self::Subscribing),
+            v1::ReplicaState::Syncing => Some(Self::Syncing),
+            v1::ReplicaState::FullyReplicated => Some(Self::FullyReplicated),
+            v1::ReplicaState::Active => Some(Self::Active),
+            v1::ReplicaState::Error => Some(Self::Error),
+            v1::ReplicaState::Sealing => Some(Self::Sealing),
+            v1::ReplicaState::Purged => Some(Self::Purged),
+            v1::ReplicaState::Frozen => Some(Self::Frozen),
+        }
+    }
+}
+
+impl RegisterReport {
+    /// Whether the node holds the register, which has dockets or has none yet.
+    #[must_use]
+    pub fn holds(&self, has_dockets: bool) -> bool {
+        let in_place = match self.state {
+            None => true,
+            Some(ReplicaState::Subscribing | ReplicaState::Syncing) => !has_dockets,
+            Some(ReplicaState::Active | ReplicaState::FullyReplicated | ReplicaState::Sealing) => true,
+            Some(ReplicaState::Frozen | ReplicaState::Error | ReplicaState::Purged) => false,
+        };
+        self.synced && in_place
+    }
+}
+
+impl TryFrom<v1::RegisterDigest> for RegisterReport {
+    type Error = Refusal;
+
+    fn try_from(row: v1::RegisterDigest) -> Result<Self, Refusal> {
+        let state = ReplicaState::read(row.state);
+        let of = u128::from(row.dockets_of_source.max(row.dockets));
+        let is_whole =
+            matches!(state, Some(ReplicaState::Active | ReplicaState::FullyReplicated | ReplicaState::Sealing));
+        let tens = (u128::from(row.dockets) * 10).checked_div(of).map(|tens| if is_whole { 10 } else { tens });
+        Ok(Self {
+            register: row.register_id.as_ref().try_into().map_err(|_| Refusal::Malformed)?,
+            synced: row.synced,
+            state,
+            percent: tens.and_then(|tens| u8::try_from(tens * 10).ok()),
+            behind_since: (row.behind_since > 0).then_some(row.behind_since),
+            problem: checked_word(row.problem)?,
+        })
+    }
 }
 
 impl NodeReport {
@@ -85,18 +180,12 @@ impl NodeReport {
     /// Takes over what a node says about itself that somebody here reads, if it keeps the bounds. Its certificate's end
     /// is known from the certificate itself.
     pub(super) fn update(&mut self, digest: HeartbeatDigest) -> Result<(), Refusal> {
-        if digest.registers.len() > MAX_SUBSCRIPTIONS || digest.auto_bans.len() > MAX_AUTO_BANS {
+        if digest.registers.len() > MAX_SUBSCRIPTIONS + MAX_PURGES || digest.auto_bans.len() > MAX_AUTO_BANS {
             return Err(Refusal::Malformed);
         }
         let reason = checked_word(digest.reason)?;
-        let registers: Result<Vec<RegisterReport>, Refusal> = digest
-            .registers
-            .into_iter()
-            .map(|row| {
-                let register = row.register_id.as_ref().try_into().map_err(|_| Refusal::Malformed)?;
-                Ok(RegisterReport { register, synced: row.synced })
-            })
-            .collect();
+        let registers: Result<Vec<RegisterReport>, Refusal> =
+            digest.registers.into_iter().map(RegisterReport::try_from).collect();
         let auto_bans: Result<Vec<AutoBanReport>, Refusal> =
             digest.auto_bans.into_iter().map(AutoBanReport::try_from).collect();
         let mut auto_bans = auto_bans?;
@@ -104,6 +193,7 @@ impl NodeReport {
         auto_bans.dedup_by_key(|ban| ban.peer_id);
         let mut registers = registers?;
         registers.sort_by_key(|row| row.register);
+        registers.dedup_by_key(|row| row.register);
         self.waits_for = if digest.ready { String::new() } else { reason };
         self.registers = registers;
         self.auto_bans = auto_bans;

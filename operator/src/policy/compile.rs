@@ -6,18 +6,17 @@ use std::{
     sync::Arc,
 };
 
-use kube::ResourceExt;
-use peerwright_crds::{AccessRole, AnonymousRole, NodeGroup, NodeRole, PeerBan, PeerNetwork, RegisterSubscription};
-use peerwright_secure::PeerId;
-use peerwright_snapshot::{
-    Api, Content, Group, MAX_ACCESS, MAX_HUBS, MAX_SEALERS, MAX_SUBSCRIPTIONS, MAX_TEXT_BYTES, MAX_TRUST, Role,
-    Subscription,
+use peerwright_crds::{
+    AccessRole, AnonymousRole, NodeGroup, NodeRole, PeerBan, PeerNetwork, RegisterSubscription, Topology,
 };
+use peerwright_secure::PeerId;
+use peerwright_snapshot::{Api, Content, Group, MAX_ACCESS, MAX_HUBS, MAX_SEALERS, MAX_TEXT_BYTES, MAX_TRUST, Role};
 
 use super::{
-    BanSource, BanVerdict, Leaves, TokenIssuer,
+    BanSource, BanVerdict, Leaves, SubscriptionVerdict, TokenIssuer,
     bans::{Judged, judge},
     settings::settings,
+    subscriptions::judge as judge_subscriptions,
 };
 use crate::identity::MemberTable;
 
@@ -25,7 +24,7 @@ use crate::identity::MemberTable;
 pub struct Inputs<'a> {
     /// The network.
     pub network: &'a PeerNetwork,
-    /// Its subscriptions; those of other networks and those being deleted are passed over.
+    /// Its subscriptions; those of other networks are passed over, and those being deleted that wait for nothing.
     pub subscriptions: &'a [Arc<RegisterSubscription>],
     /// Its bans; those of other networks and those being deleted are passed over.
     pub bans: &'a [Arc<PeerBan>],
@@ -42,32 +41,6 @@ pub struct Inputs<'a> {
     pub in_force: &'a Content,
     /// Unix seconds.
     pub now: i64,
-}
-
-/// What became of a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubscriptionVerdict {
-    /// It is in the snapshot.
-    Accepted {
-        /// The register.
-        register: [u8; 16],
-    },
-    /// The snapshot is full and this is one of the newest.
-    LimitReached,
-    /// The register id is not 32 hex digits.
-    Malformed,
-}
-
-impl SubscriptionVerdict {
-    /// Reason of the condition `Accepted` that this verdict makes.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Accepted { .. } => "Accepted",
-            Self::LimitReached => "LimitReached",
-            Self::Malformed => "Malformed",
-        }
-    }
 }
 
 /// A content, and what became of each object.
@@ -89,8 +62,14 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
     let network = inputs.network;
     let Judged { bans, verdicts } =
         judge(network, inputs.bans, inputs.members, inputs.leaves, &inputs.in_force.bans, inputs.now);
-    let (registers, subscriptions) = judge_subscriptions(network, inputs.subscriptions);
     let sealers = sealers(network, inputs.members).unwrap_or_else(|| inputs.in_force.sealers.clone());
+    let sealing: BTreeSet<String> = inputs
+        .members
+        .members()
+        .filter(|member| sealers.contains(&member.peer_id))
+        .map(|member| member.pod.clone())
+        .collect();
+    let registers = judge_subscriptions(network, inputs.subscriptions, &sealing);
     let founders = &inputs.in_force.founders;
     let next_expiry = bans.values().filter_map(|ban| ban.expires_at).min();
     let content = Content {
@@ -98,50 +77,21 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
         bans,
         retired: inputs.members.retired().collect(),
         groups: groups(network),
+        topology: match network.spec.topology.unwrap_or_default() {
+            Topology::Mesh => peerwright_snapshot::Topology::Mesh,
+            Topology::Hub => peerwright_snapshot::Topology::Hub,
+        },
         hubs: hubs(network, inputs.members),
         // Whoever comes later is taken in by them, and begins no group of its own.
         founders: if founders.is_empty() { sealers.clone() } else { founders.clone() },
         sealers,
-        subscriptions: registers,
+        subscriptions: registers.subscriptions,
+        purges: registers.purges,
         settings: settings(&network.spec),
         trust: inputs.trust.iter().take(MAX_TRUST).cloned().collect(),
         api: api(network, inputs.tokens),
     };
-    Compiled { content, bans: verdicts, subscriptions, next_expiry }
-}
-
-fn judge_subscriptions(
-    network: &PeerNetwork,
-    subscriptions: &[Arc<RegisterSubscription>],
-) -> (BTreeSet<Subscription>, BTreeMap<String, SubscriptionVerdict>) {
-    let mut wanted: Vec<&RegisterSubscription> = subscriptions.iter().map(AsRef::as_ref).collect();
-    wanted.retain(|subscription| {
-        subscription.spec.network_ref.name == network.name_any()
-            && subscription.namespace() == network.namespace()
-            && subscription.metadata.deletion_timestamp.is_none()
-    });
-    wanted.sort_by_cached_key(|subscription| {
-        let created_at = subscription.creation_timestamp().map_or(i64::MAX, |time| time.0.as_second());
-        (created_at, subscription.name_any())
-    });
-    let mut registers = BTreeSet::new();
-    let mut verdicts = BTreeMap::new();
-    for subscription in wanted {
-        let verdict = match register_id(&subscription.spec.register_id) {
-            None => SubscriptionVerdict::Malformed,
-            Some(register) if registers.contains(&Subscription { register }) || registers.len() < MAX_SUBSCRIPTIONS => {
-                registers.insert(Subscription { register });
-                SubscriptionVerdict::Accepted { register }
-            }
-            Some(_) => SubscriptionVerdict::LimitReached,
-        };
-        verdicts.insert(subscription.name_any(), verdict);
-    }
-    (registers, verdicts)
-}
-
-fn register_id(text: &str) -> Option<[u8; 16]> {
-    hex::decode(text).ok()?.try_into().ok()
+    Compiled { content, bans: verdicts, subscriptions: registers.verdicts, next_expiry }
 }
 
 fn groups(network: &PeerNetwork) -> BTreeMap<String, Group> {
@@ -152,9 +102,14 @@ fn groups(network: &PeerNetwork) -> BTreeMap<String, Group> {
     network.spec.node_groups.iter().map(|of| (network.stateful_set_name(&of.name), group(of))).collect()
 }
 
-fn hubs(network: &PeerNetwork, members: &MemberTable) -> BTreeSet<PeerId> {
-    let is_hub = |pod: &str| network.locate_node(pod).is_some_and(|(group, _)| group.role == Some(NodeRole::Hub));
-    members.members().filter(|member| is_hub(&member.pod)).map(|member| member.peer_id).take(MAX_HUBS).collect()
+/// The hubs that are known, in the order of the groups and, in each, of the numbers: who comes first is preferred.
+fn hubs(network: &PeerNetwork, members: &MemberTable) -> Vec<PeerId> {
+    let known: BTreeMap<&str, PeerId> = members.members().map(|member| (member.pod.as_str(), member.peer_id)).collect();
+    let groups = network.spec.node_groups.iter().filter(|group| group.role == Some(NodeRole::Hub));
+    let nodes = groups.flat_map(|group| (0..group.replicas).map(|ordinal| network.node_name(&group.name, ordinal)));
+    let mut named = BTreeSet::new();
+    let hubs = nodes.filter_map(|node| known.get(node.as_str()).copied()).filter(|hub| named.insert(*hub));
+    hubs.take(MAX_HUBS).collect()
 }
 
 /// Nodes that seal unless the network says how many: as few as survive a failure.

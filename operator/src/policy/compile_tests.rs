@@ -5,7 +5,7 @@ use peerwright_crds::{
     RegisterSubscriptionSpec,
 };
 use peerwright_secure::{BanSubject, Fingerprint, PeerId};
-use peerwright_snapshot::{Ban, Content, MAX_BANS, SettingId, Snapshot};
+use peerwright_snapshot::{Ban, Content, MAX_BANS, SettingId, Snapshot, Subscription};
 use proptest::prelude::*;
 
 use super::{super::bans::bans_node, *};
@@ -335,8 +335,9 @@ fn subscriptions_settings_and_access_go_into_the_content() {
 
     let compiled = story.compile();
 
-    assert_eq!(compiled.content.subscriptions, BTreeSet::from([Subscription { register: [0xab; 16] }]));
+    assert_eq!(compiled.content.subscriptions, BTreeMap::from([([0xab; 16], Subscription::default())]));
     assert_eq!(compiled.subscriptions["orders"], SubscriptionVerdict::Accepted { register: [0xab; 16] });
+    assert_eq!(compiled.subscriptions["twice"], SubscriptionVerdict::Conflicted);
     assert_eq!(compiled.subscriptions["odd"], SubscriptionVerdict::Malformed);
     let settings: Vec<_> = compiled.content.settings.known().collect();
     assert_eq!(settings, [(SettingId::HeartbeatInterval, 12)]);
@@ -348,7 +349,7 @@ fn subscriptions_settings_and_access_go_into_the_content() {
 }
 
 fn subscription(name: &str, register_id: &str) -> Arc<RegisterSubscription> {
-    let spec = RegisterSubscriptionSpec { network_ref: demo(), register_id: register_id.into(), display_name: None };
+    let spec = RegisterSubscriptionSpec { network_ref: demo(), register_id: register_id.into(), ..Default::default() };
     let mut subscription = RegisterSubscription::new(name, spec);
     subscription.metadata.namespace = Some("default".into());
     Arc::new(subscription)
@@ -461,7 +462,33 @@ fn groups_have_their_roles_and_members_of_hubs_are_named() {
         ("demo-peer".to_owned(), Group { role: peerwright_snapshot::NodeRole::Peer, nodes: 2 }),
     ];
     assert_eq!(content.groups, BTreeMap::from(expected));
-    assert_eq!(content.hubs, BTreeSet::from([peer(0xaa)]));
+    assert_eq!((content.hubs, content.topology), (vec![peer(0xaa)], peerwright_snapshot::Topology::Mesh));
+}
+
+#[test]
+fn hubs_are_ranked_by_the_order_of_their_groups_and_then_by_number() {
+    let mut story = Story::of(2);
+    for name in ["west", "east"] {
+        let group = peerwright_crds::NodeGroup {
+            name: name.into(),
+            replicas: 2,
+            role: Some(NodeRole::Hub),
+            ..Default::default()
+        };
+        story.network.spec.node_groups.push(group);
+    }
+    story.network.spec.topology = Some(peerwright_crds::Topology::Hub);
+    for (claim, pod, id) in
+        [("a", "demo-east-0", 0xe0), ("b", "demo-west-1", 0xb1), ("c", "demo-west-0", 0xf0), ("d", "demo-west-2", 0xb2)]
+    {
+        story.members.admit(claim, pod, peer(id)).expect("admitted");
+    }
+
+    let content = story.compile().content;
+
+    assert_eq!(content.topology, peerwright_snapshot::Topology::Hub);
+    // The one that is not known yet, and the one that is too many, are left out.
+    assert_eq!(content.hubs, [0xf0, 0xb1, 0xe0].map(peer));
 }
 
 #[test]

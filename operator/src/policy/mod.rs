@@ -16,10 +16,12 @@ pub mod promotion;
 mod publish;
 mod settings;
 mod stored;
+mod subscriptions;
 
 pub use bans::{BanSource, BanVerdict, Leaves, bans_node};
-pub use compile::{Compiled, Inputs, SubscriptionVerdict, compile};
+pub use compile::{Compiled, Inputs, compile};
 pub use feeds::{Published, SnapshotFeeds};
 pub use issuer::{IssuerError, TokenIssuers};
 pub use jwks::{JwksInvalid, TokenIssuer};
 pub use publish::{Publication, PublishError, Publisher, Request};
+pub use subscriptions::{SubscriptionVerdict, is_placed_on};

@@ -53,8 +53,11 @@ fn every_number_of_a_group_of_settings_is_in_the_table() {
     assert_eq!(found, paths);
 }
 
+/// Numbers that decide something else than how a node behaves: how many peers are named in a snapshot's list of sealers.
+const NO_SETTINGS: &[&str] = &["sealing.sealers"];
+
 fn numbers(path: &str, schema: &Value, found: &mut Vec<String>) {
-    if schema["type"] == "integer" {
+    if schema["type"] == "integer" && !NO_SETTINGS.contains(&path) {
         found.push(path.to_owned());
     }
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {

@@ -8,6 +8,7 @@
 pub mod build;
 pub mod children;
 pub mod covers;
+pub mod database;
 mod dereference;
 pub mod plan;
 mod promotion;

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use kube::ResourceExt;
 use peerwright_crds::{NodeGroup, PeerNetwork, Storage};
 
+use super::database::{Database, DatabaseInvalid};
+
 /// A network that can be built.
 #[derive(Clone, Debug)]
 pub struct ValidNetwork<'a> {
@@ -19,6 +21,8 @@ pub struct ValidNetwork<'a> {
     pub uid: String,
     /// Image of its nodes.
     pub image: String,
+    /// Where its nodes keep their registers, unless that is on their volumes.
+    pub database: Option<Database<'a>>,
 }
 
 /// What is wrong with a network, and what to write.
@@ -52,6 +56,9 @@ pub enum Invalid {
     /// The volumes have no size.
     #[error("spec.storage.size is empty: write a quantity, as in 1Gi")]
     Size,
+    /// The database is not described.
+    #[error(transparent)]
+    Database(#[from] DatabaseInvalid),
 }
 
 /// Checks a network. `image` is what its nodes are to run.
@@ -67,7 +74,8 @@ pub fn validate(network: &PeerNetwork, image: String) -> Result<ValidNetwork<'_>
     let uid = network.uid().ok_or(Invalid::Incomplete("UID"))?;
     check_groups(&network.spec.node_groups)?;
     check_storage(&network.spec.storage)?;
-    Ok(ValidNetwork { network, name, namespace, uid, image })
+    let database = network.spec.storage.postgres.as_ref().map(Database::of).transpose()?;
+    Ok(ValidNetwork { network, name, namespace, uid, image, database })
 }
 
 /// The image of a network's nodes: what the network names, else what it first got, else what its nodes run now (the
@@ -112,6 +120,7 @@ fn is_label(text: &str, longest: usize) -> bool {
 mod tests {
     use super::*;
     use crate::controllers::network::testing::network;
+    use peerwright_crds::Postgres;
 
     fn refused(change: impl FnOnce(&mut PeerNetwork)) -> Invalid {
         let mut network = network("demo", &[("peer", 3)]);
@@ -147,6 +156,12 @@ mod tests {
         let none = refused(|network| network.spec.node_groups[0].replicas = 0);
         assert_eq!(none, Invalid::Replicas { group: "peer".into(), replicas: 0 });
         assert_eq!(refused(|network| network.spec.storage.size.clear()), Invalid::Size);
+    }
+
+    #[test]
+    fn a_database_that_says_nothing_is_refused() {
+        let refused = refused(|network| network.spec.storage.postgres = Some(Postgres::default()));
+        assert_eq!(refused, Invalid::Database(DatabaseInvalid::Tls));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use peerwright_snapshot::Version;
 use tokio::time::Instant;
 
 use super::{Outlook, PROPAGATION, Progress, Reach, Running, SILENCE};
-use crate::nodes::{NodeReport, RegisterReport};
+use crate::nodes::{NodeReport, RegisterReport, ReplicaState};
 
 const V1: Version = Version { epoch: 1, revision: 1 };
 const V2: Version = Version { epoch: 1, revision: 2 };
@@ -13,6 +13,15 @@ const ORDERS: [u8; 16] = [7; 16];
 
 fn running(pods: &[&str]) -> Vec<Running> {
     pods.iter().map(|pod| Running { pod: (*pod).to_owned(), member: true, banned: false }).collect()
+}
+
+fn held(register: [u8; 16], state: ReplicaState, percent: Option<u8>) -> RegisterReport {
+    let state = Some(state);
+    RegisterReport { register, synced: true, state, percent, behind_since: None, problem: String::new() }
+}
+
+fn synced(reach: &Reach, register: [u8; 16], now: Instant) -> Outlook {
+    reach.synced(&register, |_| true, None, now)
 }
 
 fn report(pod: &str, acknowledged: Version) -> NodeReport {
@@ -23,7 +32,7 @@ fn report(pod: &str, acknowledged: Version) -> NodeReport {
         acknowledged: Some(acknowledged),
         certificate_not_after: 1000,
         waits_for: String::new(),
-        registers: vec![RegisterReport { register: ORDERS, synced: true }],
+        registers: vec![held(ORDERS, ReplicaState::FullyReplicated, Some(100))],
         auto_bans: Vec::new(),
         seals: false,
     }
@@ -124,8 +133,8 @@ fn certificates_and_registers_are_the_nodes_own_words() {
     assert_eq!(reach.certified(999, now).progress, Progress::Done);
     assert_eq!(reach.certified(1000, now + PROPAGATION).progress, Progress::Behind(names(&["a"])));
     assert_eq!(reach.first_certificate_end(), Some(1000));
-    assert_eq!(reach.synced(ORDERS, None, now).progress, Progress::Done);
-    assert_eq!(reach.synced([8; 16], None, now + PROPAGATION).progress, Progress::Behind(names(&["a"])));
+    assert_eq!(synced(&reach, ORDERS, now).progress, Progress::Done);
+    assert_eq!(synced(&reach, [8; 16], now + PROPAGATION).progress, Progress::Behind(names(&["a"])));
 }
 
 #[test]
@@ -133,10 +142,74 @@ fn a_node_that_was_just_heard_again_is_given_time_to_say_what_it_holds() {
     let start = Instant::now();
     let mute = NodeReport { registers: Vec::new(), ..report("a", V1) };
     let first = Reach::new(running(&["a"]), std::slice::from_ref(&mute), None, start);
-    assert_eq!(first.synced(ORDERS, None, start), settling(names(&["a"]), start + PROPAGATION));
+    assert_eq!(synced(&first, ORDERS, start), settling(names(&["a"]), start + PROPAGATION));
     let later = start + Duration::from_secs(1);
     let second = Reach::new(running(&["a"]), &[mute], Some(&first), later);
     assert_eq!(second, first, "nothing changes while it is connected");
     let told = Reach::new(running(&["a"]), &[report("a", V1)], Some(&second), later);
-    assert_eq!(told.synced(ORDERS, None, later).progress, Progress::Done);
+    assert_eq!(synced(&told, ORDERS, later).progress, Progress::Done);
+}
+
+fn with(pod: &str, row: RegisterReport) -> NodeReport {
+    NodeReport { registers: vec![row], ..report(pod, V2) }
+}
+
+#[test]
+fn only_the_nodes_of_the_placement_are_asked_for_a_register() {
+    let now = Instant::now();
+    let elsewhere = NodeReport { registers: Vec::new(), ..report("core-0", V1) };
+    let reach = Reach::new(running(&["core-0", "edge-0"]), &[elsewhere, report("edge-0", V1)], None, now);
+    let at = |group: &'static str| {
+        reach.synced(&ORDERS, move |pod: &str| pod.starts_with(group), None, now + PROPAGATION).progress
+    };
+    assert_eq!((at("edge"), at("core")), (Progress::Done, Progress::Behind(names(&["core-0"]))));
+    assert_eq!(at("hub"), Progress::Nobody);
+}
+
+#[test]
+fn a_node_that_still_copies_dockets_is_not_synced_and_one_of_a_register_without_any_is() {
+    let now = Instant::now();
+    let of = |state, percent| {
+        let reach = Reach::new(running(&["a"]), &[with("a", held(ORDERS, state, percent))], None, now);
+        synced(&reach, ORDERS, now + PROPAGATION).progress
+    };
+    let behind = Progress::Behind(names(&["a"]));
+    assert_eq!(of(ReplicaState::Subscribing, None), Progress::Done, "nobody ever began it");
+    assert_eq!(of(ReplicaState::Subscribing, Some(0)), behind);
+    assert_eq!(of(ReplicaState::Syncing, Some(90)), behind);
+    for state in [ReplicaState::FullyReplicated, ReplicaState::Active, ReplicaState::Sealing] {
+        assert_eq!(of(state, Some(100)), Progress::Done, "{state:?}");
+    }
+    for state in [ReplicaState::Error, ReplicaState::Frozen, ReplicaState::Purged] {
+        assert_eq!(of(state, Some(100)), behind, "{state:?}");
+    }
+
+    let (sealer, fresh) =
+        (with("a", held(ORDERS, ReplicaState::Sealing, Some(100))), held(ORDERS, ReplicaState::Subscribing, None));
+    let reach = Reach::new(running(&["a", "b"]), &[sealer, with("b", fresh)], None, now);
+    assert_eq!(synced(&reach, ORDERS, now + PROPAGATION).progress, Progress::Behind(names(&["b"])), "a knows dockets");
+}
+
+#[test]
+fn a_register_is_purged_when_every_running_member_but_the_sealers_says_so_of_this_order() {
+    let now = Instant::now();
+    let late = now + PROPAGATION;
+    let gone = |pod: &str, version| NodeReport {
+        acknowledged: Some(version),
+        ..with(pod, held(ORDERS, ReplicaState::Purged, None))
+    };
+    let outcome = |reports: &[NodeReport]| {
+        let reach = Reach::new(running(&["core-0", "edge-0", "edge-1"]), reports, None, now);
+        reach.purged(&ORDERS, |pod| pod == "core-0", V2, None, late).progress
+    };
+    let sealer = with("core-0", held(ORDERS, ReplicaState::Sealing, Some(100)));
+    let all = [sealer.clone(), gone("edge-0", V2), gone("edge-1", V2)];
+    assert_eq!(outcome(&all), Progress::Done);
+    let holds = with("edge-1", held(ORDERS, ReplicaState::FullyReplicated, Some(100)));
+    assert_eq!(outcome(&[sealer.clone(), gone("edge-0", V2), holds]), Progress::Behind(names(&["edge-1"])));
+    let earlier = [sealer, gone("edge-0", V2), gone("edge-1", V1)];
+    assert_eq!(outcome(&earlier), Progress::Behind(names(&["edge-1"])), "that was about an earlier order");
+    let silent = Reach::new(running(&["edge-0"]), &[], None, now);
+    let unheard = silent.purged(&ORDERS, |_| false, V2, None, now + SILENCE).progress;
+    assert_eq!(unheard, Progress::Unreachable(names(&["edge-0"])));
 }

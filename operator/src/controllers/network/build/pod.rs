@@ -14,7 +14,7 @@ use k8s_openapi::{
 use peerwright_crds::NodeGroup;
 
 use super::{Install, pod_selector, port};
-use crate::controllers::network::validate::ValidNetwork;
+use crate::controllers::network::{database, database::Database, validate::ValidNetwork};
 
 /// Name of the volume claim, the volume and its mount.
 pub(super) const DATA_VOLUME: &str = "data";
@@ -72,6 +72,14 @@ fn node_container(network: &ValidNetwork<'_>, group: &NodeGroup, install: &Insta
         read_only: read_only.then_some(true),
         ..VolumeMount::default()
     };
+    let mounts = [
+        mount(DATA_VOLUME, "/var/lib/peerwright", false),
+        mount(TOKEN_VOLUME, "/var/run/secrets/peerwright", true),
+        mount(TRUST_VOLUME, "/etc/peerwright/trust", true),
+        mount(SNAPSHOT_VOLUME, "/etc/peerwright/snapshot", true),
+    ];
+    let of_database = network.database.as_ref().and_then(Database::volume);
+    let of_database = of_database.map(|volume| mount(&volume.name, database::DIRECTORY, true));
     Container {
         name: "node".to_owned(),
         image: Some(network.image.clone()),
@@ -96,12 +104,7 @@ fn node_container(network: &ValidNetwork<'_>, group: &NodeGroup, install: &Insta
         startup_probe: Some(probe("/livez", 1, 120)),
         liveness_probe: Some(probe("/livez", 10, 3)),
         readiness_probe: Some(probe("/readyz", 1, 2)),
-        volume_mounts: Some(vec![
-            mount(DATA_VOLUME, "/var/lib/peerwright", false),
-            mount(TOKEN_VOLUME, "/var/run/secrets/peerwright", true),
-            mount(TRUST_VOLUME, "/etc/peerwright/trust", true),
-            mount(SNAPSHOT_VOLUME, "/etc/peerwright/snapshot", true),
-        ]),
+        volume_mounts: Some(mounts.into_iter().chain(of_database).collect()),
         ..Container::default()
     }
 }
@@ -136,7 +139,10 @@ fn environment(network: &ValidNetwork<'_>, install: &Install) -> Vec<EnvVar> {
         value: Some(value.clone()),
         value_from: None,
     });
-    std::iter::once(name).chain(values).chain(asked).collect()
+    let told = network.database.as_ref().map(Database::environment).unwrap_or_default();
+    let told =
+        told.into_iter().map(|(name, value)| EnvVar { name: name.to_owned(), value: Some(value), value_from: None });
+    std::iter::once(name).chain(values).chain(asked).chain(told).collect()
 }
 
 fn volumes(network: &ValidNetwork<'_>) -> Vec<Volume> {
@@ -154,7 +160,7 @@ fn volumes(network: &ValidNetwork<'_>) -> Vec<Volume> {
         }),
         ..Volume::default()
     };
-    vec![
+    let always = [
         Volume {
             name: TOKEN_VOLUME.to_owned(),
             projected: Some(ProjectedVolumeSource {
@@ -169,7 +175,8 @@ fn volumes(network: &ValidNetwork<'_>) -> Vec<Volume> {
         config_map(TRUST_VOLUME, network.network.trust_config_map_name(), false),
         // A node that starts before the first snapshot is published gets it from the operator.
         config_map(SNAPSHOT_VOLUME, network.network.snapshot_config_map_name(), true),
-    ]
+    ];
+    always.into_iter().chain(network.database.as_ref().and_then(Database::volume)).collect()
 }
 
 fn default_resources() -> ResourceRequirements {

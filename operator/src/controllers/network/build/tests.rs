@@ -1,4 +1,5 @@
 use peerwright_crds::{NetworkPolicyMode, ReclaimPolicy};
+use serde_json::{Value, json};
 
 use super::{Install, build, trust_config_map};
 use crate::controllers::network::{testing::network, validate::validate};
@@ -47,6 +48,79 @@ fn what_the_spec_says_reaches_the_stateful_set() {
         assert_eq!(set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"], "Delete");
         assert_eq!(set["spec"]["persistentVolumeClaimRetentionPolicy"]["whenScaled"], "Retain");
     }
+}
+
+/// A network whose nodes keep their registers in a database.
+fn in_database(postgres: Value) -> Value {
+    let mut network = network("demo", &[("peer", 3)]);
+    network.spec.storage.postgres = Some(serde_json::from_value(postgres).unwrap());
+    let children = build(&validate(&network, "node:1".to_owned()).unwrap(), &install(), 0);
+    serde_json::to_value(&children.stateful_sets[0]).unwrap()["spec"].clone()
+}
+
+/// What the pod of a StatefulSet has and the pod of a network without a database has not: variables, mounts, volumes.
+fn added(spec: &Value) -> [Vec<Value>; 3] {
+    let network = network("demo", &[("peer", 3)]);
+    let plain = build(&validate(&network, "node:1".to_owned()).unwrap(), &install(), 0);
+    let plain = serde_json::to_value(&plain.stateful_sets[0]).unwrap()["spec"].clone();
+    let container = "/template/spec/containers/0";
+    [format!("{container}/env"), format!("{container}/volumeMounts"), "/template/spec/volumes".to_owned()].map(|path| {
+        let of = |spec: &Value| spec.pointer(&path).and_then(Value::as_array).unwrap().clone();
+        let known = of(&plain);
+        of(spec).into_iter().filter(|item| !known.contains(item)).collect()
+    })
+}
+
+#[test]
+fn a_database_named_by_its_parts_is_told_without_its_password() {
+    let spec = in_database(json!({
+        "host": "db.shop.svc", "database": "registers", "user": "peerwright", "schemaPrefix": "shop",
+        "passwordSecretRef": { "name": "database", "key": "password" },
+        "tls": { "caConfigMapRef": { "name": "authorities", "key": "ca.crt" } }
+    }));
+    let [environment, mounts, volumes] = added(&spec);
+    let url = "postgres://peerwright@db.shop.svc:5432/registers?sslmode=require";
+    assert_eq!(
+        environment,
+        [
+            json!({ "name": "PEERWRIGHT_STORAGE_URL", "value": url }),
+            json!({ "name": "PEERWRIGHT_STORAGE_PASSWORD_FILE", "value": "/etc/peerwright/database/password" }),
+            json!({ "name": "PEERWRIGHT_STORAGE_AUTHORITIES_FILE", "value": "/etc/peerwright/database/authorities.pem" }),
+            json!({ "name": "PEERWRIGHT_STORAGE_SCHEMA_PREFIX", "value": "shop" }),
+        ]
+    );
+    assert_eq!(mounts, [json!({ "name": "database", "mountPath": "/etc/peerwright/database", "readOnly": true })]);
+    assert_eq!(
+        volumes,
+        [json!({ "name": "database", "projected": { "defaultMode": 0o440, "sources": [
+        { "secret": { "name": "database", "items": [{ "key": "password", "path": "password" }] } },
+        { "configMap": { "name": "authorities", "items": [{ "key": "ca.crt", "path": "authorities.pem" }] } },
+    ] } })]
+    );
+    assert_eq!(spec["volumeClaimTemplates"][0]["metadata"]["name"], "data", "keys and certificate stay on a volume");
+}
+
+#[test]
+fn a_url_that_a_secret_holds_is_mounted_and_stands_nowhere_else() {
+    let [environment, mounts, volumes] = added(&in_database(json!({
+        "urlSecretRef": { "name": "database-app", "key": "uri" },
+        "tls": { "caSecretRef": { "name": "database-ca", "key": "ca.crt" } }
+    })));
+    assert_eq!(
+        environment,
+        [
+            json!({ "name": "PEERWRIGHT_STORAGE_URL_FILE", "value": "/etc/peerwright/database/url" }),
+            json!({ "name": "PEERWRIGHT_STORAGE_AUTHORITIES_FILE", "value": "/etc/peerwright/database/authorities.pem" }),
+        ]
+    );
+    assert_eq!(mounts.len(), 1);
+    assert_eq!(
+        volumes[0]["projected"]["sources"],
+        json!([
+            { "secret": { "name": "database-app", "items": [{ "key": "uri", "path": "url" }] } },
+            { "secret": { "name": "database-ca", "items": [{ "key": "ca.crt", "path": "authorities.pem" }] } },
+        ])
+    );
 }
 
 #[test]
