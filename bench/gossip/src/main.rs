@@ -6,7 +6,6 @@
 //!             load ─▶ network (ours | gossipsub) ─▶ recorder ─▶ outcome, one line of JSON
 //! ```
 
-mod child;
 mod limits;
 mod load;
 mod network;

@@ -52,7 +52,7 @@ impl Ours {
     ) -> Result<Self> {
         let content = Content {
             trust_domain: TRUST_DOMAIN.to_owned(),
-            subscriptions: [Subscription { register: REGISTER }].into(),
+            subscriptions: [(REGISTER, Subscription::default())].into(),
             ..Content::default()
         };
         let authority = Arc::new(Authority::new(NETWORK_UID, content)?);

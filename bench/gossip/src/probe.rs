@@ -4,12 +4,13 @@ use crate::{
     load::Load,
     network::{Network, Side},
     ours::Ours,
-    recorder::{Recorder, quantile},
+    recorder::Recorder,
     rival::Rival,
     usage::{Usage, peak_memory},
 };
 use anyhow::{Context as _, Result};
 use clap::Args;
+use peerwright_bench_load::quantile;
 use serde::{Deserialize, Serialize};
 use std::{
     io::Write as _,
@@ -54,6 +55,21 @@ pub(crate) struct Plan {
     /// Worker threads; as many do the blocking work.
     #[arg(long)]
     pub(crate) threads: u16,
+}
+
+impl Plan {
+    /// As the command `probe` takes it.
+    pub(crate) fn options(&self) -> [(&'static str, String); 7] {
+        [
+            ("--side", self.side.name().to_owned()),
+            ("--nodes", self.nodes.to_string()),
+            ("--rate", self.rate.to_string()),
+            ("--seconds", self.seconds.to_string()),
+            ("--payload", self.payload.to_string()),
+            ("--burst", self.burst.to_string()),
+            ("--threads", self.threads.to_string()),
+        ]
+    }
 }
 
 /// What came of it.

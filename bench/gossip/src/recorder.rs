@@ -1,5 +1,6 @@
 //! Who got which message when.
 
+use peerwright_bench_load::NUMBER_BYTES;
 use std::{
     sync::{
         Mutex, PoisonError,
@@ -7,9 +8,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-
-/// Every payload begins with its number.
-pub(crate) const NUMBER_BYTES: usize = 8;
 
 /// Takes note of every message at every node.
 pub(crate) struct Recorder {
@@ -120,12 +118,6 @@ impl Recorder {
     }
 }
 
-/// The latency that so many of a thousand do not exceed; `latencies` are in order.
-pub(crate) fn quantile(latencies: &[Duration], of_thousand: usize) -> Option<Duration> {
-    let rank = (latencies.len() * of_thousand).div_ceil(1_000).max(1);
-    latencies.get(rank - 1).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,13 +137,5 @@ mod tests {
         }
         assert_eq!((recorder.deliveries(), recorder.doubles(), recorder.latencies().len()), (6, 4, 6));
         assert!(recorder.is_warm());
-    }
-
-    #[test]
-    fn a_quantile_is_a_latency_that_was_seen() {
-        let latencies: Vec<Duration> = (1..=200).map(Duration::from_millis).collect();
-        let quantiles = [1, 500, 990, 1_000].map(|of_thousand| quantile(&latencies, of_thousand));
-        assert_eq!(quantiles, [1, 100, 198, 200].map(|millis| Some(Duration::from_millis(millis))));
-        assert_eq!(quantile(&[], 500), None);
     }
 }

@@ -5,7 +5,8 @@ use bytes::Bytes;
 use peerwright_ledger::{Entry, Message, RegisterId, TransactionId};
 use peerwright_secure::NodePublicKey;
 use peerwright_store::{
-    Appended, Counts, Failure, Held, ListedTransaction, Memory, MessageRange, Pending, Purged, Store, StoredTransaction,
+    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedTransaction, Memory, MessageRange, Pending,
+    Purged, Store, StoredTransaction,
 };
 use std::sync::{Arc, OnceLock};
 
@@ -86,6 +87,27 @@ impl Store for RecordingStore {
 
     fn document(&self, name: &'static str) -> Pending<'_, Option<Bytes>> {
         self.inner.document(name)
+    }
+
+    fn bury(&self, letters: Vec<DeadLetter>) -> Pending<'_, Vec<(RegisterId, TransactionId)>> {
+        self.inner.bury(letters)
+    }
+
+    fn exhume(&self, letters: Vec<(RegisterId, TransactionId)>) -> Pending<'_, u64> {
+        self.inner.exhume(letters)
+    }
+
+    fn dead_letter(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<DeadLetter>> {
+        self.inner.dead_letter(register, id)
+    }
+
+    fn dead_letters(
+        &self,
+        register: RegisterId,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Pending<'_, Vec<ListedDeadLetter>> {
+        self.inner.dead_letters(register, after, limit)
     }
 
     fn purge(&self, register: RegisterId) -> Pending<'_, Purged> {

@@ -1,17 +1,16 @@
 //! Rounds: both sides are searched in each, and take turns in being first.
 
 use crate::{
-    Bench,
-    child::Place,
-    limits,
+    Bench, limits,
     network::Side,
     probe::{Outcome, Plan},
     rows,
     search::Search,
 };
 use anyhow::{Context as _, Result};
+use peerwright_bench_apart::Place;
 use peerwright_bench_report::{Report, say};
-use std::{num::NonZero, thread};
+use std::{num::NonZero, thread, time::Duration};
 
 /// Deliveries a second at which latency and bytes are measured.
 pub(crate) const CALM: f64 = 980.0;
@@ -21,6 +20,8 @@ const CALM_LONGER: f64 = 2.0;
 const BURST: u16 = 16;
 /// The first rate of a search, messages a second, and how it goes on before the limit is between two rates.
 const FIRST: (f64, f64) = (100.0, 2.0);
+/// Beside what it measures, a probe may take so long.
+const OVERHEAD: Duration = Duration::from_secs(120);
 /// How a later search goes on from what the one before found.
 const LATER: f64 = 1.15;
 
@@ -113,7 +114,9 @@ impl Prober<'_> {
             burst,
             threads: self.threads,
         };
-        let outcome = self.place.run(&plan)?;
+        let limit = Duration::from_secs_f64(plan.seconds * 2.0) + OVERHEAD;
+        let line = self.place.run(&plan.options(), limit)?;
+        let outcome: Outcome = serde_json::from_str(&line).with_context(|| format!("a probe said {line:?}"))?;
         say(format!(
             "  {:8.1} msg/s  {:9.0} deliveries/s  {:6.2} %  refused {}  p50 {:8.2} ms  p99 {:8.2} ms  cpu {:5.1} s of {:4.1}  degree {:.1}  {}",
             rate,

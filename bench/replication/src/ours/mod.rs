@@ -1,0 +1,28 @@
+//! Peer nodes: `RunningNode`, everything that a pod runs, on loopback with mutual TLS and SQLite stores on the disk.
+
+mod catch_up;
+mod client;
+mod committed;
+mod live;
+mod network;
+mod submit;
+mod threads;
+
+pub(crate) use catch_up::KILLS;
+pub(crate) use submit::{BATCH, CLIENTS};
+
+use crate::plan::{Case, Outcome, Plan};
+use anyhow::Result;
+
+/// Tries a case.
+pub(crate) fn run(plan: &Plan) -> Result<Outcome> {
+    match plan.case {
+        Case::Stream | Case::Signatures | Case::Author | Case::Three => catch_up::stream(plan),
+        Case::Cold => catch_up::cold(plan),
+        Case::Interrupted => catch_up::interrupted(plan),
+        Case::Live => live::run(plan),
+        Case::Committed => committed::run(plan),
+        Case::Single => submit::run(plan, 1),
+        Case::Batch => submit::run(plan, BATCH),
+    }
+}

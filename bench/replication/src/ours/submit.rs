@@ -1,0 +1,123 @@
+//! 64 clients hand in transactions that their authors signed, by REST and TLS, each the next when the last is
+//! acknowledged: checked and on the disk.
+
+use super::{
+    client::{self, Client},
+    committed, threads,
+};
+use crate::{
+    plan::{Outcome, Plan},
+    quantile,
+};
+use anyhow::Result;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use futures::future::try_join_all;
+use std::{
+    collections::VecDeque,
+    fmt::Write as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::runtime::Builder;
+
+/// Clients at once.
+pub(crate) const CLIENTS: usize = 64;
+/// Transactions of a batch: the most that REST takes.
+pub(crate) const BATCH: usize = 64;
+/// No more than so many transactions a second are made ready, one by one and in batches.
+const READY: [u64; 2] = [12_000, 30_000];
+
+/// What the clients have seen.
+#[derive(Default)]
+struct Seen {
+    accepted: u64,
+    refused: u64,
+    latencies: Vec<Duration>,
+}
+
+pub(super) fn run(plan: &Plan, batch: usize) -> Result<Outcome> {
+    let sealed = committed::begin(plan)?;
+    let [single, batched] = READY;
+    let rate = if batch == 1 { single } else { batched };
+    let transactions = sealed.transactions(rate * u64::from(plan.seconds))?;
+    let bodies: VecDeque<(usize, Vec<u8>)> = transactions
+        .chunks(batch)
+        .map(|chunk| (chunk.len(), body(chunk.iter().map(|transaction| transaction.encoded().as_ref()))))
+        .collect();
+    let bodies = Arc::new(Mutex::new(bodies));
+    let path = format!("/api/registers/{}/transactions", sealed.register);
+    let (address, config) = (sealed.source.api_address(), client::config(&sealed.network.authority)?);
+
+    let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("clients").enable_all().build()?;
+    let (seen, seconds, processor) = runtime.block_on(async {
+        let clients = (0..CLIENTS).map(|_| Client::connect(address, config.clone()));
+        let clients = try_join_all(clients).await?;
+        let (used, began) = (threads::now(), Instant::now());
+        let end = began + Duration::from_secs(plan.seconds.into());
+        let running = clients.into_iter().map(|client| {
+            let (path, bodies) = (path.clone(), bodies.clone());
+            async move { tokio::spawn(hand_in(client, path, bodies, end)).await? }
+        });
+        let seen = try_join_all(running).await?;
+        anyhow::Ok((seen, began.elapsed().as_secs_f64(), threads::since(&used)))
+    })?;
+    let mut latencies: Vec<Duration> = seen.iter().flat_map(|seen| seen.latencies.iter().copied()).collect();
+    let refused: u64 = seen.iter().map(|seen| seen.refused).sum();
+    let registers = &sealed.replica.handle().registers;
+    let at_replica = registers.progress(sealed.register).map_or(0, |progress| progress.held);
+    Ok(Outcome {
+        transactions: seen.iter().map(|seen| seen.accepted).sum(),
+        seconds,
+        p50_millis: quantile::millis(&mut latencies, 500),
+        p99_millis: quantile::millis(&mut latencies, 990),
+        processor,
+        note: format!("{refused} refused; the node seals meanwhile, the replica has {at_replica} dockets"),
+        ..Outcome::default()
+    })
+}
+
+/// Hands in what is ready until the time is over; what is refused counts, and is left.
+async fn hand_in(
+    mut client: Client,
+    path: String,
+    bodies: Arc<Mutex<VecDeque<(usize, Vec<u8>)>>>,
+    end: Instant,
+) -> Result<Seen> {
+    let mut seen = Seen::default();
+    while Instant::now() < end {
+        let next = bodies.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some((count, body)) = next else { break };
+        let began = Instant::now();
+        let status = client.post(&path, &body).await?;
+        if matches!(status, 200 | 202) {
+            seen.accepted += count as u64;
+            seen.latencies.push(began.elapsed());
+        } else {
+            seen.refused += count as u64;
+        }
+    }
+    Ok(seen)
+}
+
+/// One transaction alone, several as a list.
+fn body<'t>(transactions: impl ExactSizeIterator<Item = &'t [u8]>) -> Vec<u8> {
+    let is_batch = transactions.len() > 1;
+    let mut text = String::new();
+    for (number, transaction) in transactions.enumerate() {
+        let separator = if number > 0 { "," } else { "" };
+        // Writing to a string does not fail.
+        let _ = write!(text, "{separator}{{\"signed\":\"{}\"}}", STANDARD.encode(transaction));
+    }
+    if is_batch { format!("[{text}]").into_bytes() } else { text.into_bytes() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::body;
+
+    #[test]
+    fn one_stands_alone_and_several_are_a_list() {
+        assert_eq!(body([&b"a"[..]].into_iter()), br#"{"signed":"YQ=="}"#);
+        assert_eq!(body([&b"a"[..], b"b"].into_iter()), br#"[{"signed":"YQ=="},{"signed":"Yg=="}]"#);
+    }
+}
