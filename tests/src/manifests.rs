@@ -15,6 +15,18 @@ pub fn network(name: &str) -> Value {
     })
 }
 
+/// A network whose nodes keep their registers in a database that is named by its parts.
+pub fn network_in_database(name: &str) -> Value {
+    let postgres = json!({
+        "host": "database.example",
+        "database": "registers",
+        "user": "peerwright",
+        "passwordSecretRef": { "name": "database", "key": "password" },
+        "tls": { "caConfigMapRef": { "name": "authorities", "key": "ca.crt" } }
+    });
+    with(&network(name), "spec.storage.postgres", postgres)
+}
+
 /// A subscription of the network `demo`.
 pub fn subscription(name: &str) -> Value {
     json!({
@@ -57,7 +69,7 @@ fn full_network() -> Value {
             json!({
                 "name": format!("{}{index}", "g".repeat(15)),
                 "replicas": 100,
-                "role": "Router",
+                "role": if index == 7 { "Hub" } else { "Router" },
                 "resources": { "limits": quantities, "requests": quantities }
             })
         })
@@ -94,14 +106,27 @@ fn full_network() -> Value {
             "storage": {
                 "size": "100000000000000000000000000000m",
                 "storageClassName": "c".repeat(253),
-                "reclaimPolicy": "Retain"
+                "reclaimPolicy": "Retain",
+                "postgres": {
+                    "host": "h".repeat(253),
+                    "database": "d".repeat(63),
+                    "user": "u".repeat(63),
+                    "passwordSecretRef": largest_reference(),
+                    "tls": { "mode": "VerifyFull", "caConfigMapRef": largest_reference() },
+                    "schemaPrefix": "p".repeat(24)
+                }
             },
             "bans": bans,
             "autoBans": { "promote": "Always" },
             "api": { "access": access, "anonymousRole": "Reader" },
-            "networkPolicy": "Disabled"
+            "networkPolicy": "Disabled",
+            "topology": "Hub"
         }
     })
+}
+
+fn largest_reference() -> Value {
+    json!({ "name": "n".repeat(253), "key": "k".repeat(253) })
 }
 
 /// The range of addresses with the longest text.
@@ -113,7 +138,10 @@ fn largest_spiffe_id() -> String {
 
 /// A subscription in which every text is as long as it may be.
 pub fn largest_subscription() -> Value {
+    let groups: Vec<String> = (0..8).map(|index| format!("{}{index}", "g".repeat(15))).collect();
     let subscription = with(&subscription(&"s".repeat(253)), "spec.displayName", json!("d".repeat(38)));
+    let subscription = with(&subscription, "spec.placement.groups", json!(groups));
+    let subscription = with(&subscription, "spec.maxLagSeconds", json!(86_400));
     with(&subscription, "spec.networkRef.name", json!("n".repeat(24)))
 }
 

@@ -1,5 +1,5 @@
-//! Programs of the distribution that the whole cluster runs: finds what is missing and, as root on Debian or Ubuntu,
-//! installs it.
+//! Programs of the distribution that the whole cluster runs, and the database of the store's tests: finds what is missing
+//! and, as root on Debian or Ubuntu, installs it.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,9 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("tc", "iproute2"),
 ];
 
+/// Where Debian keeps PostgreSQL servers, by version.
+const SERVER_FOLDER: &str = "/usr/lib/postgresql";
+
 /// Where distributions keep the CNI plugins.
 const CNI_FOLDERS: &[&str] = &["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni"];
 
@@ -38,10 +41,35 @@ const CNI_FOLDERS: &[&str] = &["/usr/lib/cni", "/opt/cni/bin", "/usr/libexec/cni
 /// One line that names what is missing, where it cannot be installed.
 pub fn ensure() -> Result<()> {
     let missing = missing();
-    if missing.is_empty() {
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
+}
+
+/// Makes sure that a PostgreSQL server is there, for tests that start one of their own.
+///
+/// # Errors
+/// One line that names what is missing, where it cannot be installed.
+pub fn ensure_database() -> Result<()> {
+    let is_there = has_program("initdb") && has_program("postgres");
+    // Debian keeps the programs of a server in a folder of its version.
+    let versions = || std::fs::read_dir(SERVER_FOLDER).into_iter().flatten().map_while(std::result::Result::ok);
+    if is_there || versions().any(|version| version.path().join("bin/initdb").is_file()) {
         return Ok(());
     }
-    let names = missing.join(" ");
+    install(&["postgresql"])
+}
+
+/// Whether a program is on the path, the system folders included.
+#[must_use]
+pub fn has_program(name: &str) -> bool {
+    program::find(name).is_some()
+}
+
+/// Installs Debian packages.
+///
+/// # Errors
+/// One line that names them, where they cannot be installed.
+pub fn install(packages: &[&str]) -> Result<()> {
+    let names = packages.join(" ");
     if program::find("apt-get").is_none() {
         return Err(ClusterError::Missing(format!(
             "missing programs: install what your distribution has for the Debian packages {names}"
@@ -53,7 +81,7 @@ pub fn ensure() -> Result<()> {
     progress::say(format!("installing packages with apt-get: {names}"));
     apt(&["update", "-qq"])?;
     let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    install.extend(missing);
+    install.extend(packages);
     apt(&install)
 }
 

@@ -31,7 +31,10 @@ fn the_examples_are_accepted_and_found_by_their_short_names() -> Result<()> {
         light.kubectl.run(&["create", "-f", &file("ban.yaml")])?.accepted()?;
     }
     assert_eq!(columns(&light, "pnet")?, ["NAME", "NODES", "READY NODES", "READY", "AGE"]);
-    assert_eq!(columns(&light, "rsub")?, ["NAME", "NETWORK", "REGISTER", "DISPLAY NAME", "SYNCED", "AGE"]);
+    assert_eq!(
+        columns(&light, "rsub")?,
+        ["NAME", "NETWORK", "REGISTER", "MODE", "STATE", "PROGRESS", "SYNCED", "CURRENT", "AGE"]
+    );
     assert_eq!(columns(&light, "pban")?, ["NAME", "NETWORK", "NODE", "ENFORCED", "AGE"]);
 
     let all = light.kubectl.run(&["get", "peerwright", "-o", "name"])?.accepted()?;

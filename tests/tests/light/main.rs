@@ -11,3 +11,4 @@ mod rest;
 mod rights;
 mod rule_table;
 mod rules;
+mod subscriptions;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use peerwright_tests::{Light, OPERATOR_NAMESPACE, Operator, Seen, eventually, manifests};
 use serde_json::{Value, json};
 
-const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// What somebody broke is whole again within this time.
 const HEALED: Duration = Duration::from_secs(5);
 const PEER_ID: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -19,14 +19,14 @@ pub(crate) fn get(light: &Light, namespace: &str, object: &str) -> Result<Option
 }
 
 /// A condition of an object: its status and reason.
-fn condition(object: &Value, kind: &str) -> (String, String) {
+pub(crate) fn condition(object: &Value, kind: &str) -> (String, String) {
     let mut conditions = object["status"]["conditions"].as_array().into_iter().flatten();
     let found = conditions.find(|condition| condition["type"] == kind).unwrap_or(&Value::Null);
     (found["status"].as_str().unwrap_or_default().to_owned(), found["reason"].as_str().unwrap_or_default().to_owned())
 }
 
 /// Waits until an object looks right.
-fn wait_for(
+pub(crate) fn wait_for(
     light: &Light,
     namespace: &str,
     object: &str,
@@ -42,7 +42,7 @@ fn wait_for(
     })
 }
 
-fn wait_until_gone(light: &Light, namespace: &str, object: &str) -> Result<()> {
+pub(crate) fn wait_until_gone(light: &Light, namespace: &str, object: &str) -> Result<()> {
     eventually(SOON, &format!("the end of {object}"), || {
         Ok(get(light, namespace, object)?.map_or(Seen::There(()), |found| Seen::NotYet(found["metadata"].to_string())))
     })
@@ -70,6 +70,7 @@ fn a_network_is_built_healed_and_taken_down() -> Result<()> {
     check_policy(&light, namespace)?;
     check_drift(&light, namespace)?;
     check_collision(&light, namespace)?;
+    check_database(&light, namespace)?;
 
     let uid = network["metadata"]["uid"].as_str().context("a UID")?;
     let authority = format!("secret/ca-{uid}");
@@ -195,6 +196,35 @@ fn check_drift(light: &Light, namespace: &str) -> Result<()> {
         ])?
         .accepted()?;
     wait_until_gone(light, namespace, "networkpolicy/demo")
+}
+
+/// The operator has no right to the Secret that it names, and asks for none: it is not there.
+fn check_database(light: &Light, namespace: &str) -> Result<()> {
+    create_network(light, namespace, &manifests::network_in_database("stored"))?;
+    let has_volume = |set: &Value| volume_of_database(set).is_some();
+    let set = wait_for(light, namespace, "statefulset/stored-peer", SOON, has_volume)?;
+    let sources = volume_of_database(&set).context("the volume")?["projected"]["sources"].clone();
+    let secret = json!({ "name": "database", "items": [{ "key": "password", "path": "password" }] });
+    assert_eq!(sources[0]["secret"], secret);
+    assert_eq!(sources[1]["configMap"]["name"], "authorities");
+    let container = &set["spec"]["template"]["spec"]["containers"][0];
+    let url = "postgres://peerwright@database.example:5432/registers?sslmode=require";
+    let told = |variable: &Value| variable["name"] == "PEERWRIGHT_STORAGE_URL" && variable["value"] == url;
+    assert!(container["env"].as_array().is_some_and(|env| env.iter().any(told)), "{container}");
+    assert_eq!(container["args"], json!(["run"]));
+    assert_eq!(set["spec"]["volumeClaimTemplates"][0]["metadata"]["name"], "data");
+
+    let other_host = r#"{"spec":{"storage":{"postgres":{"host":"other.example"}}}}"#;
+    light.kubectl.run(&["patch", "pnet", "stored", "-n", namespace, "--type=merge", "-p", other_host])?.accepted()?;
+    // Pods never run here, and as long as any is on its way up the new template waits.
+    let waits =
+        |network: &Value| network["status"]["conditions"].to_string().contains("the new template of group peer waits");
+    wait_for(light, namespace, "peernetwork/stored", SOON, waits).map(drop)
+}
+
+fn volume_of_database(set: &Value) -> Option<&Value> {
+    let volumes = set["spec"]["template"]["spec"]["volumes"].as_array()?;
+    volumes.iter().find(|volume| volume["name"] == "database")
 }
 
 fn check_collision(light: &Light, namespace: &str) -> Result<()> {

@@ -44,6 +44,7 @@ fn an_operator_at_rest_writes_nothing_nor_does_one_that_was_restarted() -> Resul
     );
     let banned = manifests::with(&network, "spec.bans", json!([{ "name": "a", "peerId": "1".repeat(64) }]));
     create_network(&light, "shop", &banned)?;
+    create_network(&light, "shop", &manifests::network_in_database("stored"))?;
     for manifest in [&manifests::subscription("orders"), &ban, &manifests::ban("nobody")] {
         light.kubectl.send(&["create", "-n", "shop", "-f", "-"], manifest)?.accepted()?;
     }

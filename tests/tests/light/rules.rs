@@ -120,6 +120,10 @@ fn lists_and_texts_end_where_the_definitions_say() -> Result<()> {
         manifest
     };
     let network = |path: &str, value: Value| manifests::with(&manifests::network("demo"), path, value);
+    let database = |path: &str, value: Value| {
+        manifests::with(&manifests::network_in_database("demo"), &format!("spec.storage.postgres.{path}"), value)
+    };
+    let subscription = |path: &str, value: Value| manifests::with(&manifests::subscription("a"), path, value);
     let group = json!({ "name": "more", "replicas": 1 });
     let refused = [
         (longer("/spec/nodeGroups", group.clone()), "spec.nodeGroups: Too many"),
@@ -137,6 +141,14 @@ fn lists_and_texts_end_where_the_definitions_say() -> Result<()> {
         (network("spec.imagePullPolicy", json!("Sometimes")), "\"Always\", \"IfNotPresent\", \"Never\""),
         (network("spec.storage.reclaimPolicy", json!("retain")), "\"Retain\", \"Delete\""),
         (network("spec.networkPolicy", json!("managed")), "\"Managed\", \"Disabled\""),
+        (database("database", json!("")), "spec.storage.postgres.database"),
+        (database("user", json!("u".repeat(64))), "spec.storage.postgres.user: Too long"),
+        (database("port", json!(0)), "greater than or equal to 1"),
+        (database("tls.mode", json!("Require")), "\"VerifyFull\", \"Disable\""),
+        (
+            database("passwordSecretRef", json!({ "name": "a" })),
+            "spec.storage.postgres.passwordSecretRef.key: Required",
+        ),
         (network("spec.api.anonymousRole", json!("Writer")), "\"None\", \"Reader\""),
         (
             network("spec.api.access", json!([{ "subject": "a", "role": "Owner" }])),
@@ -156,6 +168,13 @@ fn lists_and_texts_end_where_the_definitions_say() -> Result<()> {
             "spec.displayName: Too long",
         ),
         (manifests::without(&manifests::subscription("a"), "spec.registerId"), "spec.registerId: Required"),
+        (subscription("spec.mode", json!("Full")), "\"FullReplica\", \"ForwardOnly\""),
+        (subscription("spec.deletionPolicy", json!("delete")), "\"Retain\", \"Delete\""),
+        (subscription("spec.maxLagSeconds", json!(0)), "greater than or equal to 1"),
+        (subscription("spec.maxLagSeconds", json!(86_401)), "less than or equal to 86400"),
+        (subscription("spec.placement.groups", json!(["a", "a"])), "spec.placement.groups[1]: Duplicate"),
+        (subscription("spec.placement.groups", json!(["g".repeat(17)])), "spec.placement.groups[0]: Too long"),
+        (subscription("spec.placement.groups", json!(["a", "b", "c", "d", "e", "f", "g", "h", "i"])), "Too many"),
         (manifests::with(&manifests::ban("a"), "spec.reason", json!("r".repeat(257))), "spec.reason: Too long"),
         (manifests::without(&manifests::ban("a"), "spec.networkRef"), "spec.networkRef: Required"),
     ];

@@ -31,8 +31,20 @@ impl<'a> Client<'a> {
 
     /// One call; gives the status code and the JSON body.
     pub(crate) fn call(&self, pod: &str, method: &str, path: &str, body: Option<&str>) -> Result<(u16, Value), String> {
-        let output =
-            Command::new("curl").args(self.words(pod, method, path, body)).output().expect("curl is on the PATH");
+        self.call_at(pod, &self.network.address(pod), method, path, body)
+    }
+
+    /// As [`Client::call`], where the pod's address is known.
+    fn call_at(
+        &self,
+        pod: &str,
+        address: &str,
+        method: &str,
+        path: &str,
+        body: Option<&str>,
+    ) -> Result<(u16, Value), String> {
+        let words = self.words(pod, address, method, path, body);
+        let output = Command::new("curl").args(words).output().expect("curl is on the PATH");
         if output.status.success() {
             Ok(answer(&String::from_utf8(output.stdout).unwrap()))
         } else {
@@ -49,9 +61,9 @@ impl<'a> Client<'a> {
     }
 
     /// The words of a call by curl.
-    fn words(&self, pod: &str, method: &str, path: &str, body: Option<&str>) -> Vec<String> {
+    fn words(&self, pod: &str, address: &str, method: &str, path: &str, body: Option<&str>) -> Vec<String> {
         let host = format!("{pod}.net-peers.{}.svc", self.network.namespace);
-        let resolve = format!("{host}:8443:{}", self.network.address(pod));
+        let resolve = format!("{host}:8443:{address}");
         let trust = self.trust.path().to_str().unwrap();
         let mut words =
             ["--silent", "--show-error", "--max-time", "10", "--request", method].map(str::to_owned).to_vec();
@@ -73,7 +85,8 @@ impl<'a> Client<'a> {
 
     /// As [`Client::submit`], by a curl that runs on a machine of the cluster, also when its cable is cut.
     pub(crate) fn submit_on(&self, cluster: &Cluster, machine: &str, pod: &str, text: &str) -> Result<String, String> {
-        let words = self.words(pod, "POST", &transactions(), Some(&transaction(text)));
+        let address = self.network.address(pod);
+        let words = self.words(pod, &address, "POST", &transactions(), Some(&transaction(text)));
         let words: Vec<&str> = std::iter::once("curl").chain(words.iter().map(String::as_str)).collect();
         accepted(answer(&cluster.run_on(machine, &words).map_err(|error| error.to_string())?))
     }
@@ -91,11 +104,32 @@ impl<'a> Client<'a> {
 
     /// Hands in a transaction of a register and waits until it is committed; gives its id.
     pub(crate) fn commit(&self, pod: &str, register: &str, text: &str) -> Result<String, String> {
+        self.commit_at(pod, &self.network.address(pod), register, text)
+    }
+
+    /// As [`Client::commit`], where the pod's address is known.
+    pub(crate) fn commit_at(&self, pod: &str, address: &str, register: &str, text: &str) -> Result<String, String> {
         let path = format!("/api/registers/{register}/transactions?ack=committed");
-        match self.call(pod, "POST", &path, Some(&transaction(text)))? {
+        match self.call_at(pod, address, "POST", &path, Some(&transaction(text)))? {
             (200, answer) => Ok(answer["transactionId"].as_str().unwrap().to_owned()),
             (status, answer) => Err(format!("{status} {answer}")),
         }
+    }
+
+    /// Hands in a list of transactions; gives the ids of those that were accepted.
+    pub(crate) fn hand_in(
+        &self,
+        pod: &str,
+        address: &str,
+        register: &str,
+        texts: &[String],
+    ) -> Result<Vec<String>, String> {
+        let list: Vec<String> = texts.iter().map(|text| transaction(text)).collect();
+        let (path, body) = (format!("/api/registers/{register}/transactions"), format!("[{}]", list.join(",")));
+        let (status, answer) = self.call_at(pod, address, "POST", &path, Some(&body))?;
+        let results = answer["results"].as_array().ok_or_else(|| format!("{status} {answer}"))?;
+        let accepted = results.iter().filter(|result| result["accepted"] == true);
+        Ok(accepted.map(|result| result["transactionId"].as_str().unwrap().to_owned()).collect())
     }
 
     /// The ids of all committed transactions of a register, as a node has them, in their order.
@@ -103,8 +137,19 @@ impl<'a> Client<'a> {
         let path = format!("/api/registers/{register}");
         let head = self.get(pod, &path)?["head"]["number"].as_u64().unwrap();
         let mut ids = Vec::new();
-        for number in 1..=head {
-            let docket = self.get(pod, &format!("{path}/dockets/{number}"))?;
+        if head == 0 {
+            return Ok(ids);
+        }
+        // All by one curl.
+        let mut words = self.words(pod, &self.network.address(pod), "GET", &format!("{path}/dockets/[1-{head}]"), None);
+        words.retain(|word| word != "--write-out" && word != "\n%{http_code}");
+        words.push("--fail".to_owned());
+        let output = Command::new("curl").args(words).output().expect("curl is on the PATH");
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+        }
+        for docket in serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Value>() {
+            let docket = docket.map_err(|error| error.to_string())?;
             let is_control = docket["control"] == true;
             let transactions = docket["transactions"].as_array().unwrap().iter().filter(|_| !is_control);
             ids.extend(transactions.map(|id| id.as_str().unwrap().to_owned()));
@@ -148,6 +193,15 @@ impl<'a> Client<'a> {
                 Some(member) => Err(member.to_string()),
                 None => Err("not a member".to_owned()),
             }
+        });
+    }
+
+    /// Waits until a node has banned a peer by itself.
+    pub(crate) fn wait_auto_ban(&self, pod: &str, peer: &str, limit: Duration) {
+        wait_for(&format!("{pod} bans {peer} by itself"), limit, || {
+            let bans = self.get(pod, "/api/bans/automatic")?;
+            let is_banned = bans.as_array().unwrap().iter().any(|ban| ban["peerId"] == peer && ban["inForce"] == true);
+            if is_banned { Ok(()) } else { Err(bans.to_string()) }
         });
     }
 

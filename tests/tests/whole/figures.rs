@@ -55,12 +55,6 @@ fn idle_programs_are_small() {
     assert!(operator < 64 * 1024, "the operator takes {operator} KiB, its goal is 64 MiB");
 }
 
-/// The pod that leads the sealers, by its metrics.
-fn leader(network: &Network, pods: &[&'static str]) -> Result<&'static str, String> {
-    let leads = |pod: &str| network.metrics(pod).lines().any(|line| line == "peerwright_sealing_leading 1");
-    pods.iter().copied().find(|pod| leads(pod)).ok_or_else(|| "nobody leads".to_owned())
-}
-
 #[test]
 fn transactions_are_committed_in_a_second_and_a_killed_leader_is_replaced_in_a_few() {
     let network = Network::ready("commits", 4);
@@ -85,7 +79,7 @@ fn transactions_are_committed_in_a_second_and_a_killed_leader_is_replaced_in_a_f
     let sealers = ["net-peer-0", "net-peer-1", "net-peer-2"];
     let mut gaps = Vec::new();
     for round in 0..3 {
-        let pod = wait_for("somebody leads", Duration::from_secs(30), || leader(&network, &sealers));
+        let pod = wait_for("somebody leads", Duration::from_secs(30), || network.sealing_leader(&sealers));
         let killed = Instant::now();
         cluster.kill_pod(&network.namespace, pod).unwrap();
         wait_for("a commit without the leader", Duration::from_secs(30), || commit(&format!("round {round}")));

@@ -102,22 +102,8 @@ fn retained_volumes_are_refused_by_name_in_a_network_made_anew() {
 #[test]
 fn a_changed_template_restarts_one_node_at_a_time() {
     let network = Network::ready("rollout", 3);
-    let revision = network.field("sts/net-peer", "{.status.updateRevision}").unwrap();
     let patch = r#"[{"op": "add", "path": "/spec/nodeGroups/0/resources", "value": {"requests": {"cpu": "12m"}}}]"#;
-    network.kubectl(&["patch", "pnet/net", "--type=json", "-p", patch]);
-    let mut fewest = usize::MAX;
-    wait_for("every pod has the new template", Duration::from_secs(120), || {
-        let pods = network.kubectl(&[
-            "get",
-            "pods",
-            "-o",
-            "jsonpath={range .items[*]}{.metadata.labels.controller-revision-hash} \
-             {.status.conditions[?(@.type==\"Ready\")].status}{\"\\n\"}{end}",
-        ]);
-        fewest = fewest.min(pods.lines().filter(|pod| pod.ends_with("True")).count());
-        let new = pods.lines().filter(|pod| !pod.starts_with(&revision) && pod.ends_with("True")).count();
-        if new == 3 { Ok(()) } else { Err(pods) }
-    });
+    let fewest = network.roll_out(patch, 3);
     assert!(fewest >= 2, "never more than one away, but {fewest} were ready");
     network.wait_ready(3);
 }

@@ -2,7 +2,8 @@
 //!
 //! `cargo xtask up` (or `cargo xtask test`) makes the cluster and installs the operator; `KUBECONFIG` names it. Every test
 //! makes its own namespace and network and removes them. Tests that disturb machines or the operator touch what others
-//! use, so the suite runs one test at a time: `cargo test -p peerwright-tests --test whole -- --test-threads=1`.
+//! use, and run one at a time: `cargo test -p peerwright-tests --test whole -- --test-threads=1`. `xtask test` names the
+//! modules that disturb nobody.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,8 +21,11 @@ mod figures;
 mod forgery;
 mod kubectl;
 mod lifecycle;
+mod load;
+mod malice;
 mod network;
 mod operator;
 mod registers;
 mod strangers;
+mod subscriptions;
 mod transactions;

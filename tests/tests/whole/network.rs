@@ -13,6 +13,9 @@ use tempfile::NamedTempFile;
 /// From apply to Ready, with time for a busy machine.
 pub(crate) const READY: Duration = Duration::from_secs(90);
 
+/// A restart of one node of a rollout, with time for a busy machine.
+const ROLLED: Duration = Duration::from_secs(40);
+
 /// The register that [`Network::subscribe`] subscribes to.
 pub(crate) const REGISTER: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
@@ -45,10 +48,16 @@ impl Network {
 
     /// Applies the network.
     pub(crate) fn apply(&self, replicas: u32, reclaim: &str) {
+        self.apply_groups(&[("peer", replicas)], reclaim);
+    }
+
+    /// Applies the network with these groups, each with its number of nodes.
+    pub(crate) fn apply_groups(&self, groups: &[(&str, u32)], reclaim: &str) {
         let namespace = &self.namespace;
         let subject = format!("system:serviceaccount:{namespace}:client");
+        let group = |(name, replicas): &(&str, u32)| json!({ "name": name, "replicas": replicas });
         let spec = json!({
-            "nodeGroups": [{ "name": "peer", "replicas": replicas }],
+            "nodeGroups": groups.iter().map(group).collect::<Vec<_>>(),
             "storage": { "size": "64Mi", "reclaimPolicy": reclaim },
             "api": { "access": [{ "subject": subject, "role": "Moderator" }] },
         });
@@ -67,6 +76,17 @@ impl Network {
         let spec = json!({ "networkRef": { "name": "net" }, "registerId": register, "displayName": "ledger" });
         send(&["apply", "-f", "-"], &self.object("RegisterSubscription", json!({ "name": "ledger" }), &spec));
         self.wait_condition("rsub/ledger", "Synced", "True", Duration::from_secs(20));
+    }
+
+    /// Subscribes nodes of the groups named to a register, with data that goes when the subscription goes.
+    pub(crate) fn place(&self, name: &str, register: &str, groups: &[&str]) {
+        let spec = json!({
+            "networkRef": { "name": "net" },
+            "registerId": register,
+            "placement": { "groups": groups },
+            "deletionPolicy": "Delete",
+        });
+        send(&["apply", "-f", "-"], &self.object("RegisterSubscription", json!({ "name": name }), &spec));
     }
 
     /// Bans a node by its pod's name; gives the PeerBan's resource name.
@@ -146,6 +166,34 @@ impl Network {
         let url = format!("http://{}:8080/{path}", self.address(pod));
         let output = Command::new("curl").args(["--silent", "--max-time", "2", &url]).output().unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The pod that leads the sealers, by its metrics.
+    pub(crate) fn sealing_leader(&self, pods: &[&'static str]) -> Result<&'static str, String> {
+        let leads = |pod: &str| self.metrics(pod).lines().any(|line| line == "peerwright_sealing_leading 1");
+        pods.iter().copied().find(|pod| leads(pod)).ok_or_else(|| "nobody leads".to_owned())
+    }
+
+    /// Changes the template of the group `peer` by a JSON patch of the network, and waits until all its `count` pods have
+    /// restarted with it; gives how many were Ready at the least.
+    pub(crate) fn roll_out(&self, patch: &str, count: usize) -> usize {
+        let revision = self.field("sts/net-peer", "{.status.updateRevision}").unwrap();
+        self.kubectl(&["patch", "pnet/net", "--type=json", "-p", patch]);
+        let mut fewest = usize::MAX;
+        let limit = ROLLED * u32::try_from(count).unwrap();
+        wait_for("every pod has the new template", limit, || {
+            let pods = self.kubectl(&[
+                "get",
+                "pods",
+                "-o",
+                "jsonpath={range .items[*]}{.metadata.labels.controller-revision-hash} \
+                 {.status.conditions[?(@.type==\"Ready\")].status}{\"\\n\"}{end}",
+            ]);
+            fewest = fewest.min(pods.lines().filter(|pod| pod.ends_with("True")).count());
+            let new = pods.lines().filter(|pod| !pod.starts_with(&revision) && pod.ends_with("True")).count();
+            if new == count { Ok(()) } else { Err(pods) }
+        });
+        fewest
     }
 
     /// Machine and folder of a node's volume.

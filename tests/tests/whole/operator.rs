@@ -13,12 +13,12 @@ use std::{thread::sleep, time::Duration};
 const DEPLOYMENT: &str = "deployment/peerwright-operator";
 
 /// Scales the operator to nothing for as long as this lives.
-struct OperatorAway {
+pub(crate) struct OperatorAway {
     replicas: String,
 }
 
 impl OperatorAway {
-    fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let replicas = kubectl(&["-n", OPERATOR_NAMESPACE, "get", DEPLOYMENT, "-o", "jsonpath={.spec.replicas}"]);
         kubectl(&["-n", OPERATOR_NAMESPACE, "scale", DEPLOYMENT, "--replicas=0"]);
         wait_until("the operator is away", Duration::from_secs(60), || {

@@ -1,6 +1,6 @@
 //! Registers of sealed dockets: begun, committed, followed, and not lost with a sealer.
 
-use crate::{client::Client, kubectl::wait_for, network::Network};
+use crate::{client::Client, kubectl::wait_for, load, network::Network, operator::OperatorAway};
 use peerwright_cluster::Cluster;
 use std::{collections::BTreeSet, time::Duration};
 
@@ -79,4 +79,58 @@ fn a_sealer_that_is_cut_off_commits_nothing_and_catches_up() {
     for pod in ["net-peer-0", "net-peer-1", "net-peer-2"] {
         wait_committed(&client, pod, &register, &all);
     }
+}
+
+#[test]
+fn the_sealers_leader_dies_while_the_operator_is_away_and_commits_go_on() {
+    let network = Network::ready("sealaway", 5);
+    let client = Client::of(&network, "client");
+    let register = client.begin_register("net-peer-4", "ledger");
+    network.subscribe_to(&register);
+    let mut all = BTreeSet::from([commit_soon(&client, "net-peer-4", &register, "before")]);
+    let away = OperatorAway::begin();
+    let sealers = ["net-peer-0", "net-peer-1", "net-peer-2"];
+    let leader = wait_for("somebody leads", PATIENCE, || network.sealing_leader(&sealers));
+    Cluster::attach().unwrap().kill_pod(&network.namespace, leader).unwrap();
+    for number in 0..5 {
+        all.insert(commit_soon(&client, "net-peer-4", &register, &format!("entry {number}")));
+    }
+    drop(away);
+    for pod in ["net-peer-0", "net-peer-1", "net-peer-2", "net-peer-3", "net-peer-4"] {
+        wait_committed(&client, pod, &register, &all);
+    }
+}
+
+/// Transactions a second while all nodes are restarted one after another.
+const LOAD: usize = 1_000;
+/// Nodes of that network.
+const MANY: u32 = 9;
+
+#[test]
+fn a_rolling_restart_under_load_commits_every_accepted_transaction_exactly_once() {
+    let network = Network::ready("roll", MANY);
+    let unlimited = r#"{"spec": {"limits": {"external": {"requestsPerMinute": 0, "megabytesPerMinute": 0,
+        "transactionsPerMinute": 0}}}}"#;
+    network.kubectl(&["patch", "pnet/net", "--type=merge", "-p", unlimited]);
+    let client = Client::of(&network, "client");
+    let register = client.begin_register("net-peer-8", "ledger");
+    network.subscribe_to(&register);
+    commit_soon(&client, "net-peer-8", &register, "first");
+    let pods: Vec<String> = (0..MANY).map(|number| format!("net-peer-{number}")).collect();
+
+    let mut handed = load::during(&network, &register, &pods, LOAD, || {
+        let patch = r#"[{"op": "add", "path": "/spec/nodeGroups/0/resources", "value": {"requests": {"cpu": "12m"}}}]"#;
+        network.roll_out(patch, usize::try_from(MANY).unwrap());
+    });
+
+    let (median, last) = (handed.commit_time(500), handed.commit_time(990));
+    println!(
+        "figure: {MANY} nodes restarted one after another at {LOAD} transactions a second: {} accepted, {} calls failed; \
+         {} handed in until committed, curl included: p50 {median:?}, p99 {last:?}",
+        handed.accepted.len(),
+        handed.failed,
+        handed.commits.len()
+    );
+    wait_committed(&client, "net-peer-8", &register, &handed.accepted);
+    wait_committed(&client, "net-peer-0", &register, &handed.accepted);
 }

@@ -1,0 +1,144 @@
+//! A steady stream of transactions while something happens to the network.
+//!
+//! ```text
+//! senders ─▶ lists, each in its time, to one pod after the other ─▶ ids that were accepted
+//! prober  ─▶ one transaction after the other, until committed    ─▶ how long each took
+//! ```
+
+use crate::{client::Client, network::Network};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+const SENDERS: usize = 4;
+/// Transactions in a list.
+const LIST: usize = 50;
+/// Between two transactions whose time is taken.
+const PROBE_EVERY: Duration = Duration::from_millis(200);
+
+/// What became of a load.
+#[derive(Default)]
+pub(crate) struct Handed {
+    /// Ids that a node has answered for.
+    pub(crate) accepted: BTreeSet<String>,
+    /// From handing in to the answer that it is committed, of single transactions.
+    pub(crate) commits: Vec<Duration>,
+    /// Calls that a node which was away or leaving did not answer well.
+    pub(crate) failed: usize,
+}
+
+impl Handed {
+    /// The time that so many of a thousand commits took at most.
+    pub(crate) fn commit_time(&mut self, of_thousand: usize) -> Duration {
+        self.commits.sort();
+        let place = (self.commits.len() * of_thousand / 1000).min(self.commits.len() - 1);
+        self.commits[place]
+    }
+}
+
+/// Hands in `rate` transactions a second, at all pods in turns, while `happens` runs.
+pub(crate) fn during(
+    network: &Network,
+    register: &str,
+    pods: &[String],
+    rate: usize,
+    happens: impl FnOnce(),
+) -> Handed {
+    let client = Client::of(network, "client");
+    let is_over = AtomicBool::new(false);
+    let every = Duration::from_secs(1) * u32::try_from(SENDERS * LIST).unwrap() / u32::try_from(rate).unwrap();
+    thread::scope(|scope| {
+        let senders: Vec<_> = (0..SENDERS)
+            .map(|sender| {
+                let turns = Turns::new(network, pods, sender);
+                let (client, is_over) = (&client, &is_over);
+                scope.spawn(move || send(client, register, turns, every, is_over))
+            })
+            .collect();
+        let turns = Turns::new(network, pods, SENDERS);
+        let prober = scope.spawn(|| probe(&client, register, turns, &is_over));
+        happens();
+        is_over.store(true, Ordering::Relaxed);
+        let mut all = prober.join().unwrap();
+        for sender in senders {
+            let handed = sender.join().unwrap();
+            all.accepted.extend(handed.accepted);
+            all.failed += handed.failed;
+        }
+        all
+    })
+}
+
+fn send(client: &Client<'_>, register: &str, mut turns: Turns<'_>, every: Duration, is_over: &AtomicBool) -> Handed {
+    let (mut handed, mut due, mut number) = (Handed::default(), Instant::now(), 0u64);
+    while !is_over.load(Ordering::Relaxed) {
+        let texts: Vec<String> = (0..LIST).map(|place| format!("{} {number} {place}", turns.next)).collect();
+        number += 1;
+        match turns.take().and_then(|(pod, address)| client.hand_in(&pod, &address, register, &texts)) {
+            Ok(accepted) => handed.accepted.extend(accepted),
+            Err(_away) => {
+                handed.failed += 1;
+                turns.look();
+            }
+        }
+        due += every;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    handed
+}
+
+fn probe(client: &Client<'_>, register: &str, mut turns: Turns<'_>, is_over: &AtomicBool) -> Handed {
+    let (mut handed, mut number) = (Handed::default(), 0u64);
+    while !is_over.load(Ordering::Relaxed) {
+        number += 1;
+        let began = Instant::now();
+        let committed = turns
+            .take()
+            .and_then(|(pod, address)| client.commit_at(&pod, &address, register, &format!("probe {number}")));
+        match committed {
+            Ok(id) => {
+                handed.commits.push(began.elapsed());
+                handed.accepted.insert(id);
+            }
+            Err(_away) => {
+                handed.failed += 1;
+                turns.look();
+            }
+        }
+        thread::sleep(PROBE_EVERY);
+    }
+    handed
+}
+
+/// One pod after the other, where it was last seen.
+struct Turns<'a> {
+    network: &'a Network,
+    pods: &'a [String],
+    addresses: BTreeMap<String, String>,
+    next: usize,
+}
+
+impl<'a> Turns<'a> {
+    fn new(network: &'a Network, pods: &'a [String], first: usize) -> Self {
+        let mut turns = Self { network, pods, addresses: BTreeMap::new(), next: first };
+        turns.look();
+        turns
+    }
+
+    fn take(&mut self) -> Result<(String, String), String> {
+        self.next += 1;
+        let pod = &self.pods[self.next % self.pods.len()];
+        let address = self.addresses.get(pod).ok_or("no address")?;
+        Ok((pod.clone(), address.clone()))
+    }
+
+    fn look(&mut self) {
+        let path = "jsonpath={range .items[*]}{.metadata.name} {.status.podIP}{\"\\n\"}{end}";
+        let seen = self.network.kubectl(&["get", "pods", "-o", path]);
+        let row = |line: &str| line.split_once(' ').map(|(pod, address)| (pod.to_owned(), address.to_owned()));
+        self.addresses = seen.lines().filter_map(row).filter(|(_, address)| !address.is_empty()).collect();
+    }
+}
