@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use clap::ValueEnum;
+use peerwright_cluster::{packages, progress};
 
 use crate::repository::{cargo, path, show, target_folder};
 
@@ -13,6 +14,8 @@ pub(crate) enum Bench {
     Gossip,
     /// Membership and failure detection beside foca, simulated
     Membership,
+    /// Replicas, catch-up, lag and submission beside NATS JetStream, PostgreSQL and SQLite
+    Replication,
     /// Format, lints and tests of the benches' own code
     Check,
 }
@@ -34,6 +37,10 @@ pub(crate) fn run(bench: Bench, options: &[String]) -> Result<()> {
     let package = match bench {
         Bench::Gossip => "peerwright-bench-gossip",
         Bench::Membership => "peerwright-bench-membership",
+        Bench::Replication => {
+            find_rivals();
+            "peerwright-bench-replication"
+        }
         Bench::Check => {
             show(all(&["fmt", "--check"]))?;
             let mut clippy = built(&["clippy", "--workspace", "--all-targets"]);
@@ -45,4 +52,14 @@ pub(crate) fn run(bench: Bench, options: &[String]) -> Result<()> {
     let mut command = built(&["run", "--quiet", "--release", "--package", package]);
     command.arg("--").arg("--output").arg(target.join("bench")).args(options);
     show(command)
+}
+
+/// Installs the servers that the bench compares with, one by one. Without one of them it leaves that column empty.
+fn find_rivals() {
+    let nats = if packages::has_program("nats-server") { Ok(()) } else { packages::install(&["nats-server"]) };
+    for there in [nats, packages::ensure_database()] {
+        if let Err(missing) = there {
+            progress::say(format!("not compared with: {missing}"));
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::target::{KIND_CLUSTER, Target};
 
 /// Both programs; the images are named like them.
-const PROGRAMS: [&str; 2] = ["peerwright-operator", "peerwright-node"];
+pub(crate) const PROGRAMS: [&str; 2] = ["peerwright-operator", "peerwright-node"];
 
 /// Which images changed on the nodes of a running cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,15 +28,21 @@ pub(crate) fn reference(program: &str) -> String {
 
 /// Builds both programs for an image without anything else in it; gives their folder.
 pub(crate) fn build_programs() -> Result<PathBuf> {
+    build_release(&PROGRAMS)
+}
+
+/// Builds static release programs, those for an image and others; gives their folder.
+pub(crate) fn build_release(programs: &[&str]) -> Result<PathBuf> {
     let triple = match (std::env::consts::OS, std::env::consts::ARCH) {
         ("linux", arch @ ("x86_64" | "aarch64")) => format!("{arch}-unknown-linux-gnu"),
         (os, arch) => bail!("images are built on Linux on x86_64 or aarch64, this is {os} on {arch}"),
     };
-    progress::say(
-        "building peerwright-operator and peerwright-node (release); the first time takes about 8 minutes on 2 cores",
-    );
+    progress::say(format!(
+        "building {} (release); the first time takes about 8 minutes on 2 cores",
+        programs.join(", ")
+    ));
     let mut command = cargo(&["build", "--release", "--target", &triple]);
-    command.args(PROGRAMS.map(|program| format!("--package={program}")));
+    command.args(programs.iter().map(|program| format!("--package={program}")));
     // With --target, these flags reach the programs but not build scripts and macros, which cannot be static.
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     command.env("RUSTFLAGS", format!("{flags} -C target-feature=+crt-static").trim());

@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask` prints them.
 
+mod again;
 mod ahead;
 mod bench;
 mod demo;

@@ -1,22 +1,26 @@
-//! `test`: everything that proves the project, in order. Stops at the first failure; a cluster that a step started is
-//! ended either way.
+//! `test`: everything that proves the project, in order. Stops at the first step that fails; a cluster that a step started
+//! is ended either way.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
-use peerwright_cluster::{Binaries, Cluster, binaries, progress};
+use peerwright_cluster::{Binaries, Cluster, binaries, packages, progress};
 use serde_json::Value;
 
 use crate::ahead::Ahead;
 use crate::repository::{self, cargo, metadata, show, succeeds};
 use crate::session::Session;
 use crate::target::Target;
-use crate::{generate, simulate, up};
+use crate::{again, generate, simulate, up};
 
 /// Test targets that need a cluster; each has a step of its own.
 const CLUSTER_TESTS: [&str; 2] = ["light", "whole"];
+
+/// Modules of the whole suite that disturb nothing outside their own namespaces: most of their time is waiting, so two of
+/// their tests run at once.
+const APART: [&str; 6] = ["bans::", "lifecycle::", "malice::", "strangers::", "subscriptions::", "transactions::"];
 
 /// A step of the proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -43,7 +47,7 @@ pub(crate) enum Step {
 
 /// Runs the steps, or those named.
 pub(crate) fn run(only: &[Step]) -> Result<()> {
-    let mut times: Vec<(Step, Duration)> = Vec::new();
+    let (mut times, mut flaky): (Vec<(Step, Duration)>, Vec<String>) = (Vec::new(), Vec::new());
     // A single step asks for what it needs itself.
     let _ahead = only.is_empty().then(Ahead::begin).transpose()?;
     for step in Step::value_variants().iter().filter(|step| only.is_empty() || only.contains(step)) {
@@ -54,25 +58,30 @@ pub(crate) fn run(only: &[Step]) -> Result<()> {
         if ended.is_err() {
             summarize(&times, "FAILED");
         }
-        ended.with_context(|| format!("step `{}`", name(*step)))?;
+        flaky.extend(ended.with_context(|| format!("step `{}`", name(*step)))?);
     }
     summarize(&times, "ok");
+    for test in flaky {
+        progress::say(format!("  FLAKY: {test} failed once, and passed alone"));
+    }
     Ok(())
 }
 
 impl Step {
-    fn run(self) -> Result<()> {
-        match self {
+    /// Gives the tests that failed at first and then passed.
+    fn run(self) -> Result<Vec<String>> {
+        let done = match self {
+            Self::Unit => return unit_tests(),
+            Self::Light => return light_tests(),
+            Self::Whole => return whole_tests(),
             Self::Fmt => show(cargo(&["fmt", "--all", "--check"])),
             Self::Clippy => show(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
             Self::Generated => generate::run(true),
             Self::Deny => deny(),
             Self::Charts => lint_charts(),
-            Self::Unit => unit_tests(),
             Self::Sim => simulate::prove(),
-            Self::Light => light_tests(),
-            Self::Whole => whole_tests(),
-        }
+        };
+        done.map(|()| Vec::new())
     }
 }
 
@@ -108,22 +117,35 @@ fn lint_charts() -> Result<()> {
 }
 
 /// Always the whole workspace: a package on its own would ask for other features, and dependencies be compiled again.
-fn unit_tests() -> Result<()> {
-    let mut command = cargo(&["test", "--workspace", "--lib", "--bins", "--examples"]);
-    for test in test_targets()?.iter().filter(|name| !CLUSTER_TESTS.contains(&name.as_str())) {
-        command.args(["--test", test]);
-    }
-    show(command)?;
-    show(cargo(&["test", "--workspace", "--doc"]))
+fn unit_tests() -> Result<Vec<String>> {
+    packages::ensure_database()?;
+    let targets = test_targets()?;
+    let tests = |arguments: &[&str]| {
+        let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--examples"]);
+        for test in targets.iter().filter(|name| !CLUSTER_TESTS.contains(&name.as_str())) {
+            command.args(["--test", test]);
+        }
+        command.arg("--").args(arguments);
+        command
+    };
+    let flaky = again::run(tests, &[])?;
+    show(cargo(&["test", "--workspace", "--doc"]))?;
+    Ok(flaky)
 }
 
-fn light_tests() -> Result<()> {
+fn light_tests() -> Result<Vec<String>> {
     Binaries::ensure(binaries::LIGHT)?;
-    show(cargo(&["test", "--workspace", "--test", "light"]))
+    again::run(|arguments| cluster_tests("light", arguments), &[])
 }
 
-/// The tests attach to the cluster and disturb it, one at a time.
-fn whole_tests() -> Result<()> {
+fn cluster_tests(suite: &str, arguments: &[&str]) -> Command {
+    let mut command = cargo(&["test", "--workspace", "--test", suite, "--"]);
+    command.args(arguments);
+    command
+}
+
+/// The tests attach to the cluster; those that disturb it run one at a time.
+fn whole_tests() -> Result<Vec<String>> {
     show(cargo(&["test", "--workspace", "--test", "whole", "--no-run"]))?;
     let was_up = Cluster::exists();
     let ended = up::start(Some(Target::Native), 3).and_then(|session| run_whole(&session));
@@ -132,16 +154,25 @@ fn whole_tests() -> Result<()> {
         return ended;
     }
     match (ended, up::down()) {
-        (Ok(()), down) => down,
+        (Ok(flaky), down) => down.map(|()| flaky),
         (Err(failure), Ok(())) => Err(failure),
         (Err(failure), Err(down)) => bail!("{failure:#}; and `down` failed too: {down:#}"),
     }
 }
 
-fn run_whole(session: &Session) -> Result<()> {
-    let mut command = cargo(&["test", "--workspace", "--test", "whole", "--", "--test-threads=1", "--show-output"]);
-    command.env("KUBECONFIG", session.kubeconfig()).env("PATH", session.path()?);
-    show(command)
+fn run_whole(session: &Session) -> Result<Vec<String>> {
+    let path = session.path()?;
+    let tests = |arguments: &[&str]| {
+        let mut command = cluster_tests("whole", arguments);
+        command.env("KUBECONFIG", session.kubeconfig()).env("PATH", &path);
+        command
+    };
+    let disturbing: Vec<&str> = APART.iter().flat_map(|module| ["--skip", module]).collect();
+    let mut flaky = Vec::new();
+    for (threads, which) in [("--test-threads=2", &APART[..]), ("--test-threads=1", &disturbing)] {
+        flaky.extend(again::run(tests, &[&[threads, "--show-output"], which].concat())?);
+    }
+    Ok(flaky)
 }
 
 /// Names of the workspace's integration tests.

@@ -1,7 +1,7 @@
 //! The repository, and programs that are run in it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -34,6 +34,11 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 pub(crate) fn show(mut command: Command) -> Result<()> {
     let line = line(&command);
     let status = command.stdin(Stdio::null()).status().with_context(|| format!("`{line}` cannot be started"))?;
+    judge(&line, status)
+}
+
+/// How a program that was called like this has ended.
+pub(crate) fn judge(line: &str, status: ExitStatus) -> Result<()> {
     if status.success() { Ok(()) } else { bail!("`{line}` failed ({status})") }
 }
 
@@ -70,7 +75,8 @@ pub(crate) fn metadata() -> Result<serde_json::Value> {
     serde_json::from_str(&text).context("cargo metadata is no JSON")
 }
 
-fn line(command: &Command) -> String {
+/// A program as it is called.
+pub(crate) fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -1,11 +1,12 @@
 //! `sim`: the network simulator is a program of its own, built for speed.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use peerwright_cluster::progress;
 
+use crate::images;
 use crate::repository::{cargo, read, show, target_folder};
 
 /// Runs of one trace in every profile.
@@ -22,7 +23,7 @@ const SEEDS: [&str; 8] = ["--nodes", "30", "--minutes", "5", "--seeds", "200", "
 const LARGE: [&str; 6] = ["--scenario", "large", "--nodes", "1000", "--minutes", "0.5"];
 
 /// What has to come out of networks as large as these, and not of larger ones alone.
-const GOALS: [&[&str]; 10] = [
+const GOALS: [&[&str]; 11] = [
     &["--scenario", "upgrade", "--nodes", "9", "--minutes", "3"],
     &["--scenario", "partition", "--nodes", "12"],
     &["--scenario", "forger", "--nodes", "30"],
@@ -32,6 +33,7 @@ const GOALS: [&[&str]; 10] = [
     &["--scenario", "traps", "--nodes", "40", "--minutes", "3"],
     &["--scenario", "lookups", "--nodes", "120", "--minutes", "0.2"],
     &["--scenario", "clone", "--nodes", "30", "--minutes", "2"],
+    &["--scenario", "equivocator", "--nodes", "30", "--minutes", "2"],
     &["--scenario", "aftermath", "--nodes", "5", "--minutes", "0.2"],
 ];
 
@@ -47,31 +49,32 @@ pub(crate) fn run(options: &[String]) -> Result<()> {
 
 /// What CI asks of the simulator.
 pub(crate) fn prove() -> Result<()> {
-    // The workspace's features, so that no dependency is compiled again.
-    show(cargo(&["build", "--workspace", "--bin", "peerwright-sim"]))?;
-    show(cargo(&["build", "--release", "--package", "peerwright-sim"]))?;
+    // Built for the tests beside it, with the features that they are built with.
+    show(cargo(&["test", "--workspace", "--no-run", "--test", "determinism"]))?;
+    let debug = target_folder()?.join("debug");
+    // Together with the programs for images: with the same features, so that what they have in common is compiled once.
+    let release = images::build_release(&[&images::PROGRAMS[..], &["peerwright-sim"]].concat())?;
     for options in TRACED {
-        let (debug, release) = (trace("debug", options)?, trace("release", options)?);
-        ensure!(debug == release, "`{}`: trace {debug} in debug, {release} in release", options.join(" "));
-        progress::say(format!("trace {debug} in debug and release: {}", options.join(" ")));
+        let (slow, fast) = (trace(&debug, options)?, trace(&release, options)?);
+        ensure!(slow == fast, "`{}`: trace {slow} in debug, {fast} in release", options.join(" "));
+        progress::say(format!("trace {slow} in debug and release: {}", options.join(" ")));
     }
     for options in GOALS {
-        show(simulator("release", options)?)?;
+        show(simulator(&release, options))?;
     }
-    show(simulator("release", &SEEDS)?)?;
-    show(simulator("release", &LARGE)?)
+    show(simulator(&release, &SEEDS))?;
+    show(simulator(&release, &LARGE))
 }
 
-fn simulator(profile: &str, options: &[&str]) -> Result<Command> {
-    let program: PathBuf = target_folder()?.join(profile).join("peerwright-sim");
-    let mut command = Command::new(program);
+fn simulator(folder: &Path, options: &[&str]) -> Command {
+    let mut command = Command::new(folder.join("peerwright-sim"));
     command.args(options).env(MALLOC.0, MALLOC.1);
-    Ok(command)
+    command
 }
 
 /// The fingerprint that a run prints. Goals are not met by networks as small as these, and that is not asked.
-fn trace(profile: &str, options: &[&str]) -> Result<String> {
-    let mut command = simulator(profile, options)?;
+fn trace(folder: &Path, options: &[&str]) -> Result<String> {
+    let mut command = simulator(folder, options);
     command.arg("--goals-aside");
     let printed = read(command)?;
     let behind = printed.rsplit("trace ").next().and_then(|text| text.split(';').next());
