@@ -5,6 +5,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use peerwright_cluster::{packages, progress};
 
+use crate::images;
 use crate::repository::{cargo, path, show, target_folder};
 
 /// What can be asked of the benches.
@@ -49,7 +50,8 @@ pub(crate) fn run(bench: Bench, options: &[String]) -> Result<()> {
             return show(built(&["test", "--workspace"]));
         }
     };
-    let mut command = built(&["run", "--quiet", "--release", "--package", package]);
+    let mut command = built(&["run", "--package", package]);
+    images::make_static(&mut command)?;
     command.arg("--").arg("--output").arg(target.join("bench")).args(options);
     show(command)
 }

@@ -16,6 +16,7 @@
 mod afternoon;
 mod bans;
 mod client;
+mod database;
 mod faults;
 mod figures;
 mod forgery;

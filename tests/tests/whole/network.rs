@@ -53,12 +53,17 @@ impl Network {
 
     /// Applies the network with these groups, each with its number of nodes.
     pub(crate) fn apply_groups(&self, groups: &[(&str, u32)], reclaim: &str) {
+        self.apply_stored(groups, &json!({ "size": "64Mi", "reclaimPolicy": reclaim }));
+    }
+
+    /// Applies the network with these groups and this storage.
+    pub(crate) fn apply_stored(&self, groups: &[(&str, u32)], storage: &Value) {
         let namespace = &self.namespace;
         let subject = format!("system:serviceaccount:{namespace}:client");
         let group = |(name, replicas): &(&str, u32)| json!({ "name": name, "replicas": replicas });
         let spec = json!({
             "nodeGroups": groups.iter().map(group).collect::<Vec<_>>(),
-            "storage": { "size": "64Mi", "reclaimPolicy": reclaim },
+            "storage": storage,
             "api": { "access": [{ "subject": subject, "role": "Moderator" }] },
         });
         send(&["apply", "-f", "-"], &self.object("PeerNetwork", json!({ "name": "net" }), &spec));
