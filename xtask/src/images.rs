@@ -34,7 +34,7 @@ pub(crate) fn build_programs() -> Result<PathBuf> {
 /// Builds static release programs, those for an image and others; gives their folder.
 pub(crate) fn build_release(programs: &[&str]) -> Result<PathBuf> {
     progress::say(format!(
-        "building {} (release); the first time takes about 8 minutes on 2 cores",
+        "building {} (release); the first time takes about 9 minutes on 2 cores",
         programs.join(", ")
     ));
     let mut command = cargo(&["build"]);

@@ -177,6 +177,21 @@ impl Sources {
         members
     }
 
+    /// Whether a sealer can be reached, where dockets come from a node that neither seals nor is this node's hub.
+    pub(super) async fn has_nearer(&self, source: PeerId) -> bool {
+        let Some(current) = self.membership.snapshot() else { return false };
+        let content = &current.snapshot.content;
+        if content.sealers.contains(&source) || content.upstreams_of(&self.membership.peer_id()).is_some() {
+            return false;
+        }
+        for sealer in &content.sealers {
+            if self.callers.reach(*sealer).await.is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Reports what a source has given that does not verify, with the bytes that show it.
     pub(super) async fn misbehaved(&self, source: PeerId, evidence: Bytes) {
         self.callers.misbehaved(source, evidence).await;

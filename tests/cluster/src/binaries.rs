@@ -99,7 +99,7 @@ impl Binaries {
         }
         require_go()?;
         progress::say(format!(
-            "building {outdated} upstream programs into {}; the first time takes about 10 minutes on 2 cores",
+            "building {outdated} upstream programs into {}; the first time takes about 7 minutes on 2 cores",
             binaries.folder.display()
         ));
         let lock = binaries.folder.join(".lock");

@@ -18,7 +18,11 @@ fn wait_committed(client: &Client<'_>, pod: &str, register: &str, all: &BTreeSet
         if once.len() != held.len() {
             panic!("a transaction is committed twice: {held:?}");
         }
-        if once.is_superset(all) { Ok(()) } else { Err(format!("{} of {}", once.len(), all.len())) }
+        if once.is_superset(all) {
+            return Ok(());
+        }
+        let following = client.call(pod, "GET", "/api/registers/subscriptions", None)?;
+        Err(format!("{} of {}; {following:?}", once.len(), all.len()))
     });
 }
 

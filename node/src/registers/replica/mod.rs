@@ -46,6 +46,9 @@ use tokio::{
 const CATCH_UP_FROM: u64 = 64;
 /// A source that served so long was a good one: the next round comes at once.
 const GOOD: Duration = Duration::from_secs(30);
+/// Who follows others may follow this node, or one that does: what is sealed would then reach none of them. When nothing
+/// has come from such a source for so long, the sealers are asked.
+const IDLE: Duration = Duration::from_secs(10);
 /// Between two rounds through the sources.
 const PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(10);
 
@@ -83,13 +86,15 @@ impl Replica {
                         Err(ended) => ended,
                     },
                     () = self.stalled() => Ended::Stalled,
+                    () = self.idles(*primary) => Ended::Idle,
                 };
                 self.left(*primary, &ended).await;
                 match ended {
                     Ended::Fork(proof) => return self.freeze(*proof).await,
                     // The first is no failure of the register's, the second is told already.
                     Ended::NotHeld | Ended::Stalled => {}
-                    Ended::Turned => break,
+                    // From the first again.
+                    Ended::Turned | Ended::Idle => break,
                     ended => {
                         let failures_to_error = self.set().failures_to_error;
                         let (code, now) = (ended.code(), Clock::wall().0);
@@ -121,6 +126,25 @@ impl Replica {
             sleep(self.set().deadline / 10).await;
             if self.registers.standing.stalls(self.register, self.set().deadline, Clock::wall().0) {
                 return;
+            }
+        }
+    }
+
+    /// Resolves when a source that follows others has had nothing further for long, and a sealer is there to be asked.
+    async fn idles(&self, source: PeerId) {
+        let mut heads = self.registers.heads.watch(self.register);
+        loop {
+            tokio::select! {
+                biased;
+                // Its sender lives as long as this node.
+                Ok(()) = heads.changed() => {}
+                () = sleep(IDLE) => {
+                    let progress = self.registers.standing.of(self.register);
+                    let is_idle = progress.is_some_and(|progress| progress.source == Some(source) && progress.has_all());
+                    if is_idle && self.sources.has_nearer(source).await {
+                        return;
+                    }
+                }
             }
         }
     }
