@@ -9,6 +9,7 @@
 //! ```
 
 mod advances;
+mod blueprints;
 mod callers;
 mod create;
 mod desk;
@@ -31,6 +32,8 @@ mod tail;
 mod tell;
 mod waiters;
 
+pub(crate) use blueprints::{Act, Blueprint, BlueprintKeeper, Change, MAX_BLUEPRINT_NAME, Told, is_name, told};
+pub use blueprints::{BlueprintFigures, Blueprints, MAX_BLUEPRINTS};
 pub(crate) use callers::{Callers, Unreached};
 pub(crate) use create::Creator;
 pub use create::{CreateRefused, NewRegister};
@@ -96,6 +99,8 @@ pub struct Registers {
     pub(crate) repairs: Arc<Repairs>,
     /// Whom the dockets come from, where that is a hub.
     pub(crate) hubs: Arc<Hubs>,
+    /// What the system register says.
+    pub(crate) blueprints: Arc<Blueprints>,
 }
 
 impl Registers {
@@ -118,6 +123,7 @@ impl Registers {
             forks: Arc::default(),
             repairs: Arc::default(),
             hubs: Arc::default(),
+            blueprints: Arc::default(),
         }
     }
 
@@ -202,6 +208,12 @@ impl Registers {
     #[must_use]
     pub fn hubs(&self) -> HubStanding {
         self.hubs.standing()
+    }
+
+    /// How many blueprints the network has, as far as this node has read them.
+    #[must_use]
+    pub fn blueprint_figures(&self) -> BlueprintFigures {
+        self.blueprints.figures()
     }
 
     /// How far this node has come with a register that it follows.

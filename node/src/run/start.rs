@@ -16,7 +16,9 @@ use crate::{
     operator::{OperatorClient, OperatorSettings},
     probes::{self, ProbeState, Readiness, Reason},
     readiness::{Phase, ReadinessKeeper},
-    registers::{Callers, Creator, HandIn, HubKeeper, HubSettings, OutboxKeeper, Registers, Replicas, Sealer},
+    registers::{
+        BlueprintKeeper, Callers, Creator, HandIn, HubKeeper, HubSettings, OutboxKeeper, Registers, Replicas, Sealer,
+    },
     telemetry::{PEER_PORT, Telemetry, Traces},
     tls::{self, Direction, Profiles},
     transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security, Shield, TcpListener},
@@ -233,6 +235,7 @@ impl RunningNode {
             callers: callers.clone(),
             settings: hub_settings,
         };
+        let blueprints = BlueprintKeeper { registers: registers.clone(), membership: membership.clone() };
         let telling = registers.clone().tell();
         let messages = handle.store.clone();
         let replicas = Replicas { registers, messages, membership: membership.clone(), callers };
@@ -250,6 +253,7 @@ impl RunningNode {
         begun.spawn("the driver", Driver::run(driver));
         begun.spawn_until_stop("following registers", replicas.run());
         begun.spawn_until_stop("keeping to a hub", hubs.run());
+        begun.spawn_until_stop("reading blueprints", blueprints.run());
         begun.spawn_until_stop("telling of dockets", telling);
         begun.spawn_until_stop("the outbox", outbox.run());
         begun.spawn_until_stop("sealing", sealer.clone().run());

@@ -9,6 +9,7 @@
 //! Every label has few values: routes, codes, directions; never a register or an address, and a peer in one metric alone,
 //! whose series are bounded.
 
+mod blueprints;
 mod figures;
 mod hubs;
 mod log;
@@ -22,6 +23,7 @@ pub use log::{LogError, start_log};
 pub use traces::{SyncType, Traces, TracesError};
 
 use crate::{api::View, limits::Limited, probes::Readiness, registers::Registers};
+use blueprints::BlueprintMetrics;
 use figures::{Figures, Observed};
 use hubs::HubMetrics;
 use named::Named;
@@ -78,6 +80,7 @@ pub struct Telemetry {
     dockets_repaired: Counter,
     sealing: SealingFigures,
     outbox: OutboxMetrics,
+    blueprints: BlueprintMetrics,
     hubs: HubMetrics,
     append_seconds: Histogram,
     propagation_seconds: Histogram,
@@ -129,6 +132,7 @@ impl Telemetry {
             dockets_repaired: Counter::default(),
             sealing: SealingFigures::default(),
             outbox: OutboxMetrics::default(),
+            blueprints: BlueprintMetrics::default(),
             hubs: HubMetrics::default(),
             append_seconds: durations(),
             propagation_seconds: durations(),
@@ -234,6 +238,7 @@ impl Telemetry {
         self.sealing.register(registry);
         self.outbox.register(registry);
         self.hubs.register(registry);
+        self.blueprints.register(registry);
         registry.register(
             "store_append_seconds",
             "Time from the order to append messages until they are durable",
@@ -390,10 +395,16 @@ impl Telemetry {
         self.hubs.left(reason);
     }
 
-    /// What waits in the outbox, who follows, and whom dockets come from, as they are now.
+    /// Changes of blueprints were told to somebody who follows them.
+    pub fn blueprint_changes_told(&self, changes: u64) {
+        self.blueprints.told(changes);
+    }
+
+    /// What waits in the outbox, who follows, whom dockets come from, and the blueprints, as they are now.
     pub fn observe_registers(&self, registers: &Registers) {
         self.outbox.observe(registers.outbox_figures(), registers.followers.count());
         self.hubs.observe(&registers.hubs());
+        self.blueprints.observe(registers.blueprint_figures());
     }
 
     /// The operator answered a call, or could not be asked: `call` is `certify`, `watch` or `snapshot`.

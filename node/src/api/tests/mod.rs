@@ -1,6 +1,7 @@
 //! The routes, called as clients call them, over a node in memory.
 
 mod bans;
+mod blueprints;
 mod dead_letters;
 mod dockets;
 mod following;

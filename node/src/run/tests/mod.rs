@@ -1,6 +1,7 @@
 //! Whole nodes on loopback: real sockets, real TLS.
 
 mod bans;
+mod blueprints;
 mod carriers;
 mod clients;
 mod database;
