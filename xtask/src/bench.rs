@@ -43,7 +43,7 @@ pub(crate) fn run(bench: Bench, options: &[String]) -> Result<()> {
             "peerwright-bench-replication"
         }
         Bench::Check => {
-            show(all(&["fmt", "--check"]))?;
+            show(all(&["fmt", "--all", "--check"]))?;
             let mut clippy = built(&["clippy", "--workspace", "--all-targets"]);
             clippy.args(["--", "--deny", "warnings"]);
             show(clippy)?;
