@@ -233,6 +233,7 @@ impl NodeSettings {
             Id::HubKeepalive => Milliseconds(&mut hub.keepalive),
             Id::HubMissedKeepalives => Long(&mut hub.missed),
             Id::HubFailback => SecondsOrEver(&mut hub.failback),
+            Id::HubAnswers => Long(&mut hub.answers_a_second),
         }
     }
 }

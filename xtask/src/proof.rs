@@ -20,8 +20,8 @@ const CLUSTER_TESTS: [&str; 2] = ["light", "whole"];
 
 /// Modules of the whole suite that disturb nothing outside their own namespaces: most of their time is waiting, so two of
 /// their tests run at once.
-const APART: [&str; 7] =
-    ["bans::", "database::", "lifecycle::", "malice::", "strangers::", "subscriptions::", "transactions::"];
+const APART: [&str; 8] =
+    ["bans::", "database::", "hubs::", "lifecycle::", "malice::", "strangers::", "subscriptions::", "transactions::"];
 
 /// A step of the proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -34,6 +34,7 @@ mod tokens;
 mod transactions;
 
 pub use bans::{BanError, LocalBan, LocalBans};
+pub(crate) use hub::{STALE_SINCE, stale_since};
 pub use node::{Gone, Identity, Node, SubmitRefused, View};
 pub use sizes::BodyBudget;
 

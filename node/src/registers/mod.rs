@@ -42,7 +42,7 @@ pub(crate) use followers::Seat;
 pub use followers::{Followers, FollowersFull, MAX_FOLLOWERS, MAX_FOLLOWERS_OF_ONE};
 pub(crate) use forks::Forks;
 pub(crate) use heads::Heads;
-pub(crate) use hubs::{HubKeeper, Hubs};
+pub(crate) use hubs::{HubKeeper, Hubs, Remark};
 pub use hubs::{HubRow, HubSettings, HubSettingsRefused, HubStanding, HubState};
 pub use outbox::{HAND_IN_AFTER, OUTBOX_CAPACITY, OutboxFigures, OutboxFull, OutboxSettings, OutboxSettingsRefused};
 pub(crate) use outbox::{HandIn, OutboxKeeper};

@@ -133,6 +133,7 @@ impl RunningNode {
         // The only one to set it.
         drop(begun.node.set(node.clone()));
         let limits = Arc::new(RateLimits::new(configuration.limits));
+        let (hub, hub_settings) = watch::channel(HubSettings::default());
         let (member_routes, health) = members::router(
             handle.clone(),
             begun.telemetry.clone(),
@@ -140,6 +141,7 @@ impl RunningNode {
             begun.tasks.clone(),
             limits.clone(),
             sealer.clone(),
+            hub_settings.clone(),
         )?;
         let shield = Shield { bans: membership.bans().clone(), connections: connections.clone() };
         let security = Security::Members(profiles.members_inbound, shield.clone());
@@ -165,7 +167,6 @@ impl RunningNode {
         let resolver = Resolver::from_system();
         let (links, links_watched) = watch::channel(0);
         let (engine_readiness, engine_watched) = watch::channel(None);
-        let (hub, hub_settings) = watch::channel(HubSettings::default());
         let (found, addresses) = mpsc::channel(1);
         let (found_nearby, nearby) = mpsc::channel(1);
         let driver = DriverParts {

@@ -400,6 +400,11 @@ impl Telemetry {
         self.blueprints.told(changes);
     }
 
+    /// A hub advises this node something.
+    pub fn hub_advised(&self, advice: &'static str) {
+        self.hubs.advised(advice);
+    }
+
     /// What waits in the outbox, who follows, whom dockets come from, and the blueprints, as they are now.
     pub fn observe_registers(&self, registers: &Registers) {
         self.outbox.observe(registers.outbox_figures(), registers.followers.count());

@@ -62,8 +62,7 @@ fn a_network_keeps_its_registers_in_a_database_that_may_crash_and_come_back() {
         "passwordSecretRef": { "name": "shop", "key": "password" },
         "tls": { "caConfigMapRef": { "name": "shop", "key": "ca.pem" } },
     });
-    let storage = json!({ "size": "64Mi", "reclaimPolicy": "Delete", "postgres": postgres });
-    network.apply_stored(&[("peer", 3)], &storage);
+    network.apply_changed(&[("peer", 3)], "Delete", |spec| spec["storage"]["postgres"] = postgres);
     network.wait_ready(3);
     let client = Client::of(&network, "client");
     let register = client.begin_register("net-peer-0", "ledger");

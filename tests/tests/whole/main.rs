@@ -20,6 +20,7 @@ mod database;
 mod faults;
 mod figures;
 mod forgery;
+mod hubs;
 mod kubectl;
 mod lifecycle;
 mod load;

@@ -163,4 +163,5 @@ settings! {
     288 HubKeepalive "hub.keepaliveMilliseconds" 200..=30_000, 1_000;
     289 HubMissedKeepalives "hub.missedKeepalives" 1..=10, 2;
     290 HubFailback "hub.failbackSeconds" 0..=86_400, 0;
+    291 HubAnswers "hub.answersPerSecond" 1..=100_000, 1_000;
 }

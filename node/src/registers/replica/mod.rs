@@ -18,6 +18,7 @@ mod fork;
 mod forward;
 mod live;
 mod ranges;
+mod rest;
 mod settings;
 mod source;
 mod stretch;
@@ -28,12 +29,13 @@ pub(crate) use budget::Budget;
 pub use settings::{ReplicationSettingRefused, ReplicationSettings};
 
 use super::{Registers, replicas::Sources};
-use crate::{backoff::Backoff, driver::Clock, tls::fill_random};
+use crate::{driver::Clock, tls::fill_random};
 use ended::Ended;
 use peerwright_ledger::{CertifiedHeader, Chain, Docket, DocketBody, RegisterId, Verify, register::VerifyPolicy};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::ReplicaMode;
 use peerwright_store::{NewDocket, Store, StoreError};
+use rest::Rest;
 use source::{BODIES_WITHIN, SourceStream};
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use stretch::take_control;
@@ -49,8 +51,6 @@ const GOOD: Duration = Duration::from_secs(30);
 /// Who follows others may follow this node, or one that does: what is sealed would then reach none of them. When nothing
 /// has come from such a source for so long, the sealers are asked.
 const IDLE: Duration = Duration::from_secs(10);
-/// Between two rounds through the sources.
-const PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(10);
 
 /// Follows one register until it is dropped.
 pub(crate) struct Replica {
@@ -71,11 +71,10 @@ impl Replica {
         if let Some(proof) = self.registers.forks.of(register) {
             return standing.frozen(register, fork::message(&proof));
         }
-        let mut pause = Backoff::new(*PAUSE.start(), *PAUSE.end());
-        let mut active_hub = self.sources.hubs.watch();
+        let mut rest = Rest::new(&self.sources.hubs);
         loop {
             let begun = Instant::now();
-            active_hub.borrow_and_update();
+            rest.begin_round();
             let mut sources = self.sources.of(register).await;
             for _ in 0..sources.len() {
                 let [primary, others @ ..] = sources.as_slice() else { break };
@@ -104,14 +103,9 @@ impl Replica {
                 sources.rotate_left(1);
             }
             if begun.elapsed() > GOOD {
-                pause.reset();
+                rest.was_good();
             }
-            tokio::select! {
-                biased;
-                // What it holds is to be had at once. Its sender lives as long as this node.
-                Ok(()) = active_hub.changed() => pause.reset(),
-                () = sleep(pause.next()) => {}
-            }
+            rest.until_next().await;
         }
     }
 

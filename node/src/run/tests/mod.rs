@@ -5,6 +5,7 @@ mod blueprints;
 mod carriers;
 mod clients;
 mod database;
+mod followers;
 mod hubs;
 mod nearby;
 mod network;

@@ -35,7 +35,7 @@ fn memory() -> Arc<Memory> {
 }
 
 /// A node on a store that the test watches.
-fn watched() -> (Arc<Tampered>, Backing) {
+pub(super) fn watched() -> (Arc<Tampered>, Backing) {
     let inner = memory();
     let store = Tampered::new(inner.clone());
     (store.clone(), Backing::Stores(inner, store))
