@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! messages (gossip) ─▶ store ─▶ Feed ─▶ sealing group ─▶ certified dockets ─┐        on sealers
+//!                        └────▶ Spent: what dockets hold goes               │
 //! another node ─────────────── Follow ─▶ Replica: Chain verifies ───────────┤        on all others
 //!                    (the active hub, where there are hubs) ▲                 ▼
 //!                                    store ─▶ Heads ─▶ Follow of others, Tail of clients
@@ -27,6 +28,7 @@ mod replica;
 mod replicas;
 mod sealer;
 mod sealing_service;
+mod spent;
 mod standing;
 mod tail;
 mod tell;
@@ -52,6 +54,7 @@ pub use replica::{ReplicationSettingRefused, ReplicationSettings};
 pub(crate) use replicas::Replicas;
 pub(crate) use sealer::Sealer;
 pub(crate) use sealing_service::SealingService;
+pub(crate) use spent::Spent;
 pub(crate) use standing::Standing;
 pub use standing::{Progress, ReplicaState};
 pub(crate) use tail::{Ended as TailEnded, Filter, Matched, MatchedDocket, Step, Tail, kind_name};

@@ -18,6 +18,7 @@ use crate::{
     readiness::{Phase, ReadinessKeeper},
     registers::{
         BlueprintKeeper, Callers, Creator, HandIn, HubKeeper, HubSettings, OutboxKeeper, Registers, Replicas, Sealer,
+        Spent,
     },
     telemetry::{PEER_PORT, Telemetry, Traces},
     tls::{self, Direction, Profiles},
@@ -230,6 +231,12 @@ impl RunningNode {
             incarnation,
             hand_in: HandIn::new(membership.clone(), callers.clone(), sealer.clone()),
         };
+        let spent = Spent {
+            registers: registers.clone(),
+            messages: handle.store.clone(),
+            commands: handle.commands.clone(),
+            own: membership.key().public(),
+        };
         let hubs = HubKeeper {
             registers: registers.clone(),
             membership: membership.clone(),
@@ -257,6 +264,7 @@ impl RunningNode {
         begun.spawn_until_stop("reading blueprints", blueprints.run());
         begun.spawn_until_stop("telling of dockets", telling);
         begun.spawn_until_stop("the outbox", outbox.run());
+        begun.spawn_until_stop("letting go of messages", spent.run());
         begun.spawn_until_stop("sealing", sealer.clone().run());
         // The engine must know them before the first link is up.
         handle

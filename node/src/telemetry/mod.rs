@@ -73,6 +73,7 @@ pub struct Telemetry {
     rate_limited: Family<[(&'static str, &'static str); 2], Counter>,
     transactions_stored: Counter,
     transactions_refused: Counted,
+    messages_let_go: Counter,
     dockets_committed: Counter,
     sources_left: Counted,
     forks: Counter,
@@ -125,6 +126,7 @@ impl Telemetry {
             rate_limited: Family::default(),
             transactions_stored: Counter::default(),
             transactions_refused: Family::default(),
+            messages_let_go: Counter::default(),
             dockets_committed: Counter::default(),
             sources_left: Family::default(),
             forks: Counter::default(),
@@ -209,6 +211,11 @@ impl Telemetry {
             "transactions_refused",
             "Transactions handed in here and not taken, by code",
             self.transactions_refused.clone(),
+        );
+        registry.register(
+            "messages_let_go",
+            "Messages that left the store because dockets hold what they carried",
+            self.messages_let_go.clone(),
         );
         registry.register(
             "dockets_committed",
@@ -363,6 +370,11 @@ impl Telemetry {
     /// A register was found to have two histories.
     pub fn fork_found(&self) {
         self.forks.inc();
+    }
+
+    /// So many messages left the store because dockets hold what they carried.
+    pub fn messages_let_go(&self, messages: u64) {
+        self.messages_let_go.inc_by(messages);
     }
 
     /// The disk has changed a docket.

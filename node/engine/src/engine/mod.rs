@@ -236,6 +236,7 @@ impl Engine {
             Input::Advertise { address } => self.advertise(turn, address),
             Input::Appended { token, result } => self.appended(turn, token, result.is_ok()),
             Input::Held { token, result } => self.held(turn, token, result.ok()),
+            Input::Gone(gone) => self.holdings.let_go(gone),
             Input::Read { token, result } => self.read(turn, token, result.ok()),
             Input::BodyStored { token, result } => self.body_stored(turn, token, result),
             Input::Chunk { token, bytes } => self.chunk_read(turn, token, bytes.as_deref()),

@@ -15,5 +15,6 @@ mod registers;
 mod replication;
 mod restarts;
 mod simulated;
+mod spent;
 mod strangers;
 mod traces;
