@@ -151,7 +151,12 @@ fn whole_tests() -> Result<Vec<String>> {
         return ended;
     }
     match (ended, up::down()) {
-        (Ok(flaky), down) => down.map(|()| flaky),
+        (Ok(flaky), down) => {
+            down?;
+            let left = Cluster::remains()?;
+            ensure!(left.is_empty(), "`down` has left {}", left.join(", "));
+            Ok(flaky)
+        }
         (Err(failure), Ok(())) => Err(failure),
         (Err(failure), Err(down)) => bail!("{failure:#}; and `down` failed too: {down:#}"),
     }

@@ -25,6 +25,7 @@ mod kubectl;
 mod lifecycle;
 mod load;
 mod malice;
+mod member;
 mod network;
 mod operator;
 mod registers;

@@ -71,7 +71,7 @@ async fn what_dockets_hold_leaves_every_store_and_what_none_holds_stays() {
 async fn who_starts_again_or_comes_later_misses_nothing_of_what_has_gone() {
     let authority = authority();
     let directories = [(); 3].map(|()| tempfile::tempdir().unwrap());
-    let [sealing, asking, coming] = directories.each_ref().map(|directory| directory.path());
+    let [sealing, asking, coming] = directories.each_ref().map(tempfile::TempDir::path);
     let sealer = start(&authority, "demo-peer-0", sealing, vec![]).await;
     let client = start(&authority, "demo-peer-1", asking, vec![sealer.peer_address().into()]).await;
     all_have_links(&[&sealer, &client], 1).await;
