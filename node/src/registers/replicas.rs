@@ -177,14 +177,17 @@ impl Sources {
         members
     }
 
-    /// Whether a sealer can be reached, where dockets come from a node that neither seals nor is this node's hub.
-    pub(super) async fn has_nearer(&self, source: PeerId) -> bool {
+    /// Whether a source follows others: it neither seals nor is this node's hub.
+    pub(super) fn is_makeshift(&self, source: PeerId) -> bool {
         let Some(current) = self.membership.snapshot() else { return false };
         let content = &current.snapshot.content;
-        if content.sealers.contains(&source) || content.upstreams_of(&self.membership.peer_id()).is_some() {
-            return false;
-        }
-        for sealer in &content.sealers {
+        !content.sealers.contains(&source) && content.upstreams_of(&self.membership.peer_id()).is_none()
+    }
+
+    /// Whether a sealer can be reached.
+    pub(super) async fn has_nearer(&self) -> bool {
+        let Some(current) = self.membership.snapshot() else { return false };
+        for sealer in &current.snapshot.content.sealers {
             if self.callers.reach(*sealer).await.is_ok() {
                 return true;
             }

@@ -37,7 +37,7 @@ use peerwright_snapshot::ReplicaMode;
 use peerwright_store::{NewDocket, Store, StoreError};
 use rest::Rest;
 use source::{BODIES_WITHIN, SourceStream};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 use stretch::take_control;
 use tokio::{
     sync::watch,
@@ -49,7 +49,7 @@ const CATCH_UP_FROM: u64 = 64;
 /// A source that served so long was a good one: the next round comes at once.
 const GOOD: Duration = Duration::from_secs(30);
 /// Who follows others may follow this node, or one that does: what is sealed would then reach none of them. When nothing
-/// has come from such a source for so long, the sealers are asked.
+/// has come from such a source for so long, the sealers are asked, or where none is in reach the next of the others.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Follows one register until it is dropped.
@@ -85,7 +85,7 @@ impl Replica {
                         Err(ended) => ended,
                     },
                     () = self.stalled() => Ended::Stalled,
-                    () = self.idles(*primary) => Ended::Idle,
+                    () = self.idles(*primary, others) => Ended::Idle,
                 };
                 self.left(*primary, &ended).await;
                 match ended {
@@ -93,7 +93,13 @@ impl Replica {
                     // The first is no failure of the register's, the second is told already.
                     Ended::NotHeld | Ended::Stalled => {}
                     // From the first again.
-                    Ended::Turned | Ended::Idle => break,
+                    Ended::Turned => break,
+                    Ended::Idle => {
+                        rest.was_good();
+                        if self.sources.has_nearer().await {
+                            break;
+                        }
+                    }
                     ended => {
                         let failures_to_error = self.set().failures_to_error;
                         let (code, now) = (ended.code(), Clock::wall().0);
@@ -124,8 +130,11 @@ impl Replica {
         }
     }
 
-    /// Resolves when a source that follows others has had nothing further for long, and a sealer is there to be asked.
-    async fn idles(&self, source: PeerId) {
+    /// Resolves when a source that follows others has had nothing further for long, and there are more to ask.
+    async fn idles(&self, source: PeerId, others: &[PeerId]) {
+        if others.is_empty() {
+            return pending().await;
+        }
         let mut heads = self.registers.heads.watch(self.register);
         loop {
             tokio::select! {
@@ -135,7 +144,7 @@ impl Replica {
                 () = sleep(IDLE) => {
                     let progress = self.registers.standing.of(self.register);
                     let is_idle = progress.is_some_and(|progress| progress.source == Some(source) && progress.has_all());
-                    if is_idle && self.sources.has_nearer(source).await {
+                    if is_idle && self.sources.is_makeshift(source) {
                         return;
                     }
                 }
