@@ -6,7 +6,7 @@
 
 use super::{
     Ended, Replica,
-    source::SourceStream,
+    source::{BODIES_WITHIN, SourceStream},
     stretch::{Verified, take_dockets, verify_bodies},
     writer::Writer,
 };
@@ -15,8 +15,11 @@ use bytes::Bytes;
 use futures::{StreamExt, stream::FuturesOrdered};
 use peerwright_ledger::Chain;
 use peerwright_proto::v1::{FollowResponse, follow_request::Kind};
-use std::{convert::Infallible, pin::pin};
-use tokio::sync::mpsc;
+use std::{convert::Infallible, future::pending, pin::pin};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 
 /// Dockets on their way from the source.
 const WINDOW: u32 = 8 * 1024 * 1024;
@@ -55,6 +58,7 @@ impl Replica {
         let budget = &self.registers.budget;
         let mut verifying = FuturesOrdered::new();
         let mut waiting: Option<Batch> = None;
+        let (mut received, mut patience) = (chain.head().number + 1, None);
         loop {
             if let Some(Batch { dockets, bytes }) = waiting.take() {
                 // Who has nothing under way holds no room that others wait for.
@@ -74,6 +78,9 @@ impl Replica {
                 }
             }
             let has_place = waiting.is_none() && verifying.len() < VERIFYING;
+            // A source that says that it holds more sends some of it in time.
+            let is_owed = has_place && received < stream.holds.end;
+            patience = is_owed.then(|| patience.unwrap_or_else(|| Instant::now() + BODIES_WITHIN));
             tokio::select! {
                 biased;
                 Some(verified) = verifying.next(), if !verifying.is_empty() => {
@@ -92,10 +99,23 @@ impl Replica {
                 batch = gather(&mut stream), if has_place => {
                     let batch = batch?;
                     self.registers.standing.heard(self.register, stream.peer, stream.holds.end, Clock::wall().0);
-                    waiting = Some(batch).filter(|batch| !batch.dockets.is_empty());
+                    if !batch.dockets.is_empty() {
+                        received += batch.dockets.len() as u64;
+                        patience = None;
+                        waiting = Some(batch);
+                    }
                 }
+                () = until(patience), if is_owed => return Err(Ended::Silent),
             }
         }
+    }
+}
+
+/// Resolves at a time, if there is one.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
     }
 }
 
