@@ -3,7 +3,7 @@
 use crate::api::{Gone, View};
 use bytes::Bytes;
 use peerwright_engine::{
-    BanRecord, Engine, MemberView, Micros, ServiceStatus, SubmitRefusal, breaker::BreakerStatistics,
+    AdvertisementView, BanRecord, Engine, MemberView, Micros, ServiceStatus, SubmitRefusal, breaker::BreakerStatistics,
 };
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::PeerId;
@@ -63,6 +63,11 @@ pub enum Command {
     Members {
         /// Takes them, and whether enough peers are healthy.
         reply: oneshot::Sender<(ServiceStatus, Vec<MemberView>)>,
+    },
+    /// Show what peers say they hold.
+    Advertisements {
+        /// Takes it.
+        reply: oneshot::Sender<Vec<AdvertisementView>>,
     },
     /// Finish.
     Drain {
@@ -126,6 +131,11 @@ impl Commands {
     /// Whether enough peers are healthy, and the members that the engine knows.
     pub async fn members(&self) -> Result<(ServiceStatus, Vec<MemberView>), Gone> {
         self.ask(|reply| Command::Members { reply }).await
+    }
+
+    /// What peers say they hold.
+    pub async fn advertisements(&self) -> Result<Vec<AdvertisementView>, Gone> {
+        self.ask(|reply| Command::Advertisements { reply }).await
     }
 
     /// Returns when everything accepted is with the links, and they are closed.

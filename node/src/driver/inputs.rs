@@ -81,6 +81,7 @@ impl Driver {
                 drop(reply.send(command::view(&self.engine, breakers, self.clock.now())));
             }
             Command::Members { reply } => drop(reply.send((self.engine.service_status(), self.engine.members()))),
+            Command::Advertisements { reply } => drop(reply.send(self.engine.advertisements())),
             Command::Drain { done } => {
                 self.drained.push(done);
                 self.take(Input::Drain);

@@ -1,9 +1,9 @@
 //! Carries the engine's wishes to the store, in order, and its answers back.
 
-use crate::telemetry::Telemetry;
+use crate::{member::Membership, registers::Registers, telemetry::Telemetry};
 use bytes::Bytes;
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use peerwright_engine::{BodyRefused, Held, Input, MessageRange, StoreFailed, Token};
+use peerwright_engine::{Advertisement, BodyRefused, Held, Input, MessageRange, StoreFailed, Token};
 use peerwright_ledger::{Message, RegisterId, Transaction, TransactionId};
 use peerwright_secure::NodePublicKey;
 use peerwright_store::{Appended, Store, StoreError};
@@ -48,6 +48,11 @@ pub(super) enum Job {
         offset: u32,
         length: u32,
     },
+    ReadAdvertisements {
+        token: Token,
+        registers: Registers,
+        membership: Arc<Membership>,
+    },
     /// Not answered.
     PutDocument {
         name: &'static str,
@@ -60,6 +65,7 @@ pub(super) enum Job {
 pub(super) enum Answer {
     Appended { token: Token, result: Result<(), StoreFailed> },
     Held { token: Token, result: Result<Vec<Held>, StoreFailed> },
+    Advertisements { token: Token, result: Result<Vec<Advertisement>, StoreFailed> },
     Read { token: Token, result: Result<Vec<Bytes>, StoreFailed> },
     BodyStored { token: Token, result: Result<(), BodyRefused> },
     Chunk { token: Token, bytes: Option<Bytes> },
@@ -70,6 +76,7 @@ impl Answer {
         match self {
             Self::Appended { token, result } => Input::Appended { token, result },
             Self::Held { token, result } => Input::Held { token, result },
+            Self::Advertisements { token, result } => Input::Advertisements { token, result },
             Self::Read { token, result } => Input::Read { token, result },
             Self::BodyStored { token, result } => Input::BodyStored { token, result },
             Self::Chunk { token, bytes } => Input::Chunk { token, bytes },
@@ -197,6 +204,17 @@ fn begin<'a>(
                 Some(Answer::Held { token, result: reading.await.map_err(|error| failed("held", &error)) })
             })
         }
+        Job::ReadAdvertisements { token, registers, membership } => Box::pin(async move {
+            let result = match membership.snapshot() {
+                Some(current) => {
+                    let (content, node) = (&current.snapshot.content, membership.spiffe().node());
+                    registers.advertisements(content, node, &membership.peer_id()).await
+                }
+                None => Ok(Vec::new()),
+            };
+            let result = result.map_err(|error| failed("advertisements", &error));
+            Some(Answer::Advertisements { token, result })
+        }),
         Job::ReadMessages { token, ranges, max_messages, max_bytes } => {
             let reading = store.read(ranges, max_messages, max_bytes);
             Box::pin(async move {

@@ -9,6 +9,7 @@
 //! ```
 
 mod advances;
+mod advertised;
 mod callers;
 mod create;
 mod desk;
@@ -18,6 +19,7 @@ mod follow;
 mod followers;
 mod forks;
 mod heads;
+mod hearing;
 mod hubs;
 mod marks;
 mod outbox;
@@ -31,6 +33,8 @@ mod tail;
 mod tell;
 mod waiters;
 
+pub(crate) use advertised::{Advertised, read_genesis};
+pub use advertised::{Chosen, NotChosen};
 pub(crate) use callers::{Callers, Unreached};
 pub(crate) use create::Creator;
 pub use create::{CreateRefused, NewRegister};
@@ -39,6 +43,7 @@ pub(crate) use followers::Seat;
 pub use followers::{Followers, FollowersFull, MAX_FOLLOWERS, MAX_FOLLOWERS_OF_ONE};
 pub(crate) use forks::Forks;
 pub(crate) use heads::Heads;
+pub(crate) use hearing::Hearing;
 pub(crate) use hubs::{HubKeeper, Hubs};
 pub use hubs::{HubRow, HubSettings, HubSettingsRefused, HubStanding, HubState};
 pub use outbox::{HAND_IN_AFTER, OUTBOX_CAPACITY, OutboxFigures, OutboxFull, OutboxSettings, OutboxSettingsRefused};
@@ -96,6 +101,8 @@ pub struct Registers {
     pub(crate) repairs: Arc<Repairs>,
     /// Whom the dockets come from, where that is a hub.
     pub(crate) hubs: Arc<Hubs>,
+    /// Which of them everybody may know of.
+    pub(crate) advertised: Arc<Advertised>,
 }
 
 impl Registers {
@@ -118,6 +125,7 @@ impl Registers {
             forks: Arc::default(),
             repairs: Arc::default(),
             hubs: Arc::default(),
+            advertised: Arc::default(),
         }
     }
 
@@ -155,6 +163,9 @@ impl Registers {
         self.telemetry.dockets_committed(more);
         if more > 0 {
             self.advances.add(register);
+            if self.advertised.is_public(&register) {
+                self.advertised.moved.notify_one();
+            }
         }
     }
 

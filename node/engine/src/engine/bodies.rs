@@ -118,8 +118,9 @@ impl Engine {
         length: u32,
     ) {
         let token = self.next_token();
-        let may_serve =
-            self.holdings.is_subscribed(&register) && self.serving.begin(token, Served { link, id, offset });
+        let may_serve = self.holdings.is_subscribed(&register)
+            && self.may_hear(link, &register)
+            && self.serving.begin(token, Served { link, id, offset });
         if may_serve {
             turn.out.push(Output::ReadChunk { token, register, id, offset, length });
         } else {
