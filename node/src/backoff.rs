@@ -44,6 +44,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ten_waits_are_those_of_the_sequence_with_jitter_below_each() {
+        let second = Duration::from_secs(1);
+        let mut backoff = Backoff::new(second, second * 60);
+        for step in [1, 2, 4, 8, 16, 32, 60, 60, 60, 60] {
+            let wait = backoff.next();
+            assert!(wait >= second * step / 2 && wait <= second * step, "{wait:?} at step {step}");
+        }
+    }
+
+    #[test]
     fn waits_double_up_to_the_limit_and_begin_anew() {
         let second = Duration::from_secs(1);
         let mut backoff = Backoff::new(second, second * 4);

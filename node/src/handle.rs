@@ -89,6 +89,7 @@ impl NodeHandle {
             registers: held.chain(purged).collect(),
             auto_bans: auto_bans.unwrap_or_default(),
             seals,
+            hub: self.registers.hub_row(),
         };
         (digest, registers.iter().map(|row| row.register).collect())
     }

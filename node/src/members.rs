@@ -1,20 +1,25 @@
 //! Port 5000: what members ask of each other by gRPC.
 
+mod keepalive;
 mod submit;
 mod tail;
 
 use crate::{
+    api::{STALE_SINCE, stale_since},
     driver::Clock,
     handle::NodeHandle,
     limits::{Ask, Asker, RateLimits},
     link::{LinkContext, LinkService},
     member::Membership,
-    registers::{Filter, Following, Hearing, Sealer, SealingService, Source, Tail, TailEnded, register_id},
+    registers::{
+        Filter, Following, Hearing, HubSettings, Sealer, SealingService, Source, Tail, TailEnded, register_id,
+    },
     telemetry::Telemetry,
     transport::{ConnectionInfo, MAX_FRAMED_BYTES, MAX_MESSAGE_BYTES},
 };
 use axum::Router;
 use bytes::Bytes;
+use keepalive::Keepalives;
 use peerwright_ledger::{DocketBody, RegisterId, TransactionId, TransactionView};
 use peerwright_proto::{
     DESCRIPTORS,
@@ -33,9 +38,10 @@ use std::sync::Arc;
 use submit::{Submitter, Submitting};
 use tail::Tailing;
 use thiserror::Error;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming, service::Routes};
-use tonic_health::server::{HealthReporter, health_reporter};
+use tonic_health::{pb::health_server::HealthServer, server::HealthReporter};
 
 /// The descriptors that are compiled in cannot be served.
 #[derive(Debug, Error)]
@@ -50,8 +56,10 @@ pub(crate) fn router(
     tasks: TaskTracker,
     limits: Arc<RateLimits>,
     sealer: Arc<Sealer>,
+    hub: watch::Receiver<HubSettings>,
 ) -> Result<(Router, HealthReporter), DescriptorsInvalid> {
-    let (reporter, health) = health_reporter();
+    let reporter = HealthReporter::new();
+    let health = HealthServer::new(Keepalives::new(reporter.clone(), node.registers.clone(), hub));
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -153,6 +161,15 @@ impl RegistersService {
         let position = usize::try_from(place.position).unwrap_or(usize::MAX);
         Ok(body.transactions().nth(position).map(|encoded| body.encoded().slice_ref(encoded)))
     }
+
+    /// An answer with what is here of a register; while no hub is reached it says since when.
+    fn read<T>(&self, answer: T) -> Response<T> {
+        let mut response = Response::new(answer);
+        if let Some(since) = stale_since(&self.node.registers).and_then(|since| since.parse().ok()) {
+            response.metadata_mut().insert(STALE_SINCE, since);
+        }
+        response
+    }
 }
 
 fn not_held() -> Status {
@@ -175,7 +192,7 @@ impl Registers for RegistersService {
         let caller = caller.ok_or_else(|| Status::internal("a call without a connection"))?;
         let source = Source::of(&self.node.registers, self.tasks.clone());
         let hearing = |register| Some(self.hearing(caller.member.as_ref()?, register));
-        Ok(Response::new(source.follow(request.into_inner(), &caller, hearing).await?))
+        Ok(self.read(source.follow(request.into_inner(), &caller, hearing).await?))
     }
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
@@ -209,7 +226,7 @@ impl Registers for RegistersService {
         let seat = seat.map_err(|full| Status::resource_exhausted(format!("{}: {full}", full.code())))?;
         let tail = Tail::begin(registers, register, from, filter).await.map_err(|ended| tail::status(&ended))?;
         let limits = self.allowances.limits.clone();
-        Ok(Response::new(tail::follow(tail::Reader { tail, seat, limits, asker, expires, hearing })))
+        Ok(self.read(tail::follow(tail::Reader { tail, seat, limits, asker, expires, hearing })))
     }
 
     async fn get_transaction(
@@ -239,6 +256,6 @@ impl Registers for RegistersService {
             None => self.open_state(register, id, &transaction).await?,
         };
         let committed = place.map(|place| TransactionPlace { docket: place.number, position: place.position });
-        Ok(Response::new(GetTransactionResponse { transaction, state: state.into(), committed, reason }))
+        Ok(self.read(GetTransactionResponse { transaction, state: state.into(), committed, reason }))
     }
 }

@@ -226,6 +226,7 @@ impl NodeSettings {
             Id::ReplicationDeadline => Seconds(&mut replication.deadline),
             Id::ReplicationFailuresToError => Long(&mut replication.failures_to_error),
             Id::ReplicationAudit => Seconds(&mut replication.audit_period),
+            Id::ReplicationMessageRetention => Seconds(&mut replication.message_retention),
 
             Id::OutboxTransactions => Long(&mut outbox.capacity),
             Id::OutboxHandInAfter => Milliseconds(&mut outbox.hand_in_after),
@@ -233,6 +234,7 @@ impl NodeSettings {
             Id::HubKeepalive => Milliseconds(&mut hub.keepalive),
             Id::HubMissedKeepalives => Long(&mut hub.missed),
             Id::HubFailback => SecondsOrEver(&mut hub.failback),
+            Id::HubAnswers => Long(&mut hub.answers_a_second),
         }
     }
 }

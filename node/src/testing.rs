@@ -165,7 +165,8 @@ pub(crate) async fn start_bound(
     start_bound_on(authority, bound, seeds, stores).await
 }
 
-async fn start_bound_on(
+/// As [`start_bound`], on these stores.
+pub(crate) async fn start_bound_on(
     authority: &Arc<Authority>,
     bound: Vec<(Configuration, Sockets)>,
     seeds: Vec<Endpoint>,

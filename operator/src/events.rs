@@ -39,7 +39,19 @@ impl Events {
         action: &str,
         note: String,
     ) {
-        self.publish(&object.object_ref(&()), type_, reason, action, note).await;
+        self.publish(&object.object_ref(&()), None, type_, reason, action, note).await;
+    }
+
+    /// As [`Events::tell`], of something that another object has to do with.
+    pub async fn tell_with<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        other: ObjectReference,
+        reason: &str,
+        action: &str,
+        note: String,
+    ) {
+        self.publish(&object.object_ref(&()), Some(other), EventType::Normal, reason, action, note).await;
     }
 
     /// Tells of each condition that took another status or reason. `tone` says how, and of what nobody wants to hear; it
@@ -54,11 +66,19 @@ impl Events {
         for condition in conditions::transitions(before, after) {
             let Some(type_) = tone(conditions::find(before, &condition.type_), condition) else { continue };
             let note = format!("{} is {}: {}", condition.type_, condition.status, condition.message);
-            self.publish(&object.object_ref(&()), type_, &condition.reason, &condition.type_, note).await;
+            self.publish(&object.object_ref(&()), None, type_, &condition.reason, &condition.type_, note).await;
         }
     }
 
-    async fn publish(&self, regarding: &ObjectReference, type_: EventType, reason: &str, action: &str, note: String) {
+    async fn publish(
+        &self,
+        regarding: &ObjectReference,
+        secondary: Option<ObjectReference>,
+        type_: EventType,
+        reason: &str,
+        action: &str,
+        note: String,
+    ) {
         if !self.leadership.is_fresh() {
             return;
         }
@@ -66,7 +86,7 @@ impl Events {
         let end = (0..=note.len().min(LONGEST_NOTE)).rev().find(|end| note.is_char_boundary(*end)).unwrap_or(0);
         note.truncate(end);
         let (reason, action) = (reason.to_owned(), action.to_owned());
-        let event = Event { type_, reason, note: Some(note), action, secondary: None };
+        let event = Event { type_, reason, note: Some(note), action, secondary };
         match timeout(CALL_TIMEOUT, self.recorder.publish(&event, regarding)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, reason = event.reason, "an Event could not be written"),

@@ -59,6 +59,19 @@ pub fn largest_network() -> Result<Value> {
     Ok(numbers.fold(full_network(), |network, (path, value)| with(&network, &format!("spec.{path}"), json!(value))))
 }
 
+/// [`largest_network`] with a database that is named by a Secret, and an authority that is in one.
+///
+/// # Errors
+/// As [`largest_network`].
+pub fn largest_network_by_secrets() -> Result<Value> {
+    let postgres = json!({
+        "urlSecretRef": largest_reference(),
+        "tls": { "mode": "VerifyFull", "caSecretRef": largest_reference() },
+        "schemaPrefix": "p".repeat(24)
+    });
+    Ok(with(&largest_network()?, "spec.storage.postgres", postgres))
+}
+
 fn full_network() -> Value {
     let name = "n".repeat(24);
     let quantities: Map<String, Value> = (0..8)
@@ -145,17 +158,27 @@ pub fn largest_subscription() -> Value {
     with(&subscription, "spec.networkRef.name", json!("n".repeat(24)))
 }
 
-/// A ban in which every text is as long as it may be.
-pub fn largest_ban() -> Value {
+/// Bans in which every text is as long as it may be: one for each of the ways to say who is banned.
+pub fn largest_bans() -> Vec<Value> {
     let network = "n".repeat(24);
-    let mut ban = ban(&"b".repeat(253));
-    ban["spec"] = json!({
-        "networkRef": { "name": network },
-        "node": format!("{network}-{}-10", "g".repeat(35)),
-        "reason": "r".repeat(256),
-        "expiresAt": "2027-01-31T12:00:00.123456789+00:00"
-    });
-    ban
+    let subjects = [
+        ("node", format!("{network}-{}-10", "g".repeat(35))),
+        ("peerId", "f".repeat(64)),
+        ("spiffeId", largest_spiffe_id()),
+        ("fingerprint", "f".repeat(64)),
+        ("cidr", LARGEST_RANGE.to_owned()),
+    ];
+    let largest = |(index, (kind, value)): (usize, (&str, String))| {
+        let mut ban = ban(&format!("{}{index}", "b".repeat(252)));
+        ban["spec"] = json!({
+            "networkRef": { "name": network },
+            kind: value,
+            "reason": "r".repeat(256),
+            "expiresAt": "2027-01-31T12:00:00.123456789+00:00"
+        });
+        ban
+    };
+    subjects.into_iter().enumerate().map(largest).collect()
 }
 
 /// `manifest` with the field at a path, as in `spec.storage.size`, set; what is missing on the way is made. A number in

@@ -11,15 +11,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{Light, OPERATOR_NAMESPACE, Seen, eventually, program, repository};
+use crate::{Answer, Light, OPERATOR_NAMESPACE, Seen, eventually, program, repository};
 
 /// A running operator; killed when dropped.
 #[derive(Debug)]
 pub struct Operator {
     name: String,
     child: Child,
+    nodes: SocketAddr,
     probes: SocketAddr,
     log: PathBuf,
 }
@@ -69,7 +70,7 @@ impl Operator {
             .stderr(file)
             .spawn()
             .context("the operator cannot be started")?;
-        Ok(Self { name: name.to_owned(), child, probes, log })
+        Ok(Self { name: name.to_owned(), child, nodes, probes, log })
     }
 
     /// Waits until `/readyz` says so.
@@ -99,6 +100,20 @@ impl Operator {
         let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no HTTP status")?;
         Ok((status, body.to_owned()))
+    }
+
+    /// Sends it a `CertifyRequest`, given as JSON, by the real grpcurl, which trusts the authority in the file `root`. The
+    /// answer has what came as metadata, too.
+    ///
+    /// # Errors
+    /// If grpcurl cannot be started; that the call was refused is part of the answer.
+    pub fn certify(&self, light: &Light, root: &Path, request: &Value) -> Result<Answer> {
+        let mut command = Command::new(light.cluster.programs().join("grpcurl"));
+        command.args(["-v", "-max-time", "30", "-authority", "peerwright-operator.peerwright-system.svc"]);
+        command.arg("-cacert").arg(root).arg("-import-path").arg(repository("proto/proto"));
+        command.args(["-proto", "peerwright/v1/operator.proto", "-d", "@"]);
+        command.args([&self.nodes.to_string(), "peerwright.v1.Operator/Certify"]);
+        program::run(command, Some(&request.to_string()))
     }
 
     /// `kill -9`.

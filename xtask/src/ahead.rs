@@ -1,4 +1,4 @@
-//! What the last steps of the proof need, built beside the first ones: the upstream programs and the images' programs. At
+//! What the last steps of the proof need, built beside the first ones: upstream programs, cargo-deny, the images' programs. At
 //! the lowest priority, so that it takes what the others leave, which on two cores is a good part of each build's end.
 //!
 //! A step that needs something asks for it as ever: what is there it takes, what is being built it waits for, and what
@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use peerwright_cluster::{Binaries, binaries};
 
-use crate::{images, repository};
+use crate::{deny, images, repository};
 
 /// The builds under way. Dropped, they end.
 pub(crate) struct Ahead(Child);
@@ -45,5 +45,6 @@ pub(crate) fn build() -> Result<()> {
     for wanted in [binaries::CLIENTS, binaries::LIGHT, &binaries::whole()] {
         Binaries::ensure(wanted)?;
     }
+    deny::ensure()?;
     images::build_programs().map(drop)
 }

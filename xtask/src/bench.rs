@@ -5,6 +5,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use peerwright_cluster::{packages, progress};
 
+use crate::images;
 use crate::repository::{cargo, path, show, target_folder};
 
 /// What can be asked of the benches.
@@ -42,14 +43,15 @@ pub(crate) fn run(bench: Bench, options: &[String]) -> Result<()> {
             "peerwright-bench-replication"
         }
         Bench::Check => {
-            show(all(&["fmt", "--check"]))?;
+            show(all(&["fmt", "--all", "--check"]))?;
             let mut clippy = built(&["clippy", "--workspace", "--all-targets"]);
             clippy.args(["--", "--deny", "warnings"]);
             show(clippy)?;
             return show(built(&["test", "--workspace"]));
         }
     };
-    let mut command = built(&["run", "--quiet", "--release", "--package", package]);
+    let mut command = built(&["run", "--package", package]);
+    images::make_static(&mut command)?;
     command.arg("--").arg("--output").arg(target.join("bench")).args(options);
     show(command)
 }

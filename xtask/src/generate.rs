@@ -45,7 +45,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
 
 /// Built as the tests are, so that dependencies are compiled once for both.
 fn generate(folder: &Path) -> Result<()> {
-    repository::show(cargo(&["build", "--quiet", "--workspace", "--example", "generated"]))?;
+    repository::show(cargo(&["build", "--workspace", "--example", "generated"]))?;
     let mut command = std::process::Command::new(target_folder()?.join("debug/examples/generated"));
     command.arg(folder);
     read(command).map(drop)

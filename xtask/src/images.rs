@@ -33,21 +33,31 @@ pub(crate) fn build_programs() -> Result<PathBuf> {
 
 /// Builds static release programs, those for an image and others; gives their folder.
 pub(crate) fn build_release(programs: &[&str]) -> Result<PathBuf> {
-    let triple = match (std::env::consts::OS, std::env::consts::ARCH) {
-        ("linux", arch @ ("x86_64" | "aarch64")) => format!("{arch}-unknown-linux-gnu"),
-        (os, arch) => bail!("images are built on Linux on x86_64 or aarch64, this is {os} on {arch}"),
-    };
     progress::say(format!(
-        "building {} (release); the first time takes about 8 minutes on 2 cores",
+        "building {} (release); the first time takes about 9 minutes on 2 cores",
         programs.join(", ")
     ));
-    let mut command = cargo(&["build", "--release", "--target", &triple]);
+    let mut command = cargo(&["build"]);
+    make_static(&mut command)?;
     command.args(programs.iter().map(|program| format!("--package={program}")));
-    // With --target, these flags reach the programs but not build scripts and macros, which cannot be static.
+    show(command)?;
+    Ok(target_folder()?.join(triple()?).join("release"))
+}
+
+/// Release programs that need nothing beside them. Whoever asks cargo for them in this way shares what was compiled.
+pub(crate) fn make_static(command: &mut Command) -> Result<()> {
+    // With --target, the flags reach the programs but not build scripts and macros, which cannot be static.
+    command.args(["--release", "--target", &triple()?]);
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
     command.env("RUSTFLAGS", format!("{flags} -C target-feature=+crt-static").trim());
-    show(command)?;
-    Ok(target_folder()?.join(triple).join("release"))
+    Ok(())
+}
+
+fn triple() -> Result<String> {
+    match (std::env::consts::OS, std::env::consts::ARCH) {
+        ("linux", arch @ ("x86_64" | "aarch64")) => Ok(format!("{arch}-unknown-linux-gnu")),
+        (os, arch) => bail!("images are built on Linux on x86_64 or aarch64, this is {os} on {arch}"),
+    }
 }
 
 /// Brings the images to the nodes, where that is ours to do.
@@ -69,6 +79,8 @@ fn load_native(programs: &Path) -> Result<Changed> {
             arguments: &[("PROGRAM", program)],
             files: &[(program, programs.join(program))],
         })?;
+        let bytes = std::fs::metadata(&archive.file).with_context(|| archive.file.display().to_string())?.len();
+        progress::say(format!("image of {program}: {}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10));
         Ok(cluster.load_image(&archive)?)
     };
     let [operator, node] = PROGRAMS;

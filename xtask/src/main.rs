@@ -4,6 +4,7 @@ mod again;
 mod ahead;
 mod bench;
 mod demo;
+mod deny;
 mod generate;
 mod images;
 mod install;

@@ -4,23 +4,24 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::ValueEnum;
 use peerwright_cluster::{Binaries, Cluster, binaries, packages, progress};
 use serde_json::Value;
 
 use crate::ahead::Ahead;
-use crate::repository::{self, cargo, metadata, show, succeeds};
+use crate::repository::{self, cargo, metadata, show};
 use crate::session::Session;
 use crate::target::Target;
-use crate::{again, generate, simulate, up};
+use crate::{again, demo, deny, generate, simulate, up};
 
 /// Test targets that need a cluster; each has a step of its own.
 const CLUSTER_TESTS: [&str; 2] = ["light", "whole"];
 
 /// Modules of the whole suite that disturb nothing outside their own namespaces: most of their time is waiting, so two of
 /// their tests run at once.
-const APART: [&str; 6] = ["bans::", "lifecycle::", "malice::", "strangers::", "subscriptions::", "transactions::"];
+const APART: [&str; 8] =
+    ["bans::", "database::", "hubs::", "lifecycle::", "malice::", "strangers::", "subscriptions::", "transactions::"];
 
 /// A step of the proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -31,8 +32,6 @@ pub(crate) enum Step {
     Clippy,
     /// Generated files are current
     Generated,
-    /// Licences, advisories, refused and doubled crates
-    Deny,
     /// Every test that needs no cluster
     Unit,
     /// The network simulator: one trace in every profile, many seeds, 1,000 nodes
@@ -41,6 +40,8 @@ pub(crate) enum Step {
     Charts,
     /// Tests on etcd, API server and controller-manager
     Light,
+    /// Licences, refused and doubled crates
+    Deny,
     /// Tests on a whole cluster with the operator and the demo network
     Whole,
 }
@@ -49,6 +50,11 @@ pub(crate) enum Step {
 pub(crate) fn run(only: &[Step]) -> Result<()> {
     let (mut times, mut flaky): (Vec<(Step, Duration)>, Vec<String>) = (Vec::new(), Vec::new());
     // A single step asks for what it needs itself.
+    if only.is_empty() {
+        // What no step can build is missed now, and not an hour later.
+        Cluster::require()?;
+        packages::ensure_database()?;
+    }
     let _ahead = only.is_empty().then(Ahead::begin).transpose()?;
     for step in Step::value_variants().iter().filter(|step| only.is_empty() || only.contains(step)) {
         progress::say(format!("== {}", name(*step)));
@@ -77,7 +83,7 @@ impl Step {
             Self::Fmt => show(cargo(&["fmt", "--all", "--check"])),
             Self::Clippy => show(cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
             Self::Generated => generate::run(true),
-            Self::Deny => deny(),
+            Self::Deny => deny::check(),
             Self::Charts => lint_charts(),
             Self::Sim => simulate::prove(),
         };
@@ -96,16 +102,6 @@ fn summarize(times: &[(Step, Duration)], last: &str) {
         let result = if place + 1 == times.len() { last } else { "ok" };
         progress::say(format!("  {:<10} {:>6.1} s  {result}", name(*step), time.as_secs_f64()));
     }
-}
-
-fn deny() -> Result<()> {
-    if !succeeds("cargo", &["deny", "--version"]) {
-        progress::say(
-            "cargo-deny is not installed: licences, advisories and bans are NOT checked (`cargo install cargo-deny`)",
-        );
-        return Ok(());
-    }
-    show(cargo(&["deny", "--workspace", "check"]))
 }
 
 fn lint_charts() -> Result<()> {
@@ -146,6 +142,7 @@ fn cluster_tests(suite: &str, arguments: &[&str]) -> Command {
 
 /// The tests attach to the cluster; those that disturb it run one at a time.
 fn whole_tests() -> Result<Vec<String>> {
+    packages::ensure_database()?;
     show(cargo(&["test", "--workspace", "--test", "whole", "--no-run"]))?;
     let was_up = Cluster::exists();
     let ended = up::start(Some(Target::Native), 3).and_then(|session| run_whole(&session));
@@ -154,7 +151,12 @@ fn whole_tests() -> Result<Vec<String>> {
         return ended;
     }
     match (ended, up::down()) {
-        (Ok(flaky), down) => down.map(|()| flaky),
+        (Ok(flaky), down) => {
+            down?;
+            let left = Cluster::remains()?;
+            ensure!(left.is_empty(), "`down` has left {}", left.join(", "));
+            Ok(flaky)
+        }
         (Err(failure), Ok(())) => Err(failure),
         (Err(failure), Err(down)) => bail!("{failure:#}; and `down` failed too: {down:#}"),
     }
@@ -172,6 +174,12 @@ fn run_whole(session: &Session) -> Result<Vec<String>> {
     for (threads, which) in [("--test-threads=2", &APART[..]), ("--test-threads=1", &disturbing)] {
         flaky.extend(again::run(tests, &[&[threads, "--show-output"], which].concat())?);
     }
+    progress::say("what `up` prints to try is tried");
+    demo::try_it(session)?;
+    let before = demo::what_stays(session)?;
+    up::start(Some(Target::Native), 3)?;
+    let after = demo::what_stays(session)?;
+    ensure!(before == after, "a second `up` has changed something:\n{before}became\n{after}");
     Ok(flaky)
 }
 

@@ -9,6 +9,8 @@ use peerwright_cluster::progress;
 use crate::images;
 use crate::repository::{cargo, read, show, target_folder};
 
+const SIMULATOR: &str = "peerwright-sim";
+
 /// Runs of one trace in every profile.
 const TRACED: [&[&str]; 3] = [
     &["--scenario", "swarm", "--nodes", "12", "--seed", "7", "--minutes", "2"],
@@ -42,9 +44,9 @@ const MALLOC: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
 
 /// One simulation, or many seeds of one.
 pub(crate) fn run(options: &[String]) -> Result<()> {
-    let mut command = cargo(&["run", "--quiet", "--release", "--package", "peerwright-sim", "--"]);
-    command.args(options).env(MALLOC.0, MALLOC.1);
-    show(command)
+    let release = images::build_release(&[SIMULATOR])?;
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    show(simulator(&release, &options))
 }
 
 /// What CI asks of the simulator.
@@ -53,7 +55,7 @@ pub(crate) fn prove() -> Result<()> {
     show(cargo(&["test", "--workspace", "--no-run", "--test", "determinism"]))?;
     let debug = target_folder()?.join("debug");
     // Together with the programs for images: with the same features, so that what they have in common is compiled once.
-    let release = images::build_release(&[&images::PROGRAMS[..], &["peerwright-sim"]].concat())?;
+    let release = images::build_release(&[&images::PROGRAMS[..], &[SIMULATOR]].concat())?;
     for options in TRACED {
         let (slow, fast) = (trace(&debug, options)?, trace(&release, options)?);
         ensure!(slow == fast, "`{}`: trace {slow} in debug, {fast} in release", options.join(" "));
@@ -67,7 +69,7 @@ pub(crate) fn prove() -> Result<()> {
 }
 
 fn simulator(folder: &Path, options: &[&str]) -> Command {
-    let mut command = Command::new(folder.join("peerwright-sim"));
+    let mut command = Command::new(folder.join(SIMULATOR));
     command.args(options).env(MALLOC.0, MALLOC.1);
     command
 }

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use peerwright_ledger::{Entry, Message, RegisterId, TransactionId};
 use peerwright_secure::NodePublicKey;
 use peerwright_store::{
-    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedTransaction, Memory, MessageRange, Pending,
-    Purged, Store, StoredTransaction,
+    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedMessage, ListedTransaction, Memory,
+    MessageRange, Pending, Purged, Store, StoredTransaction,
 };
 use std::sync::{Arc, OnceLock};
 
@@ -114,8 +114,24 @@ impl Store for RecordingStore {
         self.inner.purge(register)
     }
 
+    fn let_go(&self, ranges: Vec<MessageRange>) -> Pending<'_, Purged> {
+        self.inner.let_go(ranges)
+    }
+
     fn held(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>> {
         self.inner.held(registers)
+    }
+
+    fn gone(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>> {
+        self.inner.gone(registers)
+    }
+
+    fn messages_after(&self, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedMessage>> {
+        self.inner.messages_after(after, limit)
+    }
+
+    fn newest_message(&self) -> Pending<'_, Option<u64>> {
+        self.inner.newest_message()
     }
 
     fn read(&self, ranges: Vec<MessageRange>, max_messages: usize, max_bytes: usize) -> Pending<'_, Vec<Bytes>> {

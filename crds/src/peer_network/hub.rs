@@ -23,4 +23,10 @@ pub struct Hub {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 86_400))]
     pub failback_seconds: Option<i32>,
+
+    /// Keepalives a second that a hub answers before it advises its nodes to ask half as often, 1 to 100000. Absent: the
+    /// node's default, 1000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub answers_per_second: Option<i32>,
 }

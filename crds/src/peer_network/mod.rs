@@ -125,6 +125,8 @@ const SAME_DATABASE: &str = "!has(self.storage.postgres) || !has(oldSelf.storage
 #[x_kube(
     validation = Rule::new("has(self.trustDomain) == has(oldSelf.trustDomain) && (!has(self.trustDomain) || self.trustDomain == oldSelf.trustDomain)")
         .message("trustDomain cannot be set, changed or removed after creation: every member's certificate carries it; write what it was, or create another network").field_path(".trustDomain"),
+    validation = Rule::new("!has(oldSelf.systemRegister) || has(self.systemRegister) && self.systemRegister == oldSelf.systemRegister")
+        .message("systemRegister cannot be changed or removed once it is set: the blueprints of the network are in it; write what it was").field_path(".systemRegister"),
     validation = Rule::new("self.storage.size == oldSelf.storage.size")
         .message("storage.size cannot change after creation: the volumes of a StatefulSet keep their size; write the size that it was").field_path(".storage.size"),
     validation = Rule::new("has(self.storage.storageClassName) == has(oldSelf.storage.storageClassName) && (!has(self.storage.storageClassName) || self.storage.storageClassName == oldSelf.storage.storageClassName)")
@@ -166,6 +168,14 @@ pub struct PeerNetworkSpec {
     /// is preferred. Absent: Mesh.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topology: Option<Topology>,
+
+    /// Register of the network's blueprints, 32 lower-case hex digits: one that POST /api/registers has begun. Every node
+    /// holds it whole, without a RegisterSubscription. Cannot be changed or removed once it is set. Absent: the network
+    /// has no blueprints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{32}$')").message("write a register id as 32 lower-case hex digits"))]
+    pub system_register: Option<String>,
 
     /// Each node's volume: its keys and certificate, and its registers unless they are in a database.
     #[serde(default)]

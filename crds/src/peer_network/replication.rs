@@ -29,4 +29,10 @@ pub struct Replication {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 60, max = 3600))]
     pub audit_seconds: Option<i32>,
+
+    /// Seconds that a node keeps a message of gossip after the last of its transactions was in a docket there; then these
+    /// are read from their dockets alone, 60 to 86400. Absent: the node's default, 900.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 60, max = 86400))]
+    pub message_retention_seconds: Option<i32>,
 }

@@ -15,7 +15,8 @@ pub struct PeerNetworkStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Ready, Reconciling, Stalled, CertificatesReady, PolicySynced and, with spec.bans, BansAccepted.
+    /// Ready, Reconciling, Stalled, CertificatesReady, PolicySynced; where nodes take their dockets from hubs
+    /// HubsReached and, with spec.bans, BansAccepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,

@@ -35,6 +35,8 @@ pub struct Content {
     /// Registers whose data nodes that do not seal them delete. Never one that is subscribed. At most
     /// [`MAX_PURGES`](crate::MAX_PURGES).
     pub purges: BTreeSet<[u8; 16]>,
+    /// The register of the network's blueprints: one of those that are subscribed, held whole by every node.
+    pub system: Option<[u8; 16]>,
     /// What the network sets of its nodes. At most [`MAX_SETTINGS`](crate::MAX_SETTINGS).
     pub settings: Settings,
     /// Certificates (DER) that a member's leaf may chain to, newest first. At most [`MAX_TRUST`](crate::MAX_TRUST).

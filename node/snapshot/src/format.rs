@@ -113,6 +113,9 @@ fn write_content(writer: &mut Writer, content: &Content) {
         .list(&purges, |writer, register| {
             writer.raw(register.as_slice());
         })
+        .option(content.system, |writer, register| {
+            writer.raw(&register);
+        })
         .list(&settings, |writer, (number, value)| {
             writer.u16(**number).u64(**value);
         })
@@ -194,6 +197,7 @@ fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
         founders: read_peers(reader, MAX_SEALERS, "founders")?,
         subscriptions: read_subscriptions(reader)?,
         purges: read_set(reader, MAX_PURGES, "purges", |reader| reader.array("register"))?,
+        system: reader.option("system register", |reader| reader.array("system register"))?,
         settings: Settings::from_numbers(read_map(reader, MAX_SETTINGS, "settings", |reader| {
             Ok((reader.u16("setting")?, reader.u64("setting's value")?))
         })?),
@@ -211,6 +215,10 @@ fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
     };
     if content.purges.iter().any(|register| content.subscriptions.contains_key(register)) {
         return Err(DecodeError::Invalid("a register in a snapshot is subscribed and purged"));
+    }
+    let is_whole = |register| content.subscriptions.get(register) == Some(&Subscription::default());
+    if !content.system.as_ref().is_none_or(is_whole) {
+        return Err(DecodeError::Invalid("the system register in a snapshot is not held whole by every node"));
     }
     Ok(content)
 }

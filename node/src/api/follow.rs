@@ -11,7 +11,7 @@
 //! A client that is slow is read for no faster: the next docket is read when it has taken this one.
 
 use super::{
-    ApiState,
+    ApiState, blueprints,
     dockets::{self, HeaderView},
     error::ApiError,
     gate::Caller,
@@ -31,6 +31,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::{Stream, stream};
 use peerwright_encoding::to_lower_hex;
+use peerwright_ledger::RegisterId;
 use serde::{Deserialize, Serialize};
 use std::{convert::Infallible, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -87,8 +88,17 @@ struct EndEvent {
     reason: &'static str,
 }
 
+/// What a client is told of dockets.
+pub(super) enum Shape {
+    /// Each with its transactions.
+    Dockets,
+    /// What those that change blueprints change.
+    Blueprints,
+}
+
 /// One client that follows.
 struct Reader {
+    shape: Shape,
     state: ApiState,
     caller: Caller,
     seat: Seat,
@@ -108,15 +118,30 @@ pub(super) async fn follow(
     let query: FollowQuery = query::read(&uri)?;
     let filter = Filter::read(&query.sender, &query.recipient, &query.kind, &query.blueprint)
         .map_err(|invalid| ApiError::bad_request("query_invalid", invalid.to_string()))?;
-    let from = match headers.get(LAST_EVENT_ID) {
-        // A browser goes on with the query that it began with.
-        Some(last) => Some(after(last.to_str().unwrap_or_default())?),
-        None => query.from,
-    };
+    events(state, caller, register, from(&headers, query.from)?, filter, Shape::Dockets).await
+}
+
+/// Where to begin: a browser that connects again goes on with the query that it began with.
+pub(super) fn from(headers: &HeaderMap, asked: Option<u64>) -> Result<Option<u64>, ApiError> {
+    match headers.get(LAST_EVENT_ID) {
+        Some(last) => after(last.to_str().unwrap_or_default()).map(Some),
+        None => Ok(asked),
+    }
+}
+
+/// A register's dockets in a shape, as long as the caller may have them.
+pub(super) async fn events(
+    state: ApiState,
+    caller: Caller,
+    register: RegisterId,
+    from: Option<u64>,
+    filter: Filter,
+    shape: Shape,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let registers = state.node.registers();
     let seat = registers.followers.enter(caller.asker.clone())?;
     let tail = Tail::begin(registers, register, from, filter).await?;
-    let reader = Reader { state, caller, seat, tail, look_at: Instant::now() };
+    let reader = Reader { shape, state, caller, seat, tail, look_at: Instant::now() };
     let events = stream::unfold(Some(reader), async |reader: Option<Reader>| {
         let (event, reader) = reader?.next().await;
         Some((Ok(event), reader))
@@ -136,26 +161,38 @@ fn after(last: &str) -> Result<u64, ApiError> {
 impl Reader {
     /// The next event; without the reader it was the last.
     async fn next(mut self) -> (Event, Option<Self>) {
-        let step = tokio::select! {
-            biased;
-            () = self.seat.ended() => Err("draining"),
-            reason = is_over(&self.state, &self.caller, &mut self.look_at) => Err(reason),
-            step = self.tail.next() => step.map_err(|ended| ended.code()),
-        };
-        let event = match step {
-            Ok(Step::Held { first, through }) => event("held", &HeldEvent { first, through }),
-            Ok(Step::Docket(docket)) => {
+        loop {
+            let step = tokio::select! {
+                biased;
+                () = self.seat.ended() => Err("draining"),
+                reason = is_over(&self.state, &self.caller, &mut self.look_at) => Err(reason),
+                step = self.tail.next() => step.map_err(|ended| ended.code()),
+            };
+            let event = match step {
+                Ok(Step::Held { first, through }) => event("held", &HeldEvent { first, through }).map(Some),
+                Ok(Step::Docket(docket)) => self.docket(docket).await,
+                Err(reason) => Err(reason),
+            };
+            match event {
+                Ok(Some(event)) => return (event, Some(self)),
+                Ok(None) => {}
+                Err(reason) => return (event_of_end(reason), None),
+            }
+        }
+    }
+
+    /// What the client is told of a docket, if anything.
+    async fn docket(&self, docket: MatchedDocket) -> Result<Option<Event>, &'static str> {
+        let number = docket.header.number;
+        let event = match self.shape {
+            Shape::Dockets => {
                 let bytes: usize = docket.transactions.iter().map(|matched| matched.encoded.len()).sum();
                 self.pace(bytes).await;
-                let number = docket.header.number.to_string();
-                docket_event(docket).map(|event| event.id(number))
+                Some(docket_event(docket)?)
             }
-            Err(reason) => Err(reason),
+            Shape::Blueprints => blueprints::changes(&self.state, &docket).await?,
         };
-        match event {
-            Ok(event) => (event, Some(self)),
-            Err(reason) => (event_of_end(reason), None),
-        }
+        Ok(event.map(|event| event.id(number.to_string())))
     }
 
     /// Waits until the caller's allowance has room for what it is to be given.
@@ -190,7 +227,7 @@ fn docket_event(docket: MatchedDocket) -> Result<Event, &'static str> {
     event("docket", &DocketEvent { header, transactions: docket.transactions.into_iter().map(row).collect() })
 }
 
-fn event(name: &'static str, data: &impl Serialize) -> Result<Event, &'static str> {
+pub(super) fn event(name: &'static str, data: &impl Serialize) -> Result<Event, &'static str> {
     Event::default().event(name).json_data(data).map_err(|_| "internal")
 }
 

@@ -1,6 +1,7 @@
 //! The hub that this node takes dockets from, and since when what it has may be stale.
 
 use super::{ApiState, time};
+use crate::registers::Registers;
 use axum::{
     Json,
     extract::{Request, State},
@@ -11,8 +12,8 @@ use axum::{
 use peerwright_snapshot::{Content, NodeRole, Topology};
 use serde::Serialize;
 
-/// Says on answers about registers that no hub is reached, and since when.
-const STALE_SINCE: HeaderName = HeaderName::from_static("stale-since");
+/// Says on answers about registers that no hub is reached, and since when: of REST a header, of gRPC metadata.
+pub(crate) const STALE_SINCE: &str = "stale-since";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,10 +72,14 @@ fn role(content: Option<&Content>, node: &str) -> &'static str {
 pub(super) async fn mark_stale(State(state): State<ApiState>, request: Request, next: Next) -> Response {
     let is_read = request.method() == Method::GET && request.uri().path().starts_with("/api/registers/");
     let mut response = next.run(request).await;
-    let since = state.node.registers().hubs().isolated_since;
-    let since = since.filter(|_| is_read && response.status().is_success()).and_then(time::rfc3339);
+    let since = stale_since(state.node.registers()).filter(|_| is_read && response.status().is_success());
     if let Some(since) = since.and_then(|since| HeaderValue::try_from(since).ok()) {
-        response.headers_mut().insert(STALE_SINCE, since);
+        response.headers_mut().insert(HeaderName::from_static(STALE_SINCE), since);
     }
     response
+}
+
+/// Since when what is here of registers may be stale, as answers say it; nothing while it is not.
+pub(crate) fn stale_since(registers: &Registers) -> Option<String> {
+    registers.hubs().isolated_since.and_then(time::rfc3339)
 }

@@ -11,6 +11,7 @@
 mod about;
 mod advertisements;
 mod bans;
+mod blueprints;
 mod checkpoints;
 mod create;
 mod dead_letters;
@@ -34,6 +35,7 @@ mod tokens;
 mod transactions;
 
 pub use bans::{BanError, LocalBan, LocalBans};
+pub(crate) use hub::{STALE_SINCE, stale_since};
 pub use node::{Gone, Identity, Node, SubmitRefused, View};
 pub use sizes::BodyBudget;
 
@@ -115,6 +117,10 @@ pub fn router(state: ApiState) -> Router {
         let required = |method: &Method| if method == Method::POST { Role::Writer } else { Role::Reader };
         guard(required, BodyLimit::Transactions, only(routes))
     };
+    let publish = |routes| {
+        let required = |method: &Method| if method == Method::GET { Role::Reader } else { Role::Writer };
+        guard(required, BodyLimit::Transactions, only(routes))
+    };
     let write = |routes| guard(|_| Role::Writer, BodyLimit::Small, only(routes));
     let nothing = MethodRouter::new().fallback(async || ApiError::no_route());
     Router::new()
@@ -133,6 +139,13 @@ pub fn router(state: ApiState) -> Router {
         .route("/api/bans", banning(get(bans::list).post(bans::ban).delete(bans::unban)))
         .route("/api/sync/checkpoints", read(get(checkpoints::list)))
         .route("/api/hub", read(get(hub::standing)))
+        .route("/api/system-register", read(get(blueprints::register)))
+        .route("/api/system-register/follow", read(get(blueprints::follow)))
+        .route("/api/blueprints", read(get(blueprints::list)))
+        .route(
+            "/api/blueprints/{name}",
+            publish(get(blueprints::one).put(blueprints::publish).delete(blueprints::deprecate)),
+        )
         .route("/api/registers", write(post(create::create)))
         .route("/api/registers/subscriptions", read(get(registers::subscriptions)))
         .route("/api/registers/available", read(get(advertisements::available)))

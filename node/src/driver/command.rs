@@ -3,7 +3,8 @@
 use crate::api::{Gone, View};
 use bytes::Bytes;
 use peerwright_engine::{
-    AdvertisementView, BanRecord, Engine, MemberView, Micros, ServiceStatus, SubmitRefusal, breaker::BreakerStatistics,
+    AdvertisementView, BanRecord, Engine, Held, MemberView, Micros, ServiceStatus, SubmitRefusal,
+    breaker::BreakerStatistics,
 };
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::PeerId;
@@ -46,6 +47,11 @@ pub enum Command {
         peer: PeerId,
         /// The bytes that show it.
         evidence: Bytes,
+    },
+    /// The store lets go of these messages.
+    LetGo {
+        /// Which.
+        gone: Vec<Held>,
     },
     /// Forget the failures of a peer.
     ResetFailures {
@@ -116,6 +122,11 @@ impl Commands {
     /// Reports what a peer has given that does not verify, with the bytes that show it.
     pub async fn misbehaved(&self, peer: PeerId, evidence: Bytes) -> Result<(), Gone> {
         self.0.send(Command::Misbehaved { peer, evidence }).await.map_err(|_| Gone)
+    }
+
+    /// Tells the engine of which messages the store lets go.
+    pub async fn let_go(&self, gone: Vec<Held>) -> Result<(), Gone> {
+        self.0.send(Command::LetGo { gone }).await.map_err(|_| Gone)
     }
 
     /// Forgets the failures of a peer, and says how many dials had failed in a row.

@@ -67,6 +67,7 @@ impl Driver {
                 self.take(Input::LiftAutoBan { peer });
                 let _ = done.send(());
             }
+            Command::LetGo { gone } => self.take(Input::Gone(gone)),
             Command::Misbehaved { peer, evidence } => self.take(Input::Misbehaved { peer, evidence }),
             Command::ResetFailures { peer, reply } => {
                 let rows = self.engine.addresses().into_iter().filter(|row| row.peer == Some(peer));

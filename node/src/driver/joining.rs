@@ -40,8 +40,8 @@ pub(super) async fn wait_for_membership(parts: &mut DriverParts) -> Option<Befor
                 Command::LiftAutoBan { done, .. } => {
                     let _ = done.send(());
                 }
-                // It asks nobody for dockets yet.
-                Command::Misbehaved { .. } => {}
+                // It asks nobody for dockets yet, and will read in the store what is gone.
+                Command::Misbehaved { .. } | Command::LetGo { .. } => {}
                 Command::ResetFailures { reply, .. } => {
                     let _ = reply.send(0);
                 }

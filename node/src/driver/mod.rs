@@ -259,7 +259,7 @@ impl Driver {
                     }
                 }
                 answer = stored.recv() => match answer {
-                    Some(answer) => driver.take(answer.into_input()),
+                    Some(answer) => answer.into_inputs().for_each(|input| driver.take(input)),
                     None => return,
                 },
                 _ = wall_clock.tick() => driver.take(Input::Clock { wall: Clock::wall() }),

@@ -63,24 +63,48 @@ pub(super) enum Job {
 /// One answer.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Appended { token: Token, result: Result<(), StoreFailed> },
-    Held { token: Token, result: Result<Vec<Held>, StoreFailed> },
-    Advertisements { token: Token, result: Result<Vec<Advertisement>, StoreFailed> },
-    Read { token: Token, result: Result<Vec<Bytes>, StoreFailed> },
-    BodyStored { token: Token, result: Result<(), BodyRefused> },
-    Chunk { token: Token, bytes: Option<Bytes> },
+    Appended {
+        token: Token,
+        result: Result<(), StoreFailed>,
+    },
+    /// What is held, and what of that is gone.
+    Held {
+        token: Token,
+        result: Result<(Vec<Held>, Vec<Held>), StoreFailed>,
+    },
+    Advertisements {
+        token: Token,
+        result: Result<Vec<Advertisement>, StoreFailed>,
+    },
+    Read {
+        token: Token,
+        result: Result<Vec<Bytes>, StoreFailed>,
+    },
+    BodyStored {
+        token: Token,
+        result: Result<(), BodyRefused>,
+    },
+    Chunk {
+        token: Token,
+        bytes: Option<Bytes>,
+    },
 }
 
 impl Answer {
-    pub(super) fn into_input(self) -> Input<'static> {
-        match self {
-            Self::Appended { token, result } => Input::Appended { token, result },
-            Self::Held { token, result } => Input::Held { token, result },
-            Self::Advertisements { token, result } => Input::Advertisements { token, result },
-            Self::Read { token, result } => Input::Read { token, result },
-            Self::BodyStored { token, result } => Input::BodyStored { token, result },
-            Self::Chunk { token, bytes } => Input::Chunk { token, bytes },
-        }
+    /// What the engine is told, one after the other.
+    pub(super) fn into_inputs(self) -> impl Iterator<Item = Input<'static>> {
+        let (input, more) = match self {
+            Self::Appended { token, result } => (Input::Appended { token, result }, None),
+            Self::Held { token, result: Ok((held, gone)) } => {
+                (Input::Held { token, result: Ok(held) }, Some(Input::Gone(gone)))
+            }
+            Self::Held { token, result: Err(failed) } => (Input::Held { token, result: Err(failed) }, None),
+            Self::Advertisements { token, result } => (Input::Advertisements { token, result }, None),
+            Self::Read { token, result } => (Input::Read { token, result }, None),
+            Self::BodyStored { token, result } => (Input::BodyStored { token, result }, None),
+            Self::Chunk { token, bytes } => (Input::Chunk { token, bytes }, None),
+        };
+        std::iter::once(input).chain(more)
     }
 }
 
@@ -199,9 +223,11 @@ fn begin<'a>(
             })
         }
         Job::ReadHeld { token, registers } => {
-            let reading = store.held(registers);
+            let reading = store.held(registers.clone());
             Box::pin(async move {
-                Some(Answer::Held { token, result: reading.await.map_err(|error| failed("held", &error)) })
+                // What is let go of meanwhile the engine is told as well.
+                let read = async { Ok::<_, StoreError>((reading.await?, store.gone(registers).await?)) };
+                Some(Answer::Held { token, result: read.await.map_err(|error| failed("held", &error)) })
             })
         }
         Job::ReadAdvertisements { token, registers, membership } => Box::pin(async move {

@@ -181,7 +181,7 @@ fn differs(last: &HeartbeatDigest, now: &HeartbeatDigest, unix_now: u64) -> bool
         != (now.links, now.ready, &now.reason, now.certificate_not_after, now.seals)
         || told.len() != rows.len()
         || told.iter().zip(rows).any(|(told, row)| is_news(told, row, unix_now))
-        || last.auto_bans != now.auto_bans
+        || (&last.auto_bans, &last.hub) != (&now.auto_bans, &now.hub)
 }
 
 /// A live register lacks a docket for a moment all the time: what held everything stays so until the lag lasts.
@@ -244,7 +244,7 @@ impl Upward {
 #[cfg(test)]
 mod tests {
     use super::{calm, differs, is_news};
-    use peerwright_proto::v1::{HeartbeatDigest, RegisterDigest, ReplicaState};
+    use peerwright_proto::v1::{HeartbeatDigest, HubDigest, RegisterDigest, ReplicaState};
 
     fn row(dockets: u64, behind_since: u64) -> RegisterDigest {
         let state = ReplicaState::FullyReplicated.into();
@@ -286,6 +286,17 @@ mod tests {
         assert!(is_news(&row(100, 1), &failing, 5));
         let frozen = RegisterDigest { state: ReplicaState::Frozen.into(), ..row(100, 1) };
         assert!(is_news(&row(100, 1), &frozen, 5));
+    }
+
+    #[test]
+    fn another_hub_and_the_loss_of_all_are_news() {
+        let digest = |hub| HeartbeatDigest { hub, ..Default::default() };
+        let by = |hub: u8| digest(Some(HubDigest { active: vec![hub; 32].into(), isolated_since: 0 }));
+        assert!(!differs(&by(1), &by(1), 5));
+        assert!(differs(&by(1), &by(2), 5));
+        let isolated = digest(Some(HubDigest { isolated_since: 4, ..HubDigest::default() }));
+        assert!(differs(&by(1), &isolated, 5));
+        assert!(differs(&isolated, &digest(None), 5));
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! What the operator is told of a register.
+//! What the operator is told of registers, and of the hub that their dockets come from.
 
 use super::{Registers, ReplicaState};
 use bytes::Bytes;
 use peerwright_ledger::RegisterId;
-use peerwright_proto::v1::{self, RegisterDigest};
+use peerwright_proto::v1::{self, HubDigest, RegisterDigest};
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
@@ -42,6 +42,15 @@ impl Registers {
             ..RegisterDigest::default()
         }
     }
+
+    /// How this node stands to its hubs; nothing where it has none.
+    pub(crate) fn hub_row(&self) -> Option<HubDigest> {
+        let standing = self.hubs();
+        (!standing.hubs.is_empty()).then(|| HubDigest {
+            active: standing.active.map(|hub| Bytes::copy_from_slice(hub.as_bytes())).unwrap_or_default(),
+            isolated_since: standing.isolated_since.map_or(0, |since| since / MICROS_PER_SECOND),
+        })
+    }
 }
 
 const fn state(state: ReplicaState) -> v1::ReplicaState {
@@ -58,8 +67,9 @@ const fn state(state: ReplicaState) -> v1::ReplicaState {
 #[cfg(test)]
 mod tests {
     use super::Registers;
+    use crate::registers::{HubRow, HubStanding, HubState};
     use peerwright_ledger::RegisterId;
-    use peerwright_proto::v1::{RegisterDigest, ReplicaState};
+    use peerwright_proto::v1::{HubDigest, RegisterDigest, ReplicaState};
     use peerwright_secure::PeerId;
     use peerwright_snapshot::ReplicaMode;
     use peerwright_store::Memory;
@@ -92,6 +102,19 @@ mod tests {
         assert_eq!(said(&registers.row(REGISTER, true, false)), (ReplicaState::Error, 2, 8, "refused"));
         registers.standing.frozen(REGISTER, "two histories".to_owned());
         assert_eq!(said(&registers.row(REGISTER, true, false)), (ReplicaState::Frozen, 2, 8, "fork"));
+    }
+
+    #[test]
+    fn whoever_has_hubs_tells_which_is_active_or_since_when_none_is_reached() {
+        let registers = registers();
+        assert_eq!(registers.hub_row(), None, "it has none");
+        let hubs = vec![HubRow { hub: SOURCE, state: HubState::Active, missed: 0 }];
+        registers.hubs.tell(HubStanding { active: Some(SOURCE), hubs: hubs.clone(), ..HubStanding::default() });
+        let active = HubDigest { active: SOURCE.as_bytes().to_vec().into(), isolated_since: 0 };
+        assert_eq!(registers.hub_row(), Some(active));
+
+        registers.hubs.tell(HubStanding { isolated_since: Some(7_900_000), hubs, ..HubStanding::default() });
+        assert_eq!(registers.hub_row(), Some(HubDigest { isolated_since: 7, ..HubDigest::default() }));
     }
 
     #[test]

@@ -3,7 +3,10 @@
 use peerwright_ledger::RegisterId;
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use tokio::sync::watch;
 
@@ -12,6 +15,8 @@ use tokio::sync::watch;
 #[derive(Debug, Default)]
 pub(crate) struct Heads {
     watched: Mutex<BTreeMap<RegisterId, watch::Sender<u64>>>,
+    /// Those of which there are dockets. Changes with them, and is read by every keepalive.
+    held: AtomicU64,
 }
 
 impl Heads {
@@ -20,6 +25,9 @@ impl Heads {
         let mut more = 0;
         self.sender(register).send_if_modified(|known| {
             more = count.saturating_sub(*known);
+            if *known == 0 && more > 0 {
+                self.held.fetch_add(1, Ordering::Relaxed);
+            }
             *known = (*known).max(count);
             more > 0
         });
@@ -30,8 +38,17 @@ impl Heads {
     pub(crate) fn reset(&self, register: RegisterId) {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = watched.get(&register) {
-            sender.send_if_modified(|known| std::mem::take(known) > 0);
+            sender.send_if_modified(|known| {
+                let is_held = std::mem::take(known) > 0;
+                self.held.fetch_sub(u64::from(is_held), Ordering::Relaxed);
+                is_held
+            });
         }
+    }
+
+    /// Of how many registers there are dockets.
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
     }
 
     /// How many dockets of the register there are; asking leaves nothing behind.
@@ -77,9 +94,12 @@ mod tests {
         watching.changed().await.expect("the sender lives");
         assert_eq!((*watching.borrow(), heads.count(register)), (4, 4));
         assert_eq!(heads.count(RegisterId::from_bytes([2; 16])), 0);
+        assert_eq!(heads.held(), 1);
 
         heads.reset(register);
         watching.changed().await.expect("the sender lives");
-        assert_eq!((*watching.borrow(), heads.count(register)), (0, 0));
+        assert_eq!((*watching.borrow(), heads.count(register), heads.held()), (0, 0, 0));
+        heads.reset(register);
+        assert_eq!(heads.held(), 0);
     }
 }

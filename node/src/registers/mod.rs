@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! messages (gossip) ─▶ store ─▶ Feed ─▶ sealing group ─▶ certified dockets ─┐        on sealers
+//!                        └────▶ Spent: what dockets hold goes               │
 //! another node ─────────────── Follow ─▶ Replica: Chain verifies ───────────┤        on all others
 //!                    (the active hub, where there are hubs) ▲                 ▼
 //!                                    store ─▶ Heads ─▶ Follow of others, Tail of clients
@@ -10,6 +11,7 @@
 
 mod advances;
 mod advertised;
+mod blueprints;
 mod callers;
 mod create;
 mod desk;
@@ -28,6 +30,7 @@ mod replica;
 mod replicas;
 mod sealer;
 mod sealing_service;
+mod spent;
 mod standing;
 mod tail;
 mod tell;
@@ -35,6 +38,8 @@ mod waiters;
 
 pub(crate) use advertised::{Advertised, read_genesis};
 pub use advertised::{Chosen, NotChosen};
+pub(crate) use blueprints::{Act, Blueprint, BlueprintKeeper, Change, MAX_BLUEPRINT_NAME, Told, is_name, told};
+pub use blueprints::{BlueprintFigures, Blueprints, MAX_BLUEPRINTS};
 pub(crate) use callers::{Callers, Unreached};
 pub(crate) use create::Creator;
 pub use create::{CreateRefused, NewRegister};
@@ -44,7 +49,7 @@ pub use followers::{Followers, FollowersFull, MAX_FOLLOWERS, MAX_FOLLOWERS_OF_ON
 pub(crate) use forks::Forks;
 pub(crate) use heads::Heads;
 pub(crate) use hearing::Hearing;
-pub(crate) use hubs::{HubKeeper, Hubs};
+pub(crate) use hubs::{HubKeeper, Hubs, Remark};
 pub use hubs::{HubRow, HubSettings, HubSettingsRefused, HubStanding, HubState};
 pub use outbox::{HAND_IN_AFTER, OUTBOX_CAPACITY, OutboxFigures, OutboxFull, OutboxSettings, OutboxSettingsRefused};
 pub(crate) use outbox::{HandIn, OutboxKeeper};
@@ -54,6 +59,7 @@ pub use replica::{ReplicationSettingRefused, ReplicationSettings};
 pub(crate) use replicas::Replicas;
 pub(crate) use sealer::Sealer;
 pub(crate) use sealing_service::SealingService;
+pub(crate) use spent::Spent;
 pub(crate) use standing::Standing;
 pub use standing::{Progress, ReplicaState};
 pub(crate) use tail::{Ended as TailEnded, Filter, Matched, MatchedDocket, Step, Tail, kind_name};
@@ -103,6 +109,8 @@ pub struct Registers {
     pub(crate) hubs: Arc<Hubs>,
     /// Which of them everybody may know of.
     pub(crate) advertised: Arc<Advertised>,
+    /// What the system register says.
+    pub(crate) blueprints: Arc<Blueprints>,
 }
 
 impl Registers {
@@ -126,6 +134,7 @@ impl Registers {
             repairs: Arc::default(),
             hubs: Arc::default(),
             advertised: Arc::default(),
+            blueprints: Arc::default(),
         }
     }
 
@@ -213,6 +222,12 @@ impl Registers {
     #[must_use]
     pub fn hubs(&self) -> HubStanding {
         self.hubs.standing()
+    }
+
+    /// How many blueprints the network has, as far as this node has read them.
+    #[must_use]
+    pub fn blueprint_figures(&self) -> BlueprintFigures {
+        self.blueprints.figures()
     }
 
     /// How far this node has come with a register that it follows.

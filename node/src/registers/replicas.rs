@@ -178,6 +178,24 @@ impl Sources {
         members
     }
 
+    /// Whether a source follows others: it neither seals nor is this node's hub.
+    pub(super) fn is_makeshift(&self, source: PeerId) -> bool {
+        let Some(current) = self.membership.snapshot() else { return false };
+        let content = &current.snapshot.content;
+        !content.sealers.contains(&source) && content.upstreams_of(&self.membership.peer_id()).is_none()
+    }
+
+    /// Whether a sealer can be reached.
+    pub(super) async fn has_nearer(&self) -> bool {
+        let Some(current) = self.membership.snapshot() else { return false };
+        for sealer in &current.snapshot.content.sealers {
+            if self.callers.reach(*sealer).await.is_ok() {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Reports what a source has given that does not verify, with the bytes that show it.
     pub(super) async fn misbehaved(&self, source: PeerId, evidence: Bytes) {
         self.callers.misbehaved(source, evidence).await;

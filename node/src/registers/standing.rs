@@ -117,7 +117,8 @@ impl Progress {
         u8::try_from(percent.min(100)).unwrap_or(100)
     }
 
-    fn has_all(&self) -> bool {
+    /// Whether it holds all that its source holds.
+    pub(super) fn has_all(&self) -> bool {
         self.held >= self.total && self.total > 0
     }
 

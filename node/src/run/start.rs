@@ -16,7 +16,10 @@ use crate::{
     operator::{OperatorClient, OperatorSettings},
     probes::{self, ProbeState, Readiness, Reason},
     readiness::{Phase, ReadinessKeeper},
-    registers::{Callers, Creator, HandIn, HubKeeper, HubSettings, OutboxKeeper, Registers, Replicas, Sealer},
+    registers::{
+        BlueprintKeeper, Callers, Creator, HandIn, HubKeeper, HubSettings, OutboxKeeper, Registers, Replicas, Sealer,
+        Spent,
+    },
     telemetry::{PEER_PORT, Telemetry, Traces},
     tls::{self, Direction, Profiles},
     transport::{Connections, Dialler, Limits, Listener, RefusalObserver, Security, Shield, TcpListener},
@@ -132,6 +135,7 @@ impl RunningNode {
         // The only one to set it.
         drop(begun.node.set(node.clone()));
         let limits = Arc::new(RateLimits::new(configuration.limits));
+        let (hub, hub_settings) = watch::channel(HubSettings::default());
         let (member_routes, health) = members::router(
             handle.clone(),
             begun.telemetry.clone(),
@@ -139,6 +143,7 @@ impl RunningNode {
             begun.tasks.clone(),
             limits.clone(),
             sealer.clone(),
+            hub_settings.clone(),
         )?;
         let shield = Shield { bans: membership.bans().clone(), connections: connections.clone() };
         let security = Security::Members(profiles.members_inbound, shield.clone());
@@ -164,7 +169,6 @@ impl RunningNode {
         let resolver = Resolver::from_system();
         let (links, links_watched) = watch::channel(0);
         let (engine_readiness, engine_watched) = watch::channel(None);
-        let (hub, hub_settings) = watch::channel(HubSettings::default());
         let (found, addresses) = mpsc::channel(1);
         let (found_nearby, nearby) = mpsc::channel(1);
         let driver = DriverParts {
@@ -228,12 +232,19 @@ impl RunningNode {
             incarnation,
             hand_in: HandIn::new(membership.clone(), callers.clone(), sealer.clone()),
         };
+        let spent = Spent {
+            registers: registers.clone(),
+            messages: handle.store.clone(),
+            commands: handle.commands.clone(),
+            own: membership.key().public(),
+        };
         let hubs = HubKeeper {
             registers: registers.clone(),
             membership: membership.clone(),
             callers: callers.clone(),
             settings: hub_settings,
         };
+        let blueprints = BlueprintKeeper { registers: registers.clone(), membership: membership.clone() };
         let telling = registers.clone().tell();
         let messages = handle.store.clone();
         let replicas = Replicas { registers, messages, membership: membership.clone(), callers };
@@ -251,8 +262,10 @@ impl RunningNode {
         begun.spawn("the driver", Driver::run(driver));
         begun.spawn_until_stop("following registers", replicas.run());
         begun.spawn_until_stop("keeping to a hub", hubs.run());
+        begun.spawn_until_stop("reading blueprints", blueprints.run());
         begun.spawn_until_stop("telling of dockets", telling);
         begun.spawn_until_stop("the outbox", outbox.run());
+        begun.spawn_until_stop("letting go of messages", spent.run());
         begun.spawn_until_stop("sealing", sealer.clone().run());
         // The engine must know them before the first link is up.
         handle

@@ -12,6 +12,7 @@ pub(super) struct HubMetrics {
     hubs: Family<[(&'static str, &'static str); 1], Gauge>,
     isolated: Gauge,
     left: Counted,
+    advice: Counted,
 }
 
 impl HubMetrics {
@@ -22,11 +23,16 @@ impl HubMetrics {
             "Whether no hub is reached, so that what is here may be stale",
             self.isolated.clone(),
         );
+        registry.register("hub_advice", "What hubs advise in their answers to keepalives", self.advice.clone());
         registry.register("hubs_left", "Times that the active hub was left, by reason", self.left.clone());
     }
 
     pub(super) fn left(&self, reason: &'static str) {
         count(&self.left, "reason", reason);
+    }
+
+    pub(super) fn advised(&self, advice: &'static str) {
+        count(&self.advice, "advice", advice);
     }
 
     /// Of a node that has no hubs nothing is counted.

@@ -9,6 +9,7 @@
 //! Every label has few values: routes, codes, directions; never a register or an address, and a peer in one metric alone,
 //! whose series are bounded.
 
+mod blueprints;
 mod figures;
 mod hubs;
 mod log;
@@ -22,6 +23,7 @@ pub use log::{LogError, start_log};
 pub use traces::{SyncType, Traces, TracesError};
 
 use crate::{api::View, limits::Limited, probes::Readiness, registers::Registers};
+use blueprints::BlueprintMetrics;
 use figures::{Figures, Observed};
 use hubs::HubMetrics;
 use named::Named;
@@ -71,6 +73,7 @@ pub struct Telemetry {
     rate_limited: Family<[(&'static str, &'static str); 2], Counter>,
     transactions_stored: Counter,
     transactions_refused: Counted,
+    messages_let_go: Counter,
     dockets_committed: Counter,
     sources_left: Counted,
     forks: Counter,
@@ -78,6 +81,7 @@ pub struct Telemetry {
     dockets_repaired: Counter,
     sealing: SealingFigures,
     outbox: OutboxMetrics,
+    blueprints: BlueprintMetrics,
     hubs: HubMetrics,
     append_seconds: Histogram,
     propagation_seconds: Histogram,
@@ -122,6 +126,7 @@ impl Telemetry {
             rate_limited: Family::default(),
             transactions_stored: Counter::default(),
             transactions_refused: Family::default(),
+            messages_let_go: Counter::default(),
             dockets_committed: Counter::default(),
             sources_left: Family::default(),
             forks: Counter::default(),
@@ -129,6 +134,7 @@ impl Telemetry {
             dockets_repaired: Counter::default(),
             sealing: SealingFigures::default(),
             outbox: OutboxMetrics::default(),
+            blueprints: BlueprintMetrics::default(),
             hubs: HubMetrics::default(),
             append_seconds: durations(),
             propagation_seconds: durations(),
@@ -207,6 +213,11 @@ impl Telemetry {
             self.transactions_refused.clone(),
         );
         registry.register(
+            "messages_let_go",
+            "Messages that left the store because dockets hold what they carried",
+            self.messages_let_go.clone(),
+        );
+        registry.register(
             "dockets_committed",
             "Dockets whose certificate came to stand on this node",
             self.dockets_committed.clone(),
@@ -234,6 +245,7 @@ impl Telemetry {
         self.sealing.register(registry);
         self.outbox.register(registry);
         self.hubs.register(registry);
+        self.blueprints.register(registry);
         registry.register(
             "store_append_seconds",
             "Time from the order to append messages until they are durable",
@@ -360,6 +372,11 @@ impl Telemetry {
         self.forks.inc();
     }
 
+    /// So many messages left the store because dockets hold what they carried.
+    pub fn messages_let_go(&self, messages: u64) {
+        self.messages_let_go.inc_by(messages);
+    }
+
     /// The disk has changed a docket.
     pub fn docket_corrupt(&self) {
         self.dockets_corrupt.inc();
@@ -390,10 +407,21 @@ impl Telemetry {
         self.hubs.left(reason);
     }
 
-    /// What waits in the outbox, who follows, and whom dockets come from, as they are now.
+    /// Changes of blueprints were told to somebody who follows them.
+    pub fn blueprint_changes_told(&self, changes: u64) {
+        self.blueprints.told(changes);
+    }
+
+    /// A hub advises this node something.
+    pub fn hub_advised(&self, advice: &'static str) {
+        self.hubs.advised(advice);
+    }
+
+    /// What waits in the outbox, who follows, whom dockets come from, and the blueprints, as they are now.
     pub fn observe_registers(&self, registers: &Registers) {
         self.outbox.observe(registers.outbox_figures(), registers.followers.count());
         self.hubs.observe(&registers.hubs());
+        self.blueprints.observe(registers.blueprint_figures());
     }
 
     /// The operator answered a call, or could not be asked: `call` is `certify`, `watch` or `snapshot`.

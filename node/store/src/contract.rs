@@ -7,8 +7,8 @@ pub use dockets::DocketStore;
 pub use sealing::SealingStore;
 
 use crate::{
-    Appended, Counts, DeadLetter, Held, ListedDeadLetter, ListedTransaction, MessageRange, Purged, StoreError,
-    StoredTransaction,
+    Appended, Counts, DeadLetter, Held, ListedDeadLetter, ListedMessage, ListedTransaction, MessageRange, Purged,
+    StoreError, StoredTransaction,
 };
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
@@ -54,12 +54,25 @@ pub trait Store: Send + Sync + 'static {
     /// Removes all that a register holds, its dead letters as well, and answers how much that was.
     fn purge(&self, register: RegisterId) -> Pending<'_, Purged>;
 
+    /// Lets go of the messages in these ranges that are stored, with their transactions and bodies; answers how much that
+    /// was. They go on to count as held, and appending one of them again changes nothing.
+    fn let_go(&self, ranges: Vec<MessageRange>) -> Pending<'_, Purged>;
+
     /// What is held of these registers, ordered by register, origin and incarnation.
     fn held(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>>;
+
+    /// What of that was let go of, in the same order.
+    fn gone(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>>;
 
     /// Encoded messages in the order of the ranges and of their register sequences, holes left out, until a budget
     /// ends; the first message is given even when it alone is above `max_bytes`.
     fn read(&self, ranges: Vec<MessageRange>, max_messages: usize, max_bytes: usize) -> Pending<'_, Vec<Bytes>>;
+
+    /// At most `limit` messages behind the position `after`, of all registers, in the order of their positions.
+    fn messages_after(&self, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedMessage>>;
+
+    /// The position of the newest message; `None` when there is none.
+    fn newest_message(&self) -> Pending<'_, Option<u64>>;
 
     /// A transaction of a register, whole; `None` when it or its body is not held.
     fn transaction(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<StoredTransaction>>;

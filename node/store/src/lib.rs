@@ -19,7 +19,8 @@
 //!
 //! A message is known by (origin, incarnation, sequence) and, within a register, by (origin, incarnation, register
 //! sequence). The store keeps the ranges of register sequences that it holds beside the messages, so that a node can
-//! tell another what it holds without reading them.
+//! tell another what it holds without reading them. A message whose transactions are in dockets may be let go of: its
+//! number stays in those ranges, and beside them it is kept what is gone.
 
 mod chain;
 mod checker;
@@ -50,7 +51,9 @@ pub use memory::Memory;
 pub use peerwright_engine::{Held, MessageRange};
 pub use postgres::{Postgres, PostgresRefused, PostgresSettings};
 pub use sqlite::Sqlite;
-pub use values::{Appended, Counts, DeadLetter, ListedDeadLetter, ListedTransaction, Purged, StoredTransaction};
+pub use values::{
+    Appended, Counts, DeadLetter, ListedDeadLetter, ListedMessage, ListedTransaction, Purged, StoredTransaction,
+};
 
 /// How much of a body one row of the store, and one chunk on a link, holds.
 pub const BODY_CHUNK_BYTES: usize = 64 * 1024;

@@ -3,12 +3,13 @@
 mod dead_letters;
 mod dockets;
 mod log;
+mod messages;
 mod registers;
 mod state;
 
 use crate::{
-    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedTransaction, MessageRange, Pending, Purged,
-    Store, StoreError, StoredTransaction, message,
+    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedMessage, ListedTransaction, MessageRange,
+    Pending, Purged, Store, StoreError, StoredTransaction, message,
 };
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
@@ -101,12 +102,28 @@ impl Store for Memory {
         self.write(|state| Ok(state.purge(register)))
     }
 
+    fn let_go(&self, ranges: Vec<MessageRange>) -> Pending<'_, Purged> {
+        self.write(|state| Ok(state.let_go(&ranges)))
+    }
+
     fn held(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>> {
         self.with(|state| Ok(state.held(&registers)))
     }
 
+    fn gone(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>> {
+        self.with(|state| Ok(state.gone(&registers)))
+    }
+
     fn read(&self, ranges: Vec<MessageRange>, max_messages: usize, max_bytes: usize) -> Pending<'_, Vec<Bytes>> {
         self.with(|state| Ok(state.read(&ranges, max_messages, max_bytes)))
+    }
+
+    fn messages_after(&self, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedMessage>> {
+        self.with(|state| Ok(state.messages_after(after, limit)))
+    }
+
+    fn newest_message(&self) -> Pending<'_, Option<u64>> {
+        self.with(|state| Ok(state.newest_message()))
     }
 
     fn transaction(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<StoredTransaction>> {

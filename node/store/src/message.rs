@@ -41,6 +41,25 @@ fn read_entries(message: &Message) -> Result<Vec<IndexEntry>, StoreError> {
     entries.collect()
 }
 
+/// What a stored message carries.
+pub(crate) struct Contents {
+    /// The ids of its transactions, in their order.
+    pub(crate) transactions: Vec<TransactionId>,
+    /// Whether it only announces them: their bytes are among the bodies.
+    pub(crate) is_announced: bool,
+}
+
+impl Contents {
+    pub(crate) fn read(bytes: impl Into<Bytes>) -> Result<Self, StoreError> {
+        let message = Message::decode(bytes).map_err(|error| StoreError::Damaged(format!("a message: {error}")))?;
+        let entries = read_entries(&message).map_err(|error| StoreError::Damaged(format!("a message: {error}")))?;
+        Ok(Self {
+            transactions: entries.into_iter().map(|entry| entry.id).collect(),
+            is_announced: matches!(message.body().entries.as_slice(), [Entry::Announced { .. }]),
+        })
+    }
+}
+
 /// Where the bytes of a transaction are.
 pub(crate) enum Place {
     /// In the message itself.

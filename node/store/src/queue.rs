@@ -5,7 +5,7 @@ mod requests;
 
 pub(crate) use dockets::DocketOperation;
 
-use crate::{Appended, DeadLetter, Failure, Pending, Purged, StoreError, message::IndexedMessage};
+use crate::{Appended, DeadLetter, Failure, MessageRange, Pending, Purged, StoreError, message::IndexedMessage};
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +30,7 @@ pub(crate) enum Operation {
     Bury { letters: Vec<DeadLetter>, slot: Slot<Vec<(RegisterId, TransactionId)>> },
     Exhume { letters: Vec<(RegisterId, TransactionId)>, slot: Slot<u64> },
     Purge { register: RegisterId, slot: Slot<Purged> },
+    LetGo { ranges: Vec<MessageRange>, slot: Slot<Purged> },
     Dockets(DocketOperation),
 }
 
@@ -43,7 +44,7 @@ impl Operation {
             Self::PutDocument { slot, .. } => slot.finish(committed),
             Self::Bury { slot, .. } => slot.finish(committed),
             Self::Exhume { slot, .. } => slot.finish(committed),
-            Self::Purge { slot, .. } => slot.finish(committed),
+            Self::Purge { slot, .. } | Self::LetGo { slot, .. } => slot.finish(committed),
             Self::Dockets(operation) => operation.finish(committed),
         }
     }

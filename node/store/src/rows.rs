@@ -1,9 +1,9 @@
 //! Rows of messages, of bodies and of dead letters as they were read, and what they say: the same in both databases.
 
 use crate::{
-    BODY_CHUNK_BYTES, DeadLetter, ListedDeadLetter, ListedTransaction, StoreError, StoredTransaction,
+    BODY_CHUNK_BYTES, DeadLetter, ListedDeadLetter, ListedMessage, ListedTransaction, StoreError, StoredTransaction,
     codec::{from_ordered, key},
-    message::{Place, find_entry},
+    message::{Contents, Place, find_entry},
 };
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
@@ -13,6 +13,8 @@ use peerwright_secure::NodePublicKey;
 pub(crate) type TransactionRow = (i64, i64, i64, Vec<u8>, i64, Vec<u8>);
 /// Position, id, size, origin, time of storing.
 pub(crate) type ListRow = (i64, Vec<u8>, i64, Vec<u8>, i64);
+/// Position, register, origin, incarnation, register sequence, message.
+pub(crate) type MessageRow = (i64, Vec<u8>, Vec<u8>, i64, i64, Vec<u8>);
 /// Position, id, reason, since when.
 pub(crate) type DeadLetterRow = (i64, Vec<u8>, String, i64);
 
@@ -58,6 +60,18 @@ pub(crate) fn listed(row: ListRow) -> Result<ListedTransaction, StoreError> {
         size: u32::try_from(size).map_err(|error| StoreError::Damaged(error.to_string()))?,
         origin: NodePublicKey::from_bytes(key(origin)?),
         stored_at: stored_at.cast_unsigned(),
+    })
+}
+
+pub(crate) fn listed_message(row: MessageRow) -> Result<ListedMessage, StoreError> {
+    let (position, register, origin, incarnation, register_sequence, message) = row;
+    Ok(ListedMessage {
+        position: position.cast_unsigned(),
+        register: RegisterId::from_bytes(key(register)?),
+        origin: NodePublicKey::from_bytes(key(origin)?),
+        incarnation: from_ordered(incarnation),
+        register_sequence: from_ordered(register_sequence),
+        transactions: Contents::read(message).map(|contents| contents.transactions).unwrap_or_default(),
     })
 }
 

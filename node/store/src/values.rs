@@ -49,6 +49,23 @@ pub struct ListedTransaction {
     pub stored_at: u64,
 }
 
+/// A message in the order in which this node stored them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedMessage {
+    /// Its place in that order: rises, with holes.
+    pub position: u64,
+    /// Its register.
+    pub register: RegisterId,
+    /// Who published it.
+    pub origin: NodePublicKey,
+    /// The life of that node's process.
+    pub incarnation: u64,
+    /// Its number within that life and the register.
+    pub register_sequence: u64,
+    /// The transactions that it carries or announces; none when the disk has changed it.
+    pub transactions: Vec<TransactionId>,
+}
+
 /// A transaction that this node accepted and that no docket will hold, as far as the sealers have said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -80,7 +97,7 @@ pub struct Counts {
     pub transactions: u64,
 }
 
-/// What a purge removed.
+/// What was removed: of a register as a whole, or of messages that were let go of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Purged {
     /// Messages.

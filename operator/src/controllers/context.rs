@@ -8,7 +8,12 @@ use std::{
 use kube::{Resource, ResourceExt, runtime::events::EventType};
 
 use super::{
-    caches::Caches, findings::Findings, network::build::Install, reach::Reaches, subscription::Pace, triggers::Triggers,
+    caches::Caches,
+    findings::Findings,
+    network::{build::Install, hubs::Ways},
+    reach::Reaches,
+    subscription::Pace,
+    triggers::Triggers,
 };
 use crate::{
     api::Writer,
@@ -68,6 +73,8 @@ pub struct Context {
     pub reaches: Reaches,
     /// How often statuses of subscriptions are written.
     pub(super) pace: Pace,
+    /// Which way the dockets of networks with hubs go, as people were told, by the networks' UIDs.
+    ways: Mutex<HashMap<String, Ways>>,
     /// Pods that were evicted and that the cache may still show as they were, by UID, with their network's UID.
     evicted: Mutex<HashMap<String, String>>,
     /// Objects that could not be read and that people were told of.
@@ -83,6 +90,7 @@ impl Context {
             findings: Findings::default(),
             reaches: Reaches::default(),
             pace: Pace::default(),
+            ways: Mutex::default(),
             evicted: Mutex::default(),
             told_unreadable: Mutex::default(),
         }
@@ -122,6 +130,7 @@ impl Context {
     pub fn forget(&self, network_uid: &str, key: &ObjectKey) {
         self.findings.forget(network_uid);
         self.reaches.forget(network_uid);
+        self.ways().remove(network_uid);
         self.evicted().retain(|_, network| network != network_uid);
         self.parts.metrics.forget(key);
         self.parts.publisher.forget(network_uid);
@@ -160,6 +169,11 @@ impl Context {
             self.parts.events.tell(object, EventType::Warning, "Unreadable", "Read", note).await;
         }
         None
+    }
+
+    /// Which way the dockets of networks with hubs go, as people were told.
+    pub(super) fn ways(&self) -> std::sync::MutexGuard<'_, HashMap<String, Ways>> {
+        self.ways.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn told_unreadable(&self) -> std::sync::MutexGuard<'_, HashMap<String, Option<i64>>> {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 pub use follow::follow;
 
-use crate::nodes::{NodeReport, RegisterReport, ReplicaState};
+use crate::nodes::{HubReport, NodeReport, RegisterReport, ReplicaState};
 
 /// How long a running node may be silent before it counts as unreachable.
 pub const SILENCE: Duration = Duration::from_secs(30);
@@ -57,6 +57,8 @@ pub struct Reached {
     pub waits_for: String,
     /// What it says of its registers, in ascending order.
     pub registers: Vec<RegisterReport>,
+    /// How it stands to its hubs; nothing where it has none, or has not said so.
+    pub hub: Option<HubReport>,
     /// Since when it has been silent.
     pub silent_since: Option<Instant>,
     /// Since when it has not: what it holds is told a moment after it is connected.
@@ -108,6 +110,7 @@ impl Reach {
                 certificate_not_after: report.map(|report| report.certificate_not_after),
                 waits_for: report.map_or_else(String::new, |report| report.waits_for.clone()),
                 registers: report.map_or_else(Vec::new, |report| report.registers.clone()),
+                hub: report.and_then(|report| report.hub),
                 silent_since: (!connected).then_some(silent_since),
                 heard_since: connected.then_some(heard_since),
             };
@@ -171,6 +174,20 @@ impl Reach {
     pub fn certified(&self, wall: i64, now: Instant) -> Outlook {
         let wanted = self.nodes.iter().filter(|(_, node)| !node.banned);
         progress(wanted, None, now, |node| node.certificate_not_after.is_some_and(|end| wall < end))
+    }
+
+    /// Whether every running node that takes its dockets from hubs, and is not banned, reaches one.
+    #[must_use]
+    pub fn hubs_reached(&self, now: Instant) -> Outlook {
+        let taking = self.nodes.iter().filter(|(_, node)| !node.banned && node.hub.is_some());
+        progress(taking, None, now, |node| node.hub.is_some_and(|hub| !hub.isolated))
+    }
+
+    /// Whether a node takes its dockets from hubs, as far as that can be told: not all may have said so yet.
+    #[must_use]
+    pub fn takes_from_hubs(&self, now: Instant) -> bool {
+        let may_still_say = |node: &Reached| node.heard_since.is_none_or(|since| now < since + PROPAGATION);
+        self.nodes.values().any(|node| node.hub.is_some() || may_still_say(node))
     }
 
     /// When the first certificate of a node that is not banned ends, Unix seconds.

@@ -156,6 +156,7 @@ impl NodeRegistry {
             registers: same_peer.map_or_else(Vec::new, |before| kept(&before.report.registers)),
             auto_bans: same_peer.map_or_else(Vec::new, |before| before.report.auto_bans.clone()),
             seals: same_peer.is_some_and(|before| before.report.seals),
+            hub: same_peer.and_then(|before| before.report.hub),
         };
         let notable = before.as_ref().is_none_or(|before| before.report.differs_notably(&report));
         let (superseded, reissued) = (CancellationToken::new(), CancellationToken::new());

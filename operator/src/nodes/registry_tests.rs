@@ -1,9 +1,10 @@
 use futures::{FutureExt, StreamExt};
-use peerwright_proto::v1::{self, AutoBanReport, RegisterDigest};
+use peerwright_proto::v1::{self, AutoBanReport, HubDigest, RegisterDigest};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{MAX_PURGES, MAX_SUBSCRIPTIONS};
 
 use super::*;
+use crate::nodes::HubReport;
 
 fn member(pod: &str, leaf: u8) -> MemberIdentity {
     MemberIdentity {
@@ -217,6 +218,32 @@ fn followers_wake_when_a_node_bans_somebody_by_itself() {
     assert_eq!((ban.peer_id, ban.reason.as_str(), ban.expires_at), (PeerId::from_bytes([3; 32]), "spam", None));
 }
 
+fn by_hub(length: usize) -> HubDigest {
+    HubDigest { active: vec![4; length].into(), isolated_since: 0 }
+}
+
+#[test]
+fn followers_wake_when_a_node_goes_to_another_hub_or_reaches_none() {
+    let registry = registry();
+    let stream = open(&registry, "demo-peer-0", 1);
+    let mut changes = registry.changes();
+    let said = || registry.report("demo-uid").remove(0).hub;
+    assert_eq!(said(), None);
+
+    stream.heartbeat(HeartbeatDigest { hub: Some(by_hub(32)), ..digest(true, 1) }).expect("known");
+    assert!(woken(&mut changes));
+    assert_eq!(said(), Some(HubReport { active: Some(PeerId::from_bytes([4; 32])), isolated: false }));
+    let isolated = |since| {
+        let hub = HubDigest { isolated_since: since, ..HubDigest::default() };
+        stream.heartbeat(HeartbeatDigest { hub: Some(hub), ..digest(true, 1) }).expect("known");
+    };
+    isolated(5);
+    assert!(woken(&mut changes));
+    assert_eq!(said(), Some(HubReport { active: None, isolated: true }));
+    isolated(6);
+    assert!(!woken(&mut changes), "it still reaches none");
+}
+
 #[test]
 fn malformed_digests_are_refused_and_change_nothing() {
     let registry = registry();
@@ -231,6 +258,7 @@ fn malformed_digests_are_refused_and_change_nothing() {
         HeartbeatDigest { registers: vec![failing], ..digest(true, 9) },
         HeartbeatDigest { auto_bans: vec![auto_ban(31)], ..digest(true, 9) },
         HeartbeatDigest { auto_bans: vec![auto_ban(32); 257], ..digest(true, 9) },
+        HeartbeatDigest { hub: Some(by_hub(31)), ..digest(true, 9) },
     ];
     for case in cases {
         assert_eq!(stream.heartbeat(case), Err(Refusal::Malformed));

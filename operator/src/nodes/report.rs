@@ -32,6 +32,29 @@ pub struct NodeReport {
     pub auto_bans: Vec<AutoBanReport>,
     /// It is of the group that seals the registers.
     pub seals: bool,
+    /// How it stands to its hubs; nothing where it has none.
+    pub hub: Option<HubReport>,
+}
+
+/// How a node stands to the hubs that it takes its dockets from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HubReport {
+    /// The hub that they come from, if there is one.
+    pub active: Option<PeerId>,
+    /// None is reached: what the node serves may be stale.
+    pub isolated: bool,
+}
+
+impl TryFrom<v1::HubDigest> for HubReport {
+    type Error = Refusal;
+
+    fn try_from(digest: v1::HubDigest) -> Result<Self, Refusal> {
+        let active = match digest.active.as_ref() {
+            [] => None,
+            bytes => Some(PeerId::from_bytes(bytes.try_into().map_err(|_| Refusal::Malformed)?)),
+        };
+        Ok(Self { active, isolated: digest.isolated_since > 0 })
+    }
 }
 
 /// A ban that a node has made by itself.
@@ -175,6 +198,7 @@ impl NodeReport {
             || self.registers != other.registers
             || self.auto_bans != other.auto_bans
             || self.seals != other.seals
+            || self.hub != other.hub
     }
 
     /// Takes over what a node says about itself that somebody here reads, if it keeps the bounds. Its certificate's end
@@ -188,6 +212,7 @@ impl NodeReport {
             digest.registers.into_iter().map(RegisterReport::try_from).collect();
         let auto_bans: Result<Vec<AutoBanReport>, Refusal> =
             digest.auto_bans.into_iter().map(AutoBanReport::try_from).collect();
+        let hub = digest.hub.map(HubReport::try_from).transpose()?;
         let mut auto_bans = auto_bans?;
         auto_bans.sort_by_key(|ban| ban.peer_id);
         auto_bans.dedup_by_key(|ban| ban.peer_id);
@@ -198,6 +223,7 @@ impl NodeReport {
         self.registers = registers;
         self.auto_bans = auto_bans;
         self.seals = digest.seals;
+        self.hub = hub;
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use super::{
     BanSource, BanVerdict, Leaves, SubscriptionVerdict, TokenIssuer,
     bans::{Judged, judge},
     settings::settings,
-    subscriptions::judge as judge_subscriptions,
+    subscriptions::{judge as judge_subscriptions, register_id},
 };
 use crate::identity::MemberTable;
 
@@ -87,6 +87,7 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
         sealers,
         subscriptions: registers.subscriptions,
         purges: registers.purges,
+        system: network.spec.system_register.as_deref().and_then(register_id),
         settings: settings(&network.spec),
         trust: inputs.trust.iter().take(MAX_TRUST).cloned().collect(),
         api: api(network, inputs.tokens),

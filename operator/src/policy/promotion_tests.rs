@@ -49,6 +49,7 @@ impl World {
             registers: Vec::new(),
             auto_bans: Vec::new(),
             seals: false,
+            hub: None,
         };
         Self {
             bans: Vec::new(),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! is wanted ─ the oldest of its register ─ placed on groups that exist ─ there is room ──▶ subscribed
+//! is the network's system register ──▶ subscribed whole by every node, ahead of all others
 //! is being deleted, and its data with it:
 //!     another names the register ─────────────▶ released: nothing is purged
 //!     a node of the placement seals ──────────▶ held: it stays subscribed as it is
@@ -27,6 +28,8 @@ pub enum SubscriptionVerdict {
     },
     /// An older one names the register.
     Conflicted,
+    /// It is the network's system register: every node holds it whole without being told.
+    System,
     /// Groups of its placement that the network does not have.
     PlacementUnknown(Vec<String>),
     /// The snapshot is full and this is one of the newest.
@@ -55,7 +58,7 @@ impl SubscriptionVerdict {
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Accepted { .. } | Self::WouldLoseQuorum { .. } => "Accepted",
-            Self::Conflicted => "Conflicted",
+            Self::Conflicted | Self::System => "Conflicted",
             Self::PlacementUnknown(_) => "PlacementUnknown",
             Self::LimitReached => "LimitReached",
             Self::Malformed => "Malformed",
@@ -96,9 +99,15 @@ pub(super) fn judge(network: &PeerNetwork, all: &[Arc<RegisterSubscription>], se
     let (going, wanted): (Vec<_>, Vec<_>) =
         named.into_iter().partition(|subscription| subscription.meta().deletion_timestamp.is_some());
     let mut judged = Judged::default();
-    let mut claimed = BTreeSet::new();
+    let system = network.spec.system_register.as_deref().and_then(register_id);
+    if let Some(register) = system {
+        judged.hold(register, Subscription::default());
+    }
+    let mut claimed = BTreeSet::from_iter(system);
     for subscription in wanted {
-        let verdict = judged.want(network, subscription, &mut claimed);
+        let names_system = system.is_some() && register_id(&subscription.spec.register_id) == system;
+        let verdict =
+            if names_system { SubscriptionVerdict::System } else { judged.want(network, subscription, &mut claimed) };
         judged.verdicts.insert(subscription.name_any(), verdict);
     }
     for subscription in going.into_iter().filter(|subscription| waits(subscription)) {
@@ -169,6 +178,11 @@ impl Judged {
             mode: mode(subscription.spec.effective_mode()),
             groups: subscription.spec.placement.groups.iter().map(|group| network.stateful_set_name(group)).collect(),
         };
+        self.hold(register, wanted)
+    }
+
+    /// False when there is no room.
+    fn hold(&mut self, register: [u8; 16], wanted: Subscription) -> bool {
         let bytes = self.bytes + subscription_bytes(&wanted);
         if self.subscriptions.len() >= MAX_SUBSCRIPTIONS || bytes > MAX_SUBSCRIPTIONS_BYTES {
             return false;
@@ -201,7 +215,7 @@ const fn mode(mode: ReplicaMode) -> peerwright_snapshot::ReplicaMode {
     }
 }
 
-fn register_id(text: &str) -> Option<[u8; 16]> {
+pub(super) fn register_id(text: &str) -> Option<[u8; 16]> {
     hex::decode(text).ok()?.try_into().ok()
 }
 

@@ -58,6 +58,20 @@ fn judged(all: Vec<RegisterSubscription>) -> Judged {
 }
 
 #[test]
+fn the_system_register_is_held_whole_by_every_node_and_no_subscription_says_otherwise() {
+    let mut network = network();
+    network.spec.system_register = Some(hex::encode(LEDGER));
+    for of_it in [placed("ledger", &["edge"]), going(placed("ledger", &["edge"]))] {
+        let is_going = of_it.metadata.deletion_timestamp.is_some();
+        let judged = judge(&network, &[Arc::new(of_it)], &BTreeSet::new());
+        assert_eq!(judged.subscriptions, [(LEDGER, Subscription::default())].into());
+        assert!(judged.purges.is_empty());
+        let verdict = if is_going { SubscriptionVerdict::Released } else { SubscriptionVerdict::System };
+        assert_eq!(judged.verdicts["ledger"], verdict);
+    }
+}
+
+#[test]
 fn a_placement_becomes_the_names_of_stateful_sets() {
     let judged = judged(vec![placed("ledger", &["edge"])]);
     let expected = Subscription { groups: ["demo-edge".to_owned()].into(), ..Subscription::default() };

@@ -99,7 +99,7 @@ impl Binaries {
         }
         require_go()?;
         progress::say(format!(
-            "building {outdated} upstream programs into {}; the first time takes about 10 minutes on 2 cores",
+            "building {outdated} upstream programs into {}; the first time takes about 7 minutes on 2 cores",
             binaries.folder.display()
         ));
         let lock = binaries.folder.join(".lock");
@@ -190,7 +190,14 @@ impl Binaries {
             std::thread::sleep(Duration::from_millis(100));
         };
         if !status.success() {
-            return Err(ClusterError::Program { line, status, output: files::tail(&log, 10) });
+            let said = files::tail(&log, 10);
+            if let Some(why) = unreachable(&said) {
+                return Err(ClusterError::Missing(format!(
+                    "Go modules cannot be fetched: {why}; is there a network? ({})",
+                    log.display()
+                )));
+            }
+            return Err(ClusterError::Program { line, status, output: said });
         }
         let built = self.path(upstream.name);
         std::fs::rename(&unfinished, &built).map_err(ClusterError::file(&built))?;
@@ -199,7 +206,7 @@ impl Binaries {
     }
 }
 
-fn require_go() -> Result<()> {
+pub(crate) fn require_go() -> Result<()> {
     if program::find("go").is_some() {
         return Ok(());
     }
@@ -207,6 +214,12 @@ fn require_go() -> Result<()> {
         "no `go` on the PATH: the local cluster is built from source by Go 1.21 or newer, see https://go.dev/doc/install"
             .to_owned(),
     ))
+}
+
+/// The line in which Go says that it reaches no module proxy.
+fn unreachable(said: &str) -> Option<&str> {
+    let signs = ["dial tcp", "no such host", "connection refused", "i/o timeout", "network is unreachable"];
+    said.lines().find(|line| signs.iter().any(|sign| line.contains(sign)))
 }
 
 /// The Go modules in this crate's sources.

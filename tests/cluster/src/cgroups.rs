@@ -217,7 +217,7 @@ pub(crate) fn processes(cgroup: &Path) -> Vec<Process> {
 }
 
 /// A process, unless it has ended; one that nobody has reaped yet has ended.
-fn living(pid: i32) -> Option<Process> {
+pub(crate) fn living(pid: i32) -> Option<Process> {
     let stat = files::read_if_present(Path::new(&format!("/proc/{pid}/stat")))?;
     let (start, rest) = stat.rsplit_once(") ")?;
     let name = start.split_once('(')?.1.to_owned();

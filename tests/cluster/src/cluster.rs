@@ -52,13 +52,7 @@ struct Parts {
 
 impl Parts {
     fn ensure() -> Result<Self> {
-        if !geteuid().is_root() {
-            return Err(ClusterError::Missing(
-                "a cluster without Docker needs root (network namespaces, mounts, cgroups): run as root, or start Docker with kind"
-                    .to_owned(),
-            ));
-        }
-        packages::ensure()?;
+        Cluster::require()?;
         let binaries = Binaries::ensure(&binaries::whole())?;
         let images = images::base(&binaries)?;
         Ok(Self { binaries, images })
@@ -75,6 +69,21 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// What cannot be built here: root, packages, which are installed, and Go.
+    ///
+    /// # Errors
+    /// One line that says what the machine lacks.
+    pub fn require() -> Result<()> {
+        if !geteuid().is_root() {
+            return Err(ClusterError::Missing(
+                "a cluster without Docker needs root (network namespaces, mounts, cgroups): run as root, or start Docker with kind"
+                    .to_owned(),
+            ));
+        }
+        packages::ensure()?;
+        binaries::require_go()
+    }
+
     /// Installs packages and builds programs and images that are missing, so that [`Cluster::whole`] takes seconds.
     ///
     /// # Errors

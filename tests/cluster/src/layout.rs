@@ -19,7 +19,8 @@ pub(crate) const NODE_RANGE: &str = "10.251.0.0/24";
 pub(crate) const SERVICE_RANGE: &str = "10.98.0.0/16";
 pub(crate) const POD_RANGE: &str = "10.246.0.0/16";
 pub(crate) const SWITCH_ADDRESS: &str = "10.251.0.1";
-pub(crate) const HOST_ADDRESS: &str = "10.251.0.2";
+/// Where machines and pods reach this one.
+pub const HOST_ADDRESS: &str = "10.251.0.2";
 pub(crate) const CONTROL_PLANE_ADDRESS: &str = "10.251.0.10";
 /// ClusterIP of the API server, the first of the range.
 pub(crate) const API_SERVICE_ADDRESS: &str = "10.98.0.1";

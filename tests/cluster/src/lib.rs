@@ -13,7 +13,8 @@
 //! once as one likes, and ends when dropped. Faults are methods of [`Cluster`].
 //!
 //! Upstream programs are built once from `go/` into [`binaries::cache`]; everything that `Cluster` makes lives under
-//! [`layout::ROOT`], in cgroups and network namespaces named `pwr-*`, and [`Cluster::down`] removes exactly that.
+//! [`layout::ROOT`], in cgroups and network namespaces named `pwr-*`. [`Cluster::down`] removes exactly that, and
+//! [`Cluster::remains`] lists what there is of it.
 
 mod addons;
 pub mod binaries;
@@ -35,6 +36,7 @@ mod node;
 pub mod packages;
 mod program;
 pub mod progress;
+mod remains;
 mod services;
 mod wide_area;
 

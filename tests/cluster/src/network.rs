@@ -55,6 +55,30 @@ pub(crate) fn namespaces() -> Vec<String> {
         .collect()
 }
 
+/// Our links in the root namespace that exist.
+pub(crate) fn links() -> Vec<String> {
+    let entries = std::fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.starts_with(layout::PREFIX))
+        .collect()
+}
+
+/// Our routes in the root namespace that exist, as `ip` writes them.
+pub(crate) fn routes() -> Result<Vec<String>> {
+    Ok(of_ours(&program::run("ip", ["-4", "route", "show"])?))
+}
+
+/// The routes that lead to our port, or that [`create`] gave the metric of last resort.
+fn of_ours(routes: &str) -> Vec<String> {
+    let has = |route: &str, key: &str, value: &str| {
+        let words: Vec<&str> = route.split_whitespace().collect();
+        words.windows(2).any(|pair| pair == [key, value])
+    };
+    let is_ours = |route: &&str| has(route, "dev", HOST_PORT) || has(route, "metric", LAST_RESORT_METRIC);
+    routes.lines().map(str::trim).filter(is_ours).map(str::to_owned).collect()
+}
+
 /// `ip` in a machine's namespace.
 pub(crate) fn on(namespace: &str, words: &str) -> Result<()> {
     ip(&format!("-n {namespace} {words}"))
@@ -95,4 +119,25 @@ fn set_in(namespace: &str, settings: &[(&str, &str)]) -> Result<()> {
         program::run("nsenter", [enter.as_str(), "sh", "-c", &set])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_of_ours_are_told_from_those_of_the_machine() {
+        let routes = "default via 172.16.0.1 dev eth0 \n\
+                      10.98.0.0/16 via 10.251.0.10 dev pwr-host \n\
+                      unreachable 10.98.0.0/16 metric 4000000000 \n\
+                      10.246.1.0/24 via 10.251.0.11 dev pwr-host-2 \n\
+                      unreachable 10.0.0.0/8 metric 4000 \n\
+                      10.251.0.0/24 dev pwr-host proto kernel scope link src 10.251.0.2 \n";
+        let ours = [
+            "10.98.0.0/16 via 10.251.0.10 dev pwr-host",
+            "unreachable 10.98.0.0/16 metric 4000000000",
+            "10.251.0.0/24 dev pwr-host proto kernel scope link src 10.251.0.2",
+        ];
+        assert_eq!(of_ours(routes), ours);
+    }
 }

@@ -79,10 +79,25 @@ pub fn install(packages: &[&str]) -> Result<()> {
         return Err(ClusterError::Missing(format!("missing packages: `sudo apt-get install {names}`")));
     }
     progress::say(format!("installing packages with apt-get: {names}"));
-    apt(&["update", "-qq"])?;
     let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
     install.extend(packages);
-    apt(&install)
+    apt(&["update", "-qq"]).and_then(|()| apt(&install)).map_err(|failure| unreachable(&names, failure))
+}
+
+/// One line, where what apt-get says comes to that.
+fn unreachable(names: &str, failure: ClusterError) -> ClusterError {
+    let signs = ["Could not resolve", "Could not connect", "Failed to fetch", "Temporary failure"];
+    let is_sign = |line: &&str| signs.iter().any(|sign| line.contains(sign));
+    match &failure {
+        ClusterError::Program { output, .. } => match output.lines().find(is_sign) {
+            Some(line) => {
+                let why = line.trim_start_matches("E: ").trim_start_matches("W: ");
+                ClusterError::Missing(format!("missing packages {names}, and apt-get cannot fetch them: {why}"))
+            }
+            None => failure,
+        },
+        _ => failure,
+    }
 }
 
 /// Folder with the CNI plugins.

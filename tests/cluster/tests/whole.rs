@@ -226,3 +226,23 @@ fn an_unknown_node_is_refused_with_the_names_that_there_are() {
     let refusal = servers.cluster.cut("pwr-9").unwrap_err().to_string();
     assert_eq!(refusal, "no node `pwr-9`; there are pwr-1, pwr-2, pwr-3");
 }
+
+#[test]
+fn all_that_a_running_cluster_is_made_of_is_found() {
+    Cluster::attach().unwrap();
+    let found = Cluster::remains().unwrap();
+    for part in [
+        "cgroup pwr-1",
+        "mount /run/netns/pwr-cp",
+        "network namespace pwr-br",
+        "link pwr-host",
+        "route unreachable 10.98.0.0/16",
+        "folder /var/lib/peerwright",
+    ] {
+        assert!(found.iter().any(|one| one.starts_with(part)), "{part} is not in {found:?}");
+    }
+    for program in ["etcd", "containerd", "kubelet"] {
+        let is_it = |one: &String| one.starts_with("process ") && one.ends_with(&format!(" {program}"));
+        assert!(found.iter().any(is_it), "no process {program} in {found:?}");
+    }
+}

@@ -57,10 +57,20 @@ impl Server {
     /// One that also listens on a port of loopback, under TLS.
     #[must_use]
     pub fn with_tls(certificate: &str, key: &str, port: u16) -> Self {
+        Self::listening("127.0.0.1", certificate, key, port)
+    }
+
+    /// One that also listens on an address of this machine, under TLS, and lets in whoever has a role's password.
+    #[must_use]
+    pub fn listening(address: &str, certificate: &str, key: &str, port: u16) -> Self {
         Self::make(false, |server| {
             let (certificate, key) = (server.put("server.pem", certificate), server.put("server.key", key));
+            let rules = server.home().join("data/pg_hba.conf");
+            let mut text = fs::read_to_string(&rules).unwrap();
+            text.push_str("hostssl all all all scram-sha-256\n");
+            fs::write(rules, text).unwrap();
             vec![
-                "listen_addresses=127.0.0.1".to_owned(),
+                format!("listen_addresses={address}"),
                 format!("port={port}"),
                 "ssl=on".to_owned(),
                 format!("ssl_cert_file={}", certificate.display()),
@@ -163,6 +173,19 @@ impl Server {
             drop(child.stdin.take());
             child.wait().unwrap();
         }
+    }
+
+    /// What a statement gives, as its superuser, without decoration.
+    #[must_use]
+    pub fn sql(&self, database: &str, statement: &str) -> String {
+        let mut command = as_user(&program("psql"));
+        command.args(["-X", "-A", "-t", "-U", "peerwright", "-d", database, "-c", statement, "-h"]).arg(self.home());
+        if let Some(port) = self.options.iter().find_map(|option| option.strip_prefix("port=")) {
+            command.args(["-p", port]);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// The URL of its database, with more parameters such as `?connect_timeout=1`.

@@ -21,7 +21,7 @@ fn the_smallest_network_is_given_a_volume_size_and_nothing_else() -> Result<()> 
 fn the_examples_are_accepted_and_found_by_their_short_names() -> Result<()> {
     let light = light()?;
     let file = |name: &str| repository("examples").join(name).to_string_lossy().into_owned();
-    for example in ["network.yaml", "subscription.yaml"] {
+    for example in ["network.yaml", "settings.yaml", "subscription.yaml"] {
         light.kubectl.run(&["apply", "-f", &file(example)])?.accepted()?;
         let again = light.kubectl.run(&["apply", "-f", &file(example)])?.accepted()?;
         assert!(again.lines().all(|line| line.ends_with("unchanged")), "{again}");

@@ -3,6 +3,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a JSON value answers null for what it lacks")]
 
+mod certify;
 mod charts;
 mod definitions;
 mod operator;

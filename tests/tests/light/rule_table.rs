@@ -50,6 +50,8 @@ fn network_names() -> Vec<Case> {
     let trusting = |domains: &[&str]| {
         created(domains.iter().map(|domain| with(&network("demo"), "spec.trustDomain", json!(domain))))
     };
+    let registers =
+        |ids: &[&str]| created(ids.iter().map(|id| with(&network("demo"), "spec.systemRegister", json!(id))));
     vec![
         case(
             "PeerNetwork",
@@ -64,6 +66,13 @@ fn network_names() -> Vec<Case> {
             GROUP_NAME,
             grouped(&["a", "a-1", "abcdefghijklmnop"]),
             grouped(&["1", "-a", "a-", "A", "a.b", "a_b"]),
+        ),
+        case(
+            "PeerNetwork",
+            "spec.systemRegister",
+            "write a register id as 32 lower-case hex digits",
+            registers(&[&"09".repeat(16), &"af".repeat(16)]),
+            registers(&["", "0", &"AF".repeat(16), &"0".repeat(31)]),
         ),
         case(
             "PeerNetwork",
@@ -176,7 +185,16 @@ fn network_changes() -> Vec<Case> {
     let two = with(&plain, "spec.storage.size", json!("2Gi"));
     size.refused.extend([change(&plain, &two), change(&two, &plain)]);
     size.accepted.push(change(&plain, &with(&plain, "spec.storage.size", json!("1Gi"))));
+    let of_register = |digits: &str| with(&plain, "spec.systemRegister", json!(digits.repeat(16)));
+    let (system, other) = (of_register("0a"), of_register("0b"));
     vec![
+        case(
+            "PeerNetwork",
+            "spec",
+            "systemRegister cannot be changed or removed once it is set: the blueprints of the network are in it; write what it was",
+            vec![change(&plain, &system), change(&system, &system)],
+            vec![change(&system, &other), change(&system, &plain)],
+        ),
         frozen(
             "spec.trustDomain",
             "trustDomain cannot be set, changed or removed after creation: every member's certificate carries it; write what it was, or create another network",

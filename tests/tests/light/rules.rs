@@ -90,10 +90,16 @@ fn rules_run_at_the_largest_sizes() -> Result<()> {
     let namespace = "largest";
     light.namespace(namespace)?;
     let network = manifests::largest_network()?;
-    for largest in [&network, &manifests::largest_subscription(), &manifests::largest_ban()] {
+    let take = |namespace: &str, largest: &Value| -> Result<()> {
         light.kubectl.send(&["create", "-n", namespace, "-f", "-"], largest)?.accepted()?;
-        light.kubectl.send(&["replace", "-n", namespace, "-f", "-"], largest)?.accepted()?;
+        light.kubectl.send(&["replace", "-n", namespace, "-f", "-"], largest)?.accepted().map(drop)
+    };
+    for largest in [network.clone(), manifests::largest_subscription()].iter().chain(&manifests::largest_bans()) {
+        take(namespace, largest)?;
     }
+    // A namespace has room for one network of this name.
+    light.namespace("largest-by-secrets")?;
+    take("largest-by-secrets", &manifests::largest_network_by_secrets()?)?;
 
     let last_ban_is_wrong = manifests::with(&network, "spec.bans.255.node", json!("other-peer-0"));
     let other_domain = manifests::with(&network, "spec.trustDomain", json!("t"));

@@ -91,14 +91,14 @@ impl Drop for BadCable<'_> {
 }
 
 /// A pod that goes on when this is dropped, also by a failure: a paused one could not be deleted.
-struct Paused<'a> {
+pub(crate) struct Paused<'a> {
     cluster: &'a Cluster,
     namespace: &'a str,
     pod: &'a str,
 }
 
 impl<'a> Paused<'a> {
-    fn new(cluster: &'a Cluster, namespace: &'a str, pod: &'a str) -> Self {
+    pub(crate) fn new(cluster: &'a Cluster, namespace: &'a str, pod: &'a str) -> Self {
         cluster.freeze_pod(namespace, pod).unwrap();
         Self { cluster, namespace, pod }
     }

@@ -3,10 +3,17 @@
 use crate::{
     client::Client,
     kubectl::{kubectl, send, wait_for},
+    member::Member,
     network::Network,
 };
 use serde_json::Value;
-use std::time::{Duration, Instant};
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+/// Who may dial has done so again within this time: seeds are resolved every 5 s, the first waits are of 1, 2 and 4 s.
+const DIALLED_AGAIN: Duration = Duration::from_secs(12);
 
 #[test]
 fn a_ban_is_enforced_on_every_node_and_an_unban_restores() {
@@ -14,6 +21,8 @@ fn a_ban_is_enforced_on_every_node_and_an_unban_restores() {
     network.subscribe();
     let client = Client::of(&network, "client");
     client.wait_links("net-peer-0", 2, Duration::from_secs(15));
+    let (banned, other) = (Member::of(&network, "net-peer-2"), Member::of(&network, "net-peer-0"));
+    banned.services("net-peer-0").expect("a member until it is banned");
 
     let ban = network.ban("net-peer-2");
     let start = Instant::now();
@@ -27,6 +36,14 @@ fn a_ban_is_enforced_on_every_node_and_an_unban_restores() {
         if seen.starts_with("False/") { Ok(()) } else { Err(seen) }
     });
 
+    for pod in ["net-peer-0", "net-peer-1"] {
+        let said = banned.handshake(pod);
+        assert!(said.contains("access denied"), "{pod} lets the banned node in: {said}");
+    }
+    // A member is no stranger to the banned node, which gives a reason: nobody is linked to it.
+    assert_eq!(other.goodbye("net-peer-2"), "banned");
+    links_stay_closed(&client);
+
     let missed = client.submit("net-peer-0", "not for the banned").unwrap();
     client.wait_holds("net-peer-1", &missed, Duration::from_secs(2));
     let path = format!("/api/registers/{}/transactions/{missed}", crate::network::REGISTER);
@@ -36,6 +53,21 @@ fn a_ban_is_enforced_on_every_node_and_an_unban_restores() {
     client.wait_links("net-peer-0", 2, Duration::from_secs(20));
     client.wait_holds("net-peer-2", &missed, Duration::from_secs(20));
     network.wait_ready(3);
+}
+
+/// `net-peer-2` is banned: it is linked to nobody, whoever dials.
+fn links_stay_closed(client: &Client<'_>) {
+    let end = Instant::now() + DIALLED_AGAIN;
+    while Instant::now() < end {
+        for (pod, most) in [("net-peer-0", 1), ("net-peer-1", 1), ("net-peer-2", 0)] {
+            let links = client.links(pod);
+            assert!(!links.as_ref().is_ok_and(|links| *links > most), "{pod} has {links:?} links");
+        }
+        sleep(Duration::from_millis(500));
+    }
+    for (pod, links) in [("net-peer-0", 1), ("net-peer-1", 1), ("net-peer-2", 0)] {
+        client.wait_links(pod, links, Duration::from_secs(5));
+    }
 }
 
 #[test]

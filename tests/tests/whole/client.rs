@@ -6,7 +6,10 @@ use crate::{
 };
 use peerwright_cluster::Cluster;
 use serde_json::Value;
-use std::{process::Command, time::Duration};
+use std::{
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
 
 /// Calls the API of single nodes.
 pub(crate) struct Client<'a> {
@@ -53,11 +56,34 @@ impl<'a> Client<'a> {
     }
 
     /// What a route answers with 200; an error with any other status.
-    fn get(&self, pod: &str, path: &str) -> Result<Value, String> {
+    pub(crate) fn get(&self, pod: &str, path: &str) -> Result<Value, String> {
         match self.call(pod, "GET", path, None)? {
             (200, answer) => Ok(answer),
             (status, answer) => Err(format!("{status} {answer}")),
         }
+    }
+
+    /// A header of what a route answers with 200, if it has one.
+    pub(crate) fn header(&self, pod: &str, path: &str, name: &str) -> Result<Option<String>, String> {
+        let mut words = self.words(pod, &self.network.address(pod), "GET", path, None);
+        words.extend(["--fail", "--output", "/dev/null", "--dump-header", "-"].map(str::to_owned));
+        let output = Command::new("curl").args(words).output().expect("curl is on the PATH");
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+        }
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let mut headers = printed.lines().filter_map(|line| line.split_once(": "));
+        let found = headers.find(|(header, _)| header.eq_ignore_ascii_case(name));
+        Ok(found.map(|(_, value)| value.trim().to_owned()))
+    }
+
+    /// A curl that prints a register's dockets as they are committed on a node, as events, for at most five minutes.
+    pub(crate) fn follow(&self, pod: &str, register: &str) -> Child {
+        let path = format!("/api/registers/{register}/follow");
+        let mut words = self.words(pod, &self.network.address(pod), "GET", &path, None);
+        // Of two times the last counts.
+        words.extend(["--no-buffer", "--max-time", "300"].map(str::to_owned));
+        Command::new("curl").args(words).stdout(Stdio::piped()).spawn().expect("curl is on the PATH")
     }
 
     /// The words of a call by curl.

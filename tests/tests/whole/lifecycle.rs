@@ -61,6 +61,9 @@ fn drift_heals() {
 fn delete_leaves_nothing_when_the_volumes_go_with_the_network() {
     let network = Network::ready("delete", 1);
     let uid = network.field("pnet/net", "{.metadata.uid}").unwrap();
+    let of_namespace = format!("{{.items[?(@.spec.claimRef.namespace=='{}')].metadata.name}}", network.namespace);
+    let volumes = || network.kubectl(&["get", "pv", "-o", &format!("jsonpath={of_namespace}")]);
+    assert_ne!(volumes(), "", "the volume of its node");
     network.delete();
     let kinds = "statefulset,service,configmap,pvc,pdb,networkpolicy,serviceaccount";
     wait_for("all that it owned is gone", Duration::from_secs(60), || {
@@ -78,6 +81,10 @@ fn delete_leaves_nothing_when_the_volumes_go_with_the_network() {
             })
             .collect::<Vec<_>>();
         if left.is_empty() { Ok(()) } else { Err(left.join(" ")) }
+    });
+    wait_for("its volumes are gone", Duration::from_secs(90), || match volumes() {
+        left if left.is_empty() => Ok(()),
+        left => Err(left),
     });
     wait_for("its authority is gone", Duration::from_secs(30), || {
         let left = crate::kubectl::kubectl(&["-n", OPERATOR_NAMESPACE, "get", "secret,configmap", "-o", "name"]);

@@ -60,8 +60,9 @@ pub(crate) fn during(
             .collect();
         let turns = Turns::new(network, pods, SENDERS);
         let prober = scope.spawn(|| probe(&client, register, turns, &is_over));
+        let ending = Ending(&is_over);
         happens();
-        is_over.store(true, Ordering::Relaxed);
+        drop(ending);
         let mut all = prober.join().unwrap();
         for sender in senders {
             let handed = sender.join().unwrap();
@@ -70,6 +71,15 @@ pub(crate) fn during(
         }
         all
     })
+}
+
+/// Ends the senders when it is dropped, also by a failure: whoever waits for them would wait for ever.
+pub(crate) struct Ending<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn send(client: &Client<'_>, register: &str, mut turns: Turns<'_>, every: Duration, is_over: &AtomicBool) -> Handed {

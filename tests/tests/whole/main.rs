@@ -16,13 +16,16 @@
 mod afternoon;
 mod bans;
 mod client;
+mod database;
 mod faults;
 mod figures;
 mod forgery;
+mod hubs;
 mod kubectl;
 mod lifecycle;
 mod load;
 mod malice;
+mod member;
 mod network;
 mod operator;
 mod registers;

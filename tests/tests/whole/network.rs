@@ -53,14 +53,20 @@ impl Network {
 
     /// Applies the network with these groups, each with its number of nodes.
     pub(crate) fn apply_groups(&self, groups: &[(&str, u32)], reclaim: &str) {
+        self.apply_changed(groups, reclaim, |_| {});
+    }
+
+    /// As [`Network::apply_groups`], with what else is written into the spec.
+    pub(crate) fn apply_changed(&self, groups: &[(&str, u32)], reclaim: &str, change: impl FnOnce(&mut Value)) {
         let namespace = &self.namespace;
         let subject = format!("system:serviceaccount:{namespace}:client");
         let group = |(name, replicas): &(&str, u32)| json!({ "name": name, "replicas": replicas });
-        let spec = json!({
+        let mut spec = json!({
             "nodeGroups": groups.iter().map(group).collect::<Vec<_>>(),
             "storage": { "size": "64Mi", "reclaimPolicy": reclaim },
             "api": { "access": [{ "subject": subject, "role": "Moderator" }] },
         });
+        change(&mut spec);
         send(&["apply", "-f", "-"], &self.object("PeerNetwork", json!({ "name": "net" }), &spec));
     }
 

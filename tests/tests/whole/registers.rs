@@ -7,18 +7,24 @@ use std::{collections::BTreeSet, time::Duration};
 /// What is committed with one pod away, and then on the pod that comes back.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn commit_soon(client: &Client<'_>, pod: &str, register: &str, text: &str) -> String {
+/// Commits a transaction as soon as that is possible; gives its id.
+pub(crate) fn commit_soon(client: &Client<'_>, pod: &str, register: &str, text: &str) -> String {
     wait_for("it is committed", PATIENCE, || client.commit(pod, register, text))
 }
 
-fn wait_committed(client: &Client<'_>, pod: &str, register: &str, all: &BTreeSet<String>) {
+/// Waits until a node holds all of these, and nothing twice.
+pub(crate) fn wait_committed(client: &Client<'_>, pod: &str, register: &str, all: &BTreeSet<String>) {
     wait_for(&format!("{pod} holds every committed transaction once"), PATIENCE, || {
         let held = client.committed(pod, register)?;
         let once: BTreeSet<String> = held.iter().cloned().collect();
         if once.len() != held.len() {
             panic!("a transaction is committed twice: {held:?}");
         }
-        if once.is_superset(all) { Ok(()) } else { Err(format!("{} of {}", once.len(), all.len())) }
+        if once.is_superset(all) {
+            return Ok(());
+        }
+        let following = client.call(pod, "GET", "/api/registers/subscriptions", None)?;
+        Err(format!("{} of {}; {following:?}", once.len(), all.len()))
     });
 }
 

@@ -1,18 +1,13 @@
 //! Who is not a member gets nowhere; a member may list the services.
 
-use crate::{forgery::Forgery, kubectl::wait_for, network::Network};
+use crate::{
+    forgery::Forgery,
+    kubectl::wait_for,
+    member::{Member, handshake},
+    network::Network,
+};
 use peerwright_cluster::Cluster;
-use std::{io::Write, process::Command, time::Duration};
-
-/// What `openssl s_client` says of a handshake with a node's peer port.
-fn handshake(address: &str, arguments: &[&str]) -> String {
-    let output = Command::new("timeout")
-        .args(["5", "openssl", "s_client", "-connect", &format!("{address}:5000"), "-alpn", "h2", "-ign_eof"])
-        .args(arguments)
-        .output()
-        .unwrap();
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
+use std::time::Duration;
 
 #[test]
 fn a_client_without_a_certificate_and_one_with_tls_1_2_are_refused() {
@@ -74,25 +69,8 @@ fn a_second_peer_id_for_the_same_volume_claim_gets_no_certificate_until_the_firs
 #[test]
 fn a_member_lists_the_services_with_grpcurl() {
     let network = Network::ready("member", 2);
-    let cluster = Cluster::attach().unwrap();
-    // The certificate and key of net-peer-1, from its volume.
-    let (machine, folder) = network.volume("net-peer-1");
-    let mut member = tempfile::NamedTempFile::new().unwrap();
-    member.write_all(cluster.run_on(&machine, &["cat", &format!("{folder}/tls.pem")]).unwrap().as_bytes()).unwrap();
-    let trust = network.trust();
-    let output = Command::new("grpcurl")
-        .arg("-cacert")
-        .arg(trust.path())
-        .arg("-cert")
-        .arg(member.path())
-        .arg("-key")
-        .arg(member.path())
-        .args(["-authority", &format!("net-peer-0.net-peers.{}.svc", network.namespace)])
-        .args([&format!("{}:5000", network.address("net-peer-0")), "list"])
-        .output()
-        .expect("grpcurl is on the PATH");
-    let services = String::from_utf8_lossy(&output.stdout);
+    let services = Member::of(&network, "net-peer-1").services("net-peer-0").unwrap();
     for service in ["grpc.health.v1.Health", "peerwright.v1.Link", "peerwright.v1.Registers"] {
-        assert!(services.contains(service), "{services}{}", String::from_utf8_lossy(&output.stderr));
+        assert!(services.contains(service), "{services}");
     }
 }

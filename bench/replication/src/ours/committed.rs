@@ -8,6 +8,7 @@ use crate::{
     quantile,
 };
 use anyhow::{Context as _, Result, ensure};
+use peerwright_bench_load::payload;
 use peerwright_bench_report::say;
 use peerwright_ledger::{RegisterId, RegisterPolicy, Transaction, TransactionId};
 use peerwright_node::{
@@ -101,7 +102,7 @@ impl Sealed {
         let payload_bytes = chain::TRANSACTION_BYTES.saturating_sub(overhead.encoded().len());
         let sign = |(number, author): (u64, &NodeKey)| {
             // Runs of one bench follow each other: no two have the same.
-            chain::transaction(self.register, author, now, chain::payload(now.wrapping_add(number), payload_bytes))
+            chain::transaction(self.register, author, now, payload(now.wrapping_add(number), payload_bytes))
         };
         (0..count).zip(authors.iter().cycle()).map(sign).collect()
     }

@@ -27,6 +27,9 @@ pub(crate) const BATCH: usize = 64;
 /// No more than so many transactions a second are made ready, one by one and in batches.
 const READY: [u64; 2] = [12_000, 30_000];
 
+/// Bodies that are ready to be sent, each with the number of its transactions.
+type Bodies = Mutex<VecDeque<(usize, Vec<u8>)>>;
+
 /// What the clients have seen.
 #[derive(Default)]
 struct Seen {
@@ -77,12 +80,7 @@ pub(super) fn run(plan: &Plan, batch: usize) -> Result<Outcome> {
 }
 
 /// Hands in what is ready until the time is over; what is refused counts, and is left.
-async fn hand_in(
-    mut client: Client,
-    path: String,
-    bodies: Arc<Mutex<VecDeque<(usize, Vec<u8>)>>>,
-    end: Instant,
-) -> Result<Seen> {
+async fn hand_in(mut client: Client, path: String, bodies: Arc<Bodies>, end: Instant) -> Result<Seen> {
     let mut seen = Seen::default();
     while Instant::now() < end {
         let next = bodies.lock().unwrap_or_else(PoisonError::into_inner).pop_front();

@@ -147,11 +147,15 @@ pub enum Input<'a> {
         /// All that is held of the registers asked for.
         result: Result<Vec<Held>, StoreFailed>,
     },
+    /// Of what is held, the store has let go of these messages: their transactions are in dockets. They go on to count
+    /// as held, and no peer is told of them any more.
+    Gone(Vec<Held>),
     /// Answers [`Output::ReadMessages`](crate::Output::ReadMessages).
     Read {
         /// Of the question.
         token: Token,
-        /// Encoded messages in the order of the ranges asked for; fewer when some are not held or the budget ended.
+        /// Encoded messages in the order of the ranges asked for; fewer when some are not held, or gone, or the budget
+        /// ended.
         result: Result<Vec<Bytes>, StoreFailed>,
     },
     /// Answers [`Output::StoreBody`](crate::Output::StoreBody).

@@ -390,7 +390,7 @@ pub struct SyncStatistics {
     pub missing: u64,
     /// Pulls sent.
     pub pulls: u64,
-    /// Pulls that were not answered in time, or gave nothing.
+    /// Pulls that were not answered in time, or gave nothing of what was advertised.
     pub pulls_failed: u64,
     /// Messages stored that came by sync.
     pub pulled: u64,

@@ -251,6 +251,7 @@ impl Engine {
             Input::Advertisements { token, result } => self.advertisements_read(turn, token, result.ok()),
             Input::Appended { token, result } => self.appended(turn, token, result.is_ok()),
             Input::Held { token, result } => self.held(turn, token, result.ok()),
+            Input::Gone(gone) => self.holdings.let_go(gone),
             Input::Read { token, result } => self.read(turn, token, result.ok()),
             Input::BodyStored { token, result } => self.body_stored(turn, token, result),
             Input::Chunk { token, bytes } => self.chunk_read(turn, token, bytes.as_deref()),

@@ -44,8 +44,11 @@ impl Engine {
                 continue;
             }
             self.directory.near.insert(row.register);
-            let is_equal = self.holdings.digest(&row.register).is_some_and(|own| own.hash == row.hash);
-            if !is_equal && let Some(sync) = self.sync.links.get_mut(&link) {
+            let own = self.holdings.digest(&row.register).map(|own| own.hash);
+            if own != Some(row.hash)
+                && let Some(sync) = self.sync.links.get_mut(&link)
+                && sync.is_news(row.register, own, row.hash)
+            {
                 sync.differs(row.register);
             }
         }
@@ -85,10 +88,18 @@ impl Engine {
             if let Some(held) = self.holdings.ranges(&stream) {
                 lacked.subtract(held);
             }
-            sync.wants.add(stream, &lacked);
+            if !lacked.is_empty() {
+                sync.lacks_some(row.register);
+                sync.want(stream, &lacked);
+            }
         }
         if !sync.page_came(more, rows.last().map(Cursor::behind)) {
             return self.dropped(turn, "unrequested");
+        }
+        for register in sync.take_level() {
+            if let Some(own) = self.holdings.digest(&register) {
+                sync.level_with(&register, own.hash);
+            }
         }
         self.pump(turn, link);
     }
@@ -156,9 +167,14 @@ impl Engine {
     pub(super) fn pull_ended(&mut self, turn: &mut Turn<'_>, link: LinkId, request: u64) {
         let Some(sync) = self.sync.links.get_mut(&link) else { return };
         match sync.pull_ended(request) {
-            Some(PullAnswer { messages: 0, .. }) => {
-                self.counters.sync.pulls_failed += 1;
-                self.outcome_of(link, Outcome::Unanswered);
+            Some(PullAnswer { messages: 0, was_promised, in_vain, .. }) => {
+                if was_promised {
+                    self.counters.sync.pulls_failed += 1;
+                    self.outcome_of(link, Outcome::Unanswered);
+                }
+                for (stream, through) in in_vain {
+                    self.leave_alone(stream, through);
+                }
             }
             Some(PullAnswer { bytes, since, .. }) => {
                 self.outcome_of(link, Outcome::Answered { bytes, took: turn.now.since(since) });
@@ -167,6 +183,14 @@ impl Engine {
         }
         // What this link was asked for and did not give is free for others.
         self.pump_all(turn);
+    }
+
+    /// Holes of a stream were asked for in vain, and so is what comes before its first message here: the transactions are
+    /// in dockets, or nobody has them. Peers that have some of it say so when they are asked what they hold.
+    fn leave_alone(&mut self, stream: Stream, through: u64) {
+        let first = self.holdings.ranges(&stream).and_then(|ranges| ranges.as_slice().first());
+        let before = first.map_or(0, |(first, _)| first.saturating_sub(1));
+        self.sync.gaps.give_up(stream, through.max(before));
     }
 
     /// A message is held now, or given up: pulls that waited for it may go on.

@@ -2,6 +2,14 @@
 //!
 //! A *stream* is one origin's life in one register. Its messages are numbered from 1 without holes, so what is held of
 //! it is a few ranges, and what two nodes hold of a register can be compared by one hash.
+//!
+//! ```text
+//!  held    1 ─────────────────────────── 90   what was stored here once: the hash is over this, and it is not taken again
+//!  there                  41 ─ 43   53 ─ 90   of that, what peers are told of; the rest is in dockets and was let go of
+//! ```
+//!
+//! So nodes that let go of messages at different times go on to have one hash, and whoever comes later is told of what
+//! it can have.
 
 mod page;
 #[cfg(test)]
@@ -44,9 +52,36 @@ struct Holding {
     /// Whether the store has told what it holds.
     loaded: bool,
     streams: BTreeMap<(NodePublicKey, u64), Ranges>,
+    /// Of those, what the store has not let go of; no stream without a range.
+    there: BTreeMap<(NodePublicKey, u64), Ranges>,
+    /// What it let go of before it had told what it holds.
+    gone_early: Vec<Held>,
     messages: u64,
     /// The hash, unless something changed since it was made.
     hash: Option<[u8; 16]>,
+}
+
+impl Holding {
+    /// What would leave more ranges than the bound is told of as if it were there.
+    fn let_go(&mut self, row: &Held) {
+        let stream = (row.origin, row.incarnation);
+        let Some(there) = self.there.get_mut(&stream) else { return };
+        for (from, to) in &row.ranges {
+            // At most one more range is left.
+            if there.as_slice().len() < MAX_STREAM_RANGES {
+                there.remove_range(*from, *to);
+                continue;
+            }
+            let mut left = there.clone();
+            left.remove_range(*from, *to);
+            if left.as_slice().len() <= MAX_STREAM_RANGES {
+                *there = left;
+            }
+        }
+        if there.is_empty() {
+            self.there.remove(&stream);
+        }
+    }
 }
 
 /// What is held of every subscribed register.
@@ -100,8 +135,10 @@ impl Holdings {
                 Ranges::default()
             });
             let before = ranges.count();
+            let there = holding.there.entry((row.origin, row.incarnation)).or_default();
             for (from, to) in &row.ranges {
                 ranges.insert_range(*from, *to);
+                there.insert_range(*from, *to);
             }
             holding.messages = holding.messages.saturating_add(ranges.count().saturating_sub(before));
             holding.hash = None;
@@ -109,6 +146,20 @@ impl Holdings {
         for register in registers {
             if let Some(holding) = self.registers.get_mut(register) {
                 holding.loaded = true;
+                for row in std::mem::take(&mut holding.gone_early) {
+                    holding.let_go(&row);
+                }
+            }
+        }
+    }
+
+    /// The store has let go of these messages.
+    pub(crate) fn let_go(&mut self, gone: Vec<Held>) {
+        for row in gone {
+            match self.registers.get_mut(&row.register) {
+                Some(holding) if holding.loaded => holding.let_go(&row),
+                Some(holding) => holding.gone_early.push(row),
+                None => {}
             }
         }
     }
@@ -142,6 +193,7 @@ impl Holdings {
             return false;
         }
         ranges.insert(register_sequence);
+        holding.there.entry((stream.origin, stream.incarnation)).or_default().insert(register_sequence);
         holding.messages = holding.messages.saturating_add(1);
         holding.hash = None;
         true

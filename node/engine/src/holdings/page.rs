@@ -28,8 +28,8 @@ impl Cursor {
 }
 
 impl Holdings {
-    /// The rows of `registers` behind `after`, as many as one page takes, and whether there are more. Registers that are
-    /// not held, or of which the store has not told yet, have none.
+    /// The rows of `registers` behind `after`, as many as one page takes, and whether there are more: what a peer can have.
+    /// Registers that are not held, or of which the store has not told yet, have none.
     pub(crate) fn page(&self, registers: &[RegisterId], after: Option<&Cursor>) -> (Vec<Held>, bool) {
         let after = after.map(Cursor::place);
         let asked: BTreeSet<RegisterId> = registers.iter().copied().collect();
@@ -44,8 +44,8 @@ impl Holdings {
                 _ => None,
             };
             let streams = match first {
-                Some(first) => holding.streams.range(first..),
-                None => holding.streams.range(..),
+                Some(first) => holding.there.range(first..),
+                None => holding.there.range(..),
             };
             for ((origin, incarnation), ranges) in streams {
                 let stream = Stream { register, origin: *origin, incarnation: *incarnation };

@@ -57,6 +57,45 @@ fn a_stream_with_too_many_holes_takes_only_what_closes_one() {
     assert_eq!(holdings.has_room_for(&stream(1, 1, 1), 3), Ok(()));
 }
 
+#[test]
+fn what_is_gone_counts_as_held_and_is_not_told_of() {
+    let (mut one, mut other) = (Holdings::default(), Holdings::default());
+    for holdings in [&mut one, &mut other] {
+        holdings.subscribe(register(1));
+        holdings.load(&[register(1)], &[held(stream(1, 1, 1), &[(1, 9)]), held(stream(1, 2, 1), &[(1, 2)])]);
+    }
+
+    one.let_go(vec![held(stream(1, 1, 1), &[(1, 3), (5, 5)]), held(stream(1, 2, 1), &[(1, 2)])]);
+    one.let_go(vec![held(stream(1, 1, 1), &[(4, 4)]), held(stream(2, 1, 1), &[(1, 1)])]);
+
+    assert_eq!(one.digest(&register(1)), other.digest(&register(1)));
+    assert!(one.contains(&stream(1, 1, 1), 4) && !one.add(&stream(1, 1, 1), 4));
+    assert_eq!(all_pages(&one, &[register(1)]), [held(stream(1, 1, 1), &[(6, 9)])]);
+    assert_eq!(all_pages(&other, &[register(1)]).len(), 2);
+}
+
+#[test]
+fn what_goes_while_the_store_tells_is_gone_as_well() {
+    let mut holdings = Holdings::default();
+    holdings.subscribe(register(1));
+    holdings.let_go(vec![held(stream(1, 1, 1), &[(2, 3)])]);
+    holdings.load(&[register(1)], &[held(stream(1, 1, 1), &[(1, 5)])]);
+    assert_eq!(all_pages(&holdings, &[register(1)]), [held(stream(1, 1, 1), &[(1, 1), (4, 5)])]);
+    assert_eq!(holdings.messages(&register(1)), 5);
+}
+
+#[test]
+fn what_would_leave_too_many_holes_is_told_of_all_the_same() {
+    let mut holdings = Holdings::default();
+    holdings.subscribe(register(1));
+    let last = 3 * bounds::MAX_STREAM_RANGES as u64;
+    holdings.load(&[register(1)], &[held(stream(1, 1, 1), &[(1, last)])]);
+    let every_other: Vec<(u64, u64)> = (2..last).step_by(2).map(|number| (number, number)).collect();
+    holdings.let_go(vec![held(stream(1, 1, 1), &every_other)]);
+    let told: usize = all_pages(&holdings, &[register(1)]).iter().map(|row| row.ranges.len()).sum();
+    assert_eq!(told, bounds::MAX_STREAM_RANGES);
+}
+
 fn all_pages(holdings: &Holdings, registers: &[RegisterId]) -> Vec<Held> {
     let (mut all, mut after) = (Vec::new(), None);
     for _ in 0..1_000 {

@@ -6,9 +6,10 @@ use crate::{
     bounds::{MAX_ASKED_REGISTERS, MAX_PAGES},
     frame::Cursor,
     holdings::Stream,
+    ranges::Ranges,
 };
 use peerwright_ledger::{MessageBody, RegisterId};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A request for what is held.
 #[derive(Debug)]
@@ -18,7 +19,20 @@ struct Asking {
     pages: usize,
     /// When the answer is overdue; `None` while the next page is not asked for yet.
     deadline: Option<Micros>,
+    /// Registers of which the peer has something that this node lacks.
+    lacking: BTreeSet<RegisterId>,
 }
+
+/// What a peer has said of a register that differs here.
+#[derive(Debug)]
+struct Told {
+    hash: Hash,
+    /// With this own hash, the peer had nothing that was lacking: only what has gone makes the difference.
+    level_with: Option<Hash>,
+}
+
+/// What is held of a register, in short.
+type Hash = [u8; 16];
 
 #[derive(Debug)]
 struct Pull {
@@ -31,7 +45,7 @@ struct Pull {
 }
 
 /// What a peer gave for a pull.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PullAnswer {
     /// How many messages.
     pub messages: u64,
@@ -39,6 +53,10 @@ pub(crate) struct PullAnswer {
     pub bytes: usize,
     /// When they were asked for.
     pub since: Micros,
+    /// Whether the peer had said that it has something of what was asked for.
+    pub was_promised: bool,
+    /// When it gave nothing: of streams of which something was only hoped for, through which number that was.
+    pub in_vain: BTreeMap<Stream, u64>,
 }
 
 /// What a peer did not answer in time.
@@ -54,9 +72,14 @@ pub(crate) struct LinkSync {
     /// Until when the peer's first digest is waited for.
     digest_deadline: Micros,
     has_digest: bool,
+    told: BTreeMap<RegisterId, Told>,
     to_ask: BTreeSet<RegisterId>,
     asking: Option<Asking>,
+    /// Registers that were asked about to the end, and of which the peer has nothing that is lacking.
+    level_registers: Vec<RegisterId>,
     pub wants: Wants,
+    /// Streams of which something is wanted although the peer has not said that it has it.
+    hoped: BTreeSet<Stream>,
     pull: Option<Pull>,
     last_request: u64,
     /// The store's read that answers the peer's pull, with the pull's number.
@@ -79,9 +102,12 @@ impl LinkSync {
         Self {
             digest_deadline,
             has_digest: false,
+            told: BTreeMap::new(),
             to_ask: BTreeSet::new(),
             asking: None,
+            level_registers: Vec::new(),
             wants: Wants::default(),
+            hoped: BTreeSet::new(),
             pull: None,
             last_request: 0,
             serving: None,
@@ -98,6 +124,27 @@ impl LinkSync {
         self.has_digest = true;
     }
 
+    /// Whether the peer is to be asked about this register, of which it has told what is not so here.
+    pub(crate) fn is_news(&mut self, register: RegisterId, own: Option<Hash>, hash: Hash) -> bool {
+        let told = self.told.entry(register).or_insert(Told { hash, level_with: None });
+        if told.hash != hash {
+            *told = Told { hash, level_with: None };
+        }
+        told.level_with.is_none() || told.level_with != own
+    }
+
+    /// The registers of which the peer turned out to have nothing that is lacking.
+    pub(crate) fn take_level(&mut self) -> Vec<RegisterId> {
+        std::mem::take(&mut self.level_registers)
+    }
+
+    /// What the peer has told of this register adds nothing to what is held now.
+    pub(crate) fn level_with(&mut self, register: &RegisterId, own: Hash) {
+        if let Some(told) = self.told.get_mut(register) {
+            told.level_with = Some(own);
+        }
+    }
+
     /// The peer holds something else of this register.
     pub(crate) fn differs(&mut self, register: RegisterId) {
         self.to_ask.insert(register);
@@ -105,8 +152,10 @@ impl LinkSync {
 
     /// Forgets about registers that `keep` does not name.
     pub(crate) fn retain(&mut self, keep: impl Fn(&RegisterId) -> bool) {
+        self.told.retain(|register, _| keep(register));
         self.to_ask.retain(&keep);
         self.wants.retain(&keep);
+        self.hoped.retain(|stream| keep(&stream.register));
     }
 
     /// The next request for what is held, if one may be made. Only registers whose own content is known are asked for:
@@ -128,7 +177,8 @@ impl LinkSync {
             for register in &registers {
                 self.to_ask.remove(register);
             }
-            self.asking = Some(Asking { registers, after: None, pages: 0, deadline: None });
+            let lacking = BTreeSet::new();
+            self.asking = Some(Asking { registers, after: None, pages: 0, deadline: None, lacking });
         }
         let asking = self.asking.as_mut().filter(|asking| asking.deadline.is_none())?;
         asking.deadline = Some(deadline);
@@ -144,15 +194,40 @@ impl LinkSync {
         if more && advances && asking.pages < MAX_PAGES {
             asking.after = end;
             asking.deadline = None;
-        } else {
-            self.asking = None;
+        } else if let Some(asking) = self.asking.take().filter(|_| !more) {
+            // What the peer has told of anew meanwhile is asked about again.
+            let is_level =
+                |register: &RegisterId| !asking.lacking.contains(register) && !self.to_ask.contains(register);
+            self.level_registers = asking.registers.iter().copied().filter(is_level).collect();
         }
         true
+    }
+
+    /// The page that was asked for has something of this register that is lacking.
+    pub(crate) fn lacks_some(&mut self, register: RegisterId) {
+        if let Some(asking) = &mut self.asking {
+            asking.lacking.insert(register);
+        }
     }
 
     /// Whether a row of this register may come with the page that was asked for.
     pub(crate) fn asks_for(&self, register: &RegisterId) -> bool {
         self.asking.as_ref().is_some_and(|asking| asking.registers.contains(register))
+    }
+
+    /// Wants what the peer has said that it has.
+    pub(crate) fn want(&mut self, stream: Stream, ranges: &Ranges) {
+        self.hoped.remove(&stream);
+        self.wants.add(stream, ranges);
+    }
+
+    /// Wants what the peer may have.
+    pub(crate) fn hope_for(&mut self, stream: Stream, ranges: &Ranges) {
+        self.hoped.retain(|stream| self.wants.wants(stream));
+        if !self.wants.wants(&stream) {
+            self.hoped.insert(stream);
+        }
+        self.wants.add(stream, ranges);
     }
 
     pub(crate) fn may_pull(&self) -> bool {
@@ -189,13 +264,21 @@ impl LinkSync {
     }
 
     /// The peer has sent all it would for a pull. One that gave nothing ends the wish for its streams: the peer does not
-    /// hold what it advertised. Says what it gave; `None` for a pull that is not under way.
+    /// hold what it advertised, or what was hoped for. Says what it gave; `None` for a pull that is not under way.
     pub(crate) fn pull_ended(&mut self, request: u64) -> Option<PullAnswer> {
         let pull = self.pull.take_if(|pull| pull.request == request)?;
+        let mut asked: BTreeMap<Stream, u64> = BTreeMap::new();
+        for range in &pull.ranges {
+            let through = asked.entry(Stream::of_range(range)).or_default();
+            *through = range.to.max(*through);
+        }
+        let was_promised = asked.keys().any(|stream| !self.hoped.contains(stream));
+        asked.retain(|stream, _| pull.received == 0 && self.hoped.contains(stream));
         if pull.received == 0 {
             self.give_up(&pull.ranges);
         }
-        Some(PullAnswer { messages: pull.received, bytes: pull.bytes, since: pull.since })
+        let (messages, bytes, since) = (pull.received, pull.bytes, pull.since);
+        Some(PullAnswer { messages, bytes, since, was_promised, in_vain: asked })
     }
 
     /// What the peer has not answered by `now`. It is not wanted from this link any more; the next digest asks again.
@@ -244,6 +327,7 @@ impl LinkSync {
     fn give_up(&mut self, ranges: &[MessageRange]) {
         for range in ranges {
             self.wants.remove_stream(&Stream::of_range(range));
+            self.hoped.remove(&Stream::of_range(range));
         }
     }
 }

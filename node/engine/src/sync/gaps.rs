@@ -1,4 +1,5 @@
-//! Holes that gossip left in streams: most close by themselves in a moment, the others are pulled.
+//! Holes that gossip left in streams: most close by themselves in a moment, the others are pulled. What was asked for in
+//! vain is bygone, and left to the comparison of what peers hold.
 
 use crate::{
     LinkId, Micros,
@@ -20,6 +21,8 @@ struct Gap {
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
     streams: BTreeMap<Stream, Gap>,
+    /// Through which number the holes of a stream are bygone.
+    bygone: BTreeMap<Stream, u64>,
 }
 
 impl Gaps {
@@ -48,6 +51,19 @@ impl Gaps {
         if self.streams.len() < MAX_GAPS {
             self.streams.insert(stream, Gap { at: now + GAP_RETRY, link, through, asked: true });
         }
+    }
+
+    /// The holes of a stream through this number were asked for in vain.
+    pub(crate) fn give_up(&mut self, stream: Stream, through: u64) {
+        if self.bygone.len() < MAX_GAPS || self.bygone.contains_key(&stream) {
+            let known = self.bygone.entry(stream).or_default();
+            *known = through.max(*known);
+        }
+    }
+
+    /// Through which number the holes of a stream are left alone; 0 when none is.
+    pub(crate) fn bygone(&self, stream: &Stream) -> u64 {
+        self.bygone.get(stream).copied().unwrap_or_default()
     }
 
     /// When to look next.

@@ -16,7 +16,8 @@
 //!
 //! What came by sync is not passed on as gossip: a node that catches up on a million messages would flood neighbours
 //! that hold them all. Instead it offers its digest to its other links once it has caught up; those that lack something
-//! pull it, and offer theirs. Two linked nodes always end with equal digests, so all nodes that links connect do.
+//! pull it, and offer theirs. Two linked nodes always end with equal digests, so all nodes that links connect do; but for
+//! who came after messages were let go of, which it is not told of.
 //!
 //! A hole that gossip leaves in a stream is wanted, after a moment, from the link that brought what follows it.
 

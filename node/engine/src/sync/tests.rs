@@ -3,6 +3,7 @@ use crate::{LinkId, MessageRange, Micros, bounds, frame::Cursor, holdings::Strea
 use bytes::Bytes;
 use peerwright_ledger::{Entry, MessageBody, RegisterId};
 use peerwright_secure::NodePublicKey;
+use std::collections::BTreeMap;
 
 const NOW: Micros = Micros(1_000_000_000);
 const SOON: Micros = Micros(1_001_000_000);
@@ -81,7 +82,8 @@ fn a_pull_that_gives_nothing_ends_the_wish_and_one_that_gives_something_does_not
     assert!(!link.pulled(request, &message(1, 6), 10, LATER), "not asked for");
     assert!(!link.pulled(request + 1, &message(1, 1), 10, LATER), "for another pull");
     assert!(link.pulled(request, &message(1, 1), 10, LATER));
-    assert_eq!(link.pull_ended(request), Some(PullAnswer { messages: 1, bytes: 10, since: NOW }));
+    let answer = PullAnswer { messages: 1, bytes: 10, since: NOW, was_promised: true, in_vain: BTreeMap::new() };
+    assert_eq!(link.pull_ended(request), Some(answer));
     sync.arrived(&stream(1), 1);
     let (request, ranges) = sync.next_pull(LinkId(1), NOW, LATER).unwrap();
     assert_eq!(pairs(&ranges), [(2, 5)]);
@@ -90,6 +92,23 @@ fn a_pull_that_gives_nothing_ends_the_wish_and_one_that_gives_something_does_not
     assert_eq!(link.pull_ended(request).map(|answer| answer.messages), Some(0));
     assert!(sync.next_pull(LinkId(1), NOW, LATER).is_none());
     assert_eq!(sync.missing(), 0);
+}
+
+#[test]
+fn what_was_only_hoped_for_is_not_held_against_a_peer_that_lacks_it() {
+    let mut sync = with_links(1);
+    sync.links.get_mut(&LinkId(1)).unwrap().hope_for(stream(1), &Ranges::of(1, 5));
+    let (request, ranges) = sync.next_pull(LinkId(1), NOW, LATER).unwrap();
+    assert_eq!(pairs(&ranges), [(1, 5)]);
+    let link = sync.links.get_mut(&LinkId(1)).unwrap();
+    let answer = link.pull_ended(request).unwrap();
+    assert_eq!((answer.messages, answer.was_promised, answer.in_vain), (0, false, [(stream(1), 5)].into()));
+
+    link.hope_for(stream(1), &Ranges::of(1, 5));
+    link.want(stream(1), &Ranges::of(3, 5));
+    let (request, _) = sync.next_pull(LinkId(1), NOW, LATER).unwrap();
+    let answer = sync.links.get_mut(&LinkId(1)).unwrap().pull_ended(request).unwrap();
+    assert_eq!((answer.messages, answer.was_promised, answer.in_vain), (0, true, BTreeMap::new()));
 }
 
 #[test]
@@ -108,6 +127,41 @@ fn pages_are_asked_for_one_after_the_other_and_must_advance() {
     assert_eq!(link.next_ask(LATER, |_| true), Some((vec![register(2)], None)));
     assert!(link.page_came(false, None));
     assert!(link.is_level(NOW, 0));
+}
+
+#[test]
+fn what_was_compared_and_lacks_nothing_is_compared_again_only_when_something_has_changed() {
+    let (own, theirs) = (Some([1; 16]), [2; 16]);
+    let mut link = LinkSync::new(Micros::default(), LATER);
+    let compare = |link: &mut LinkSync, lacks: bool| {
+        link.differs(register(1));
+        link.next_ask(LATER, |_| true).unwrap();
+        if lacks {
+            link.lacks_some(register(1));
+        }
+        assert!(link.page_came(false, None));
+        let level = link.take_level();
+        level.iter().for_each(|register| link.level_with(register, [1; 16]));
+        level
+    };
+    assert!(link.is_news(register(1), own, theirs));
+    assert!(compare(&mut link, true).is_empty());
+    assert!(link.is_news(register(1), own, theirs));
+    assert_eq!(compare(&mut link, false), [register(1)]);
+    assert!(!link.is_news(register(1), own, theirs));
+    assert!(link.is_news(register(1), Some([3; 16]), theirs), "more is held here");
+    assert!(link.is_news(register(1), own, [3; 16]), "more is held there");
+    assert!(link.is_news(register(1), own, theirs), "that was another comparison");
+}
+
+#[test]
+fn what_is_told_of_anew_during_a_comparison_is_compared_again() {
+    let mut link = LinkSync::new(Micros::default(), LATER);
+    link.differs(register(1));
+    link.next_ask(LATER, |_| true).unwrap();
+    link.differs(register(1));
+    assert!(link.page_came(false, None));
+    assert!(link.take_level().is_empty());
 }
 
 #[test]
@@ -185,4 +239,13 @@ fn a_hole_is_pulled_after_a_moment_and_then_left_alone_for_a_while() {
     assert!(gaps.take_due(due + bounds::GAP_PATIENCE).is_empty());
     assert!(gaps.take_due(due + bounds::GAP_RETRY).is_empty(), "it may be noticed anew");
     assert_eq!(gaps.next_due(), None);
+}
+
+#[test]
+fn what_nobody_was_found_to_have_stays_bygone() {
+    let mut gaps = Gaps::default();
+    assert_eq!(gaps.bygone(&stream(1)), 0);
+    gaps.give_up(stream(1), 9);
+    gaps.give_up(stream(1), 4);
+    assert_eq!((gaps.bygone(&stream(1)), gaps.bygone(&stream(2))), (9, 0));
 }

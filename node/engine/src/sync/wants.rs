@@ -61,6 +61,10 @@ impl Wants {
         self.streams.values().fold(0, |sum: u64, ranges| sum.saturating_add(ranges.count()))
     }
 
+    pub(crate) fn wants(&self, stream: &Stream) -> bool {
+        self.streams.contains_key(stream)
+    }
+
     pub(crate) fn wants_register(&self, register: &RegisterId) -> bool {
         self.streams.keys().any(|stream| stream.register == *register)
     }

@@ -33,6 +33,34 @@ fn a_joiner_catches_up_from_all_that_hold_it() {
 }
 
 #[test]
+fn who_comes_after_messages_were_let_go_of_gets_the_others_and_misses_nothing() {
+    let mut net = Net::new(3);
+    net.start(0);
+    net.start(1);
+    net.run(SECOND * 3);
+    submit_many(&mut net, 0, "gone", 50);
+    net.run(SECOND);
+    net.let_go(0);
+    net.let_go(1);
+    submit_many(&mut net, 0, "kept", 10);
+    net.run(SECOND);
+
+    net.start(2);
+    net.run_until(SECOND * 10, "the newcomer is ready", |net| net.readiness(2).is_ready());
+    submit_many(&mut net, 0, "live", 10);
+    // Several heartbeats compare what never becomes equal, and the hole before its time is noticed.
+    net.run(SECOND * 100);
+
+    let all = texts("kept", 10).union(&texts("live", 10)).cloned().collect();
+    for node in 0..3 {
+        assert!(net.holds_exactly(node, &all), "node {node}");
+        let sync = net.engine(node).statistics().sync;
+        assert_eq!((sync.missing, sync.pulls_failed), (0, 0), "node {node}");
+    }
+    net.assert_stored_once();
+}
+
+#[test]
 fn after_a_partition_every_accepted_transaction_is_everywhere() {
     let mut net = Net::running(5);
     net.cut(&[0, 1], &[2, 3, 4]);

@@ -156,6 +156,7 @@ settings! {
     257 ReplicationDeadline "replication.deadlineSeconds" 300..=7_200, 1_800;
     258 ReplicationFailuresToError "replication.failuresToError" 1..=100, 10;
     259 ReplicationAudit "replication.auditSeconds" 60..=3_600, 300;
+    260 ReplicationMessageRetention "replication.messageRetentionSeconds" 60..=86_400, 900;
 
     272 OutboxTransactions "outbox.transactions" 100..=100_000, 10_000;
     273 OutboxHandInAfter "outbox.handInAfterMilliseconds" 200..=60_000, 2_000;
@@ -163,4 +164,5 @@ settings! {
     288 HubKeepalive "hub.keepaliveMilliseconds" 200..=30_000, 1_000;
     289 HubMissedKeepalives "hub.missedKeepalives" 1..=10, 2;
     290 HubFailback "hub.failbackSeconds" 0..=86_400, 0;
+    291 HubAnswers "hub.answersPerSecond" 1..=100_000, 1_000;
 }

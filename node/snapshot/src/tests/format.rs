@@ -79,6 +79,7 @@ fn bans_are_bounded_by_their_bytes_too() {
 #[test]
 fn subscriptions_are_bounded_by_their_bytes_too() {
     let mut snapshot = sample();
+    snapshot.content.system = None;
     let placed = Subscription { groups: ["demo-peer".to_owned(), "demo-hub".to_owned()].into(), ..Default::default() };
     let register = |number: usize| u128::try_from(number).unwrap().to_be_bytes();
     let fitting = MAX_SUBSCRIPTIONS_BYTES / subscription_bytes(&placed);
@@ -96,6 +97,17 @@ fn a_register_that_is_subscribed_and_purged_is_refused() {
     snapshot.content.purges.insert([0xa0; 16]);
     let refused = Snapshot::decode(&snapshot.encode()).unwrap_err();
     assert_eq!(refused, DecodeError::Invalid("a register in a snapshot is subscribed and purged"));
+}
+
+#[test]
+fn a_system_register_that_not_every_node_holds_whole_is_refused() {
+    for register in [[0x0b; 16], [0xff; 16]] {
+        let mut snapshot = sample();
+        snapshot.content.system = Some(register);
+        let refused = Snapshot::decode(&snapshot.encode()).unwrap_err();
+        let why = "the system register in a snapshot is not held whole by every node";
+        assert_eq!(refused, DecodeError::Invalid(why));
+    }
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(super) fn sample() -> Snapshot {
         ]
         .into(),
         purges: [[0xb1; 16], [0x1c; 16]].into(),
+        system: Some([0xa0; 16]),
         settings: Settings::from_numbers([(1, 30), (2, 10_485_760), (3, 3_600), (17, 12), (u16::MAX, 1)].into()),
         trust: vec![vec![0x30, 0x03, 0x02, 0x01, 0x05], vec![0x30, 0x00]],
         api: Api {
@@ -107,6 +108,7 @@ pub(super) fn largest() -> Snapshot {
         })
         .collect();
     content.purges = (0..MAX_PURGES).map(|index| register(1, index)).collect();
+    content.system = Some(register(0, MAX_SUBSCRIPTIONS - 1));
     content.settings = Settings::from_numbers((0..).take(MAX_SETTINGS).map(|number| (number, u64::MAX)).collect());
     content.trust = vec![vec![0x30; MAX_TRUST_CERTIFICATE_BYTES]; MAX_TRUST];
     content.api.issuer = "i".repeat(MAX_TEXT_BYTES);
@@ -167,6 +169,8 @@ fn any_content() -> impl Strategy<Value = Content> {
             )| {
                 let (subscriptions, mut purges) = registers;
                 purges.retain(|register| !subscriptions.contains_key(register));
+                let whole = subscriptions.iter().find(|(_, of)| **of == Subscription::default());
+                let system = whole.map(|(register, _)| *register);
                 Content {
                     trust_domain,
                     bans,
@@ -178,6 +182,7 @@ fn any_content() -> impl Strategy<Value = Content> {
                     founders,
                     subscriptions,
                     purges,
+                    system,
                     settings,
                     trust,
                     api,

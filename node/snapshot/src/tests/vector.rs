@@ -19,7 +19,7 @@ fn the_sample_has_the_version_1_payload() {
     assert_eq!(Snapshot::decode(&bytes(PAYLOAD)), Ok(sample()));
     assert_eq!(
         hex::encode(sample().content.digest()),
-        "09589946ce61383b13d11eacb54143bb034e19605b1398558bd7d953a6b48ce4"
+        "5f432370c5a2030a853da63f9732d02e43a367d4f1e847ab30ffa48452e631fb"
     );
 }
 
@@ -27,7 +27,7 @@ fn the_sample_has_the_version_1_payload() {
 fn the_version_1_document_is_believed() {
     let signed = SignedSnapshot::decode(&bytes(SIGNED)).unwrap();
     assert_eq!(signed.verify(&bytes(ROOT), NETWORK, NOW), Ok(sample()));
-    assert_eq!(hex::encode(signed.digest()), "5e2ad29ea5ec3d896883e7f4f1d7de0912fd122ce41a120163a11345b175f897");
+    assert_eq!(hex::encode(signed.digest()), "17e3a56f4906da70ddd4c3ed6628fefe960791adcf3eb00026ca1eb8ea6c492e");
 }
 
 #[test]

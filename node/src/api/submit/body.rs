@@ -1,6 +1,7 @@
 //! The JSON of a transaction to hand in.
 
 use super::super::{Node, error::ApiError, json, time};
+use crate::registers::Act;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use peerwright_ledger::{Kind, Metadata, Payload, RegisterId, Transaction, TransactionBody, TransactionId};
 use peerwright_snapshot::SettingId;
@@ -14,9 +15,9 @@ const MAX_VALID_SECONDS: u32 = 86_400;
 const MICROS_PER_SECOND: u64 = 1_000_000;
 
 /// Either `signed` alone, or a description to be signed by this node.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Submission {
+pub(in crate::api) struct Submission {
     /// A whole transaction, encoded and signed by its author: base64.
     signed: Option<String>,
     #[serde(rename = "type")]
@@ -37,7 +38,7 @@ enum KindName {
     Participant,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PayloadInput {
     /// base64
@@ -53,7 +54,7 @@ struct PayloadInput {
     challenge: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct MetadataInput {
     blueprint: Option<String>,
@@ -65,6 +66,14 @@ struct MetadataInput {
 }
 
 impl Submission {
+    /// What is done with a blueprint, and its definition.
+    pub(in crate::api) fn of_blueprint(name: String, act: Act, definition: Option<Value>) -> Self {
+        let metadata =
+            MetadataInput { blueprint: Some(name), action: Some(act.label().to_owned()), ..MetadataInput::default() };
+        let payload = definition.map(|definition| PayloadInput { json: Some(definition), ..PayloadInput::default() });
+        Self { payloads: Some(Vec::from_iter(payload)), metadata: Some(metadata), ..Self::default() }
+    }
+
     /// Reads the caller's transaction, or signs the described one for the caller.
     pub(super) fn into_transaction(
         self,

@@ -10,7 +10,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use body::Submission;
+pub(super) use body::Submission;
 use futures::future::join_all;
 use peerwright_ledger::{Kind, RegisterId, Transaction, TransactionId};
 use peerwright_store::TransactionPlace;
@@ -55,7 +55,7 @@ impl From<TransactionPlace> for Place {
 /// What the caller waits for.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Acknowledgement {
+pub(super) enum Acknowledgement {
     /// The transaction is durable on this node.
     #[default]
     Accepted,
@@ -65,9 +65,9 @@ enum Acknowledgement {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SubmitQuery {
+pub(super) struct SubmitQuery {
     #[serde(default)]
-    ack: Acknowledgement,
+    pub(super) ack: Acknowledgement,
 }
 
 #[derive(Serialize)]
@@ -107,10 +107,7 @@ pub(super) async fn submit(
     if !is_batch {
         let submission: Submission = json::parse(&body)?;
         drop(body);
-        state.take(&caller, transactions(1))?;
-        let accepted = accept(&state, &caller, register, ack, submission).await.map_err(|(_, error)| error)?;
-        let status = if accepted.committed.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
-        return Ok((status, Json(accepted)).into_response());
+        return one(&state, &caller, register, ack, submission).await;
     }
     let submissions: Vec<Submission> = json::parse(&body)?;
     drop(body);
@@ -132,6 +129,20 @@ pub(super) async fn submit(
         (false, false) => StatusCode::MULTI_STATUS,
     };
     Ok((status, Json(Batch { results })).into_response())
+}
+
+/// One transaction: 202 when it is durable here, 200 when the caller waited for `committed` and it is.
+pub(super) async fn one(
+    state: &ApiState,
+    caller: &Caller,
+    register: RegisterId,
+    ack: Acknowledgement,
+    submission: Submission,
+) -> Result<Response, ApiError> {
+    state.take(caller, transactions(1))?;
+    let accepted = accept(state, caller, register, ack, submission).await.map_err(|(_, error)| error)?;
+    let status = if accepted.committed.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(accepted)).into_response())
 }
 
 const fn transactions(transactions: u64) -> Ask {

@@ -2,6 +2,7 @@
 
 mod advertisements;
 mod bans;
+mod blueprints;
 mod dead_letters;
 mod dockets;
 mod following;

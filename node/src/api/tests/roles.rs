@@ -24,7 +24,10 @@ fn rows() -> Vec<(String, String, String)> {
 fn filled(path: &str) -> String {
     let peer = "07".repeat(32);
     let path = path.replace("/api/peers/{id}", &format!("/api/peers/{peer}"));
-    path.replace("{id}", &"ab".repeat(16)).replace("{number}", "0").replace("{transaction}", &"00".repeat(32))
+    path.replace("{name}", "loan")
+        .replace("{id}", &"ab".repeat(16))
+        .replace("{number}", "0")
+        .replace("{transaction}", &"00".repeat(32))
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use super::{
     HubRow, HubStanding, HubState,
     choice::Choice,
+    remark::Advice,
     settings::HubSettings,
     watch::{HubWatch, News},
 };
@@ -65,7 +66,12 @@ impl HubKeeper {
                     choice.tune(begun.elapsed(), settings);
                     "failback"
                 }
-                Some((hub, news)) = news.recv() => take(&mut choice, begun.elapsed(), hub, news),
+                Some((hub, news)) = news.recv() => {
+                    if let News::Advised(advice) = news {
+                        self.heed(&choice, hub, advice);
+                    }
+                    take(&mut choice, begun.elapsed(), hub, news)
+                }
                 () = sleep_until(begun + turn.unwrap_or_default()), if turn.is_some() => {
                     choice.pass(begun.elapsed());
                     "failback"
@@ -84,6 +90,14 @@ impl HubKeeper {
     fn watch(&self, hub: PeerId, news: mpsc::Sender<(PeerId, News)>) -> tokio::task::JoinHandle<()> {
         let watch = HubWatch { hub, callers: self.callers.clone(), settings: self.settings.clone(), news };
         tokio::spawn(watch.run())
+    }
+
+    /// Does what a hub advises. That it is asked less often its watch has seen to.
+    fn heed(&self, choice: &Choice, hub: PeerId, advice: Advice) {
+        self.registers.telemetry.hub_advised(advice.label());
+        if advice == Advice::Sync && choice.active() == Some(hub) {
+            self.registers.hubs.gained();
+        }
     }
 
     /// Tells what has changed: first those who take dockets, then people.
@@ -131,6 +145,7 @@ fn take(choice: &mut Choice, now: Duration, hub: PeerId, news: News) -> &'static
             choice.answered(now, hub);
             "failback"
         }
+        News::Advised(_) => "failback",
         News::Missed => {
             choice.missed(now, hub);
             "silent"

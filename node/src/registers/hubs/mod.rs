@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Everybody but hubs and sealers takes the dockets of all registers from one hub. A keepalive is a call of gRPC's health
-//! service, so it is the hub that answers and not its machine, and a hub that drains says so before it is gone. The next hub
+//! service, so it is the hub that answers and not its machine, and a hub that drains says so before it is gone. What else it
+//! adds makes replicas ask again, or keepalives rarer. The next hub
 //! stands by with its connection open and answering. When the active one is lost, what still comes from it is ended
 //! first, and each replica goes on from its checkpoint at the other.
 //!
@@ -17,10 +18,12 @@
 
 mod choice;
 mod keeper;
+mod remark;
 mod settings;
 mod watch;
 
 pub(crate) use keeper::HubKeeper;
+pub(crate) use remark::Remark;
 pub use settings::{HubSettings, HubSettingsRefused};
 
 use peerwright_secure::PeerId;
@@ -100,6 +103,7 @@ impl HubStanding {
 pub(crate) struct Hubs {
     told: Mutex<Told>,
     active: channel::Sender<Option<PeerId>>,
+    gains: channel::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -123,6 +127,16 @@ impl Hubs {
     /// Hears of each change of the active hub.
     pub(crate) fn watch(&self) -> channel::Receiver<Option<PeerId>> {
         self.active.subscribe()
+    }
+
+    /// The active hub holds other registers than before.
+    pub(crate) fn gained(&self) {
+        self.gains.send_replace(());
+    }
+
+    /// Hears of that.
+    pub(crate) fn watch_gains(&self) -> channel::Receiver<()> {
+        self.gains.subscribe()
     }
 
     /// Ends when dockets are to come from somebody else than `source`.

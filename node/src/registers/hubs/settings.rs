@@ -7,23 +7,27 @@ use thiserror::Error;
 const KEEPALIVE: RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(30);
 /// Range of [`HubSettings::missed`].
 const MISSED: RangeInclusive<u32> = 1..=10;
+/// Range of [`HubSettings::answers_a_second`].
+const ANSWERS_A_SECOND: RangeInclusive<u32> = 1..=100_000;
 /// The longest [`HubSettings::failback`].
 const LONGEST_FAILBACK: Duration = Duration::from_secs(86_400);
 
 /// How a node goes from hub to hub.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HubSettings {
-    /// Between two keepalives; each is answered within half of it: 200 ms to 30 s.
+    /// Between two keepalives, twice that to a hub with too many; each is answered within half of it: 200 ms to 30 s.
     pub keepalive: Duration,
     /// A hub is left with so many in a row unanswered: 1 to 10.
     pub missed: u32,
     /// A hub before the active one takes its place after answering for so long, at most a day; never when absent.
     pub failback: Option<Duration>,
+    /// Keepalives a second that a hub answers before it advises nodes to ask half as often: 1 to 100000.
+    pub answers_a_second: u32,
 }
 
 impl Default for HubSettings {
     fn default() -> Self {
-        Self { keepalive: Duration::from_secs(1), missed: 2, failback: None }
+        Self { keepalive: Duration::from_secs(1), missed: 2, failback: None, answers_a_second: 1_000 }
     }
 }
 
@@ -39,6 +43,9 @@ pub enum HubSettingsRefused {
     /// When a node goes back.
     #[error("nodes go back to a hub after at most a day, not {0:?}")]
     Failback(Duration),
+    /// How many keepalives a hub answers.
+    #[error("a hub answers 1 to 100000 keepalives a second, not {0}")]
+    AnswersASecond(u32),
 }
 
 impl HubSettings {
@@ -49,6 +56,9 @@ impl HubSettings {
         }
         if !MISSED.contains(&self.missed) {
             return Err(HubSettingsRefused::Missed(self.missed));
+        }
+        if !ANSWERS_A_SECOND.contains(&self.answers_a_second) {
+            return Err(HubSettingsRefused::AnswersASecond(self.answers_a_second));
         }
         match self.failback {
             Some(failback) if failback > LONGEST_FAILBACK => Err(HubSettingsRefused::Failback(failback)),
@@ -76,6 +86,10 @@ mod tests {
         }
         for missed in [0, 11] {
             assert_eq!(HubSettings { missed, ..defaults }.check(), Err(HubSettingsRefused::Missed(missed)));
+        }
+        for answers_a_second in [0, 100_001] {
+            let refused = HubSettings { answers_a_second, ..defaults }.check();
+            assert_eq!(refused, Err(HubSettingsRefused::AnswersASecond(answers_a_second)));
         }
         let failback = Duration::from_secs(86_401);
         let refused = HubSettings { failback: Some(failback), ..defaults }.check();

@@ -1,6 +1,9 @@
 //! One hub, connected and asked again and again whether it serves.
 
-use super::settings::HubSettings;
+use super::{
+    remark::{Advice, Remark},
+    settings::HubSettings,
+};
 use crate::{
     backoff::Backoff,
     link::MemberConnection,
@@ -26,6 +29,8 @@ const PAUSE: RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::f
 pub(super) enum News {
     /// It serves.
     Answered,
+    /// It advises something.
+    Advised(Advice),
     /// It has not answered in time.
     Missed,
     /// It is not there, or does not serve: why.
@@ -74,6 +79,7 @@ impl HubWatch {
         let mut health = HealthClient::with_origin(channel, origin);
         // The first answer may take as long as connecting.
         let mut within = REACH_WITHIN;
+        let mut known = Remark::default();
         loop {
             let settings = *self.settings.borrow();
             let (sent, heard) = (Instant::now(), connection.heard());
@@ -83,23 +89,31 @@ impl HubWatch {
                 () = connection.ended() => return Some("hung_up"),
                 answer = asking => answer,
             };
-            let news = match answer {
-                Ok(Ok(answer)) if answer.get_ref().status() == ServingStatus::Serving => News::Answered,
+            // Who does not answer is asked as often as is set.
+            let silent = Remark { is_busy: false, ..known };
+            let (news, remark) = match answer {
+                Ok(Ok(answer)) if answer.get_ref().status() == ServingStatus::Serving => {
+                    (News::Answered, Remark::read(answer.metadata()))
+                }
                 Ok(Ok(_)) => return Some("not_serving"),
                 Ok(Err(_)) => return Some("hung_up"),
                 // Its answer waits behind the dockets that it sends.
-                Err(_) if connection.heard() > heard => News::Answered,
-                Err(_) => News::Missed,
+                Err(_) if connection.heard() > heard => (News::Answered, silent),
+                Err(_) => (News::Missed, silent),
             };
             if news == News::Answered {
                 pause.reset();
             }
             self.tell(news).await?;
+            for advice in remark.advice(known) {
+                self.tell(News::Advised(advice)).await?;
+            }
+            known = remark;
             within = settings.answer_within();
             tokio::select! {
                 biased;
                 () = connection.ended() => return Some("hung_up"),
-                () = sleep_until(sent + settings.keepalive) => {}
+                () = sleep_until(sent + known.pace(settings.keepalive)) => {}
             }
         }
     }

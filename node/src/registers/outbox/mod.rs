@@ -197,6 +197,11 @@ impl Outbox {
         }
     }
 
+    /// Whether this message of this node's own, and all before it, were read back and wait no longer.
+    pub(crate) fn is_done_with(&self, register: RegisterId, incarnation: u64, sequence: u64) -> bool {
+        self.lane(register, |lane| Mark { incarnation, sequence } <= lane.mark()).unwrap_or_default()
+    }
+
     /// The transaction is no dead letter any more.
     pub(crate) fn exhumed(&self, register: RegisterId, id: TransactionId) {
         self.state().dead.remove(&(register, id));

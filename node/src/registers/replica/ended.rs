@@ -39,6 +39,8 @@ pub(super) enum Ended {
     Stalled,
     #[error("docket {} of the register is certified twice", .0.number())]
     Fork(Box<ForkProof>),
+    #[error("the source follows others, and has had nothing further for long")]
+    Idle,
     #[error("another hub is active")]
     Turned,
     #[error("the node is ending")]
@@ -66,6 +68,7 @@ impl Ended {
             Self::Store(_) | Self::Checkpoint(_) => "store",
             Self::Stalled => "deadline",
             Self::Fork(_) => "fork",
+            Self::Idle => "idle",
             Self::Turned => "turned",
             Self::Stopped => "stopped",
         }

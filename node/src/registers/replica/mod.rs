@@ -18,6 +18,7 @@ mod fork;
 mod forward;
 mod live;
 mod ranges;
+mod rest;
 mod settings;
 mod source;
 mod stretch;
@@ -28,14 +29,15 @@ pub(crate) use budget::Budget;
 pub use settings::{ReplicationSettingRefused, ReplicationSettings};
 
 use super::{Registers, replicas::Sources};
-use crate::{backoff::Backoff, driver::Clock, tls::fill_random};
+use crate::{driver::Clock, tls::fill_random};
 use ended::Ended;
 use peerwright_ledger::{CertifiedHeader, Chain, Docket, DocketBody, RegisterId, Verify, register::VerifyPolicy};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::ReplicaMode;
 use peerwright_store::{NewDocket, Store, StoreError};
+use rest::Rest;
 use source::{BODIES_WITHIN, SourceStream};
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 use stretch::take_control;
 use tokio::{
     sync::watch,
@@ -46,8 +48,9 @@ use tokio::{
 const CATCH_UP_FROM: u64 = 64;
 /// A source that served so long was a good one: the next round comes at once.
 const GOOD: Duration = Duration::from_secs(30);
-/// Between two rounds through the sources.
-const PAUSE: std::ops::RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(10);
+/// Who follows others may follow this node, or one that does: what is sealed would then reach none of them. When nothing
+/// has come from such a source for so long, the sealers are asked, or where none is in reach the next of the others.
+const IDLE: Duration = Duration::from_secs(10);
 
 /// Follows one register until it is dropped.
 pub(crate) struct Replica {
@@ -68,11 +71,10 @@ impl Replica {
         if let Some(proof) = self.registers.forks.of(register) {
             return standing.frozen(register, fork::message(&proof));
         }
-        let mut pause = Backoff::new(*PAUSE.start(), *PAUSE.end());
-        let mut active_hub = self.sources.hubs.watch();
+        let mut rest = Rest::new(&self.sources.hubs);
         loop {
             let begun = Instant::now();
-            active_hub.borrow_and_update();
+            rest.begin_round();
             let mut sources = self.sources.of(register).await;
             for _ in 0..sources.len() {
                 let [primary, others @ ..] = sources.as_slice() else { break };
@@ -83,13 +85,21 @@ impl Replica {
                         Err(ended) => ended,
                     },
                     () = self.stalled() => Ended::Stalled,
+                    () = self.idles(*primary, others) => Ended::Idle,
                 };
                 self.left(*primary, &ended).await;
                 match ended {
                     Ended::Fork(proof) => return self.freeze(*proof).await,
                     // The first is no failure of the register's, the second is told already.
                     Ended::NotHeld | Ended::Stalled => {}
+                    // From the first again.
                     Ended::Turned => break,
+                    Ended::Idle => {
+                        rest.was_good();
+                        if self.sources.has_nearer().await {
+                            break;
+                        }
+                    }
                     ended => {
                         let failures_to_error = self.set().failures_to_error;
                         let (code, now) = (ended.code(), Clock::wall().0);
@@ -99,14 +109,9 @@ impl Replica {
                 sources.rotate_left(1);
             }
             if begun.elapsed() > GOOD {
-                pause.reset();
+                rest.was_good();
             }
-            tokio::select! {
-                biased;
-                // What it holds is to be had at once. Its sender lives as long as this node.
-                Ok(()) = active_hub.changed() => pause.reset(),
-                () = sleep(pause.next()) => {}
-            }
+            rest.until_next().await;
         }
     }
 
@@ -121,6 +126,28 @@ impl Replica {
             sleep(self.set().deadline / 10).await;
             if self.registers.standing.stalls(self.register, self.set().deadline, Clock::wall().0) {
                 return;
+            }
+        }
+    }
+
+    /// Resolves when a source that follows others has had nothing further for long, and there are more to ask.
+    async fn idles(&self, source: PeerId, others: &[PeerId]) {
+        if others.is_empty() {
+            return pending().await;
+        }
+        let mut heads = self.registers.heads.watch(self.register);
+        loop {
+            tokio::select! {
+                biased;
+                // Its sender lives as long as this node.
+                Ok(()) = heads.changed() => {}
+                () = sleep(IDLE) => {
+                    let progress = self.registers.standing.of(self.register);
+                    let is_idle = progress.is_some_and(|progress| progress.source == Some(source) && progress.has_all());
+                    if is_idle && self.sources.is_makeshift(source) {
+                        return;
+                    }
+                }
             }
         }
     }

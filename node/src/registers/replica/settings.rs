@@ -16,6 +16,8 @@ pub struct ReplicationSettings {
     pub audit_period: Duration,
     /// So many failures in a row make an error: 1 to 100.
     pub failures_to_error: u32,
+    /// A message stays for so long after the last of its transactions was in a docket here: 1 minute to 24 hours.
+    pub message_retention: Duration,
 }
 
 /// A setting outside its range.
@@ -37,6 +39,8 @@ impl ReplicationSettings {
     pub const AUDIT_SECONDS: RangeInclusive<u64> = 60..=3_600;
     /// Failures in a row.
     pub const FAILURES: RangeInclusive<u64> = 1..=100;
+    /// How long messages stay, in seconds: longer than gossip keeps their bodies.
+    pub const RETENTION_SECONDS: RangeInclusive<u64> = 60..=86_400;
 
     /// Refuses a value outside its range.
     pub fn check(&self) -> Result<(), ReplicationSettingRefused> {
@@ -45,6 +49,7 @@ impl ReplicationSettings {
             ("the replication deadline in seconds", self.deadline.as_secs(), Self::DEADLINE_SECONDS),
             ("the period of the audit in seconds", self.audit_period.as_secs(), Self::AUDIT_SECONDS),
             ("the number of failures to an error", self.failures_to_error.into(), Self::FAILURES),
+            ("the retention of messages in seconds", self.message_retention.as_secs(), Self::RETENTION_SECONDS),
         ];
         rows.into_iter().try_for_each(|(what, value, range)| {
             let (lowest, highest) = range.clone().into_inner();
@@ -56,7 +61,13 @@ impl ReplicationSettings {
 
 impl Default for ReplicationSettings {
     fn default() -> Self {
-        Self { sources: 3, deadline: MINUTE * 30, audit_period: MINUTE * 5, failures_to_error: 10 }
+        Self {
+            sources: 3,
+            deadline: MINUTE * 30,
+            audit_period: MINUTE * 5,
+            failures_to_error: 10,
+            message_retention: MINUTE * 15,
+        }
     }
 }
 
@@ -76,6 +87,8 @@ mod tests {
             (ReplicationSettings { deadline: MINUTE * 120 + Duration::from_secs(1), ..sound }, "deadline"),
             (ReplicationSettings { audit_period: MINUTE * 61, ..sound }, "audit"),
             (ReplicationSettings { failures_to_error: 0, ..sound }, "failures"),
+            (ReplicationSettings { message_retention: MINUTE - Duration::from_secs(1), ..sound }, "retention"),
+            (ReplicationSettings { message_retention: MINUTE * 1441, ..sound }, "retention"),
         ] {
             let refused = wrong.check().unwrap_err().to_string();
             assert!(refused.contains(named), "{refused}");

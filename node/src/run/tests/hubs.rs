@@ -1,19 +1,29 @@
 //! Nodes that take their dockets from hubs: one at a time, and from the next when it is lost.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use super::{
+    replication::watched,
+    strangers::{dial, origin},
+};
 use crate::{
     NodeHandle, RunningNode,
+    api::stale_since,
     dev::Authority,
     registers::HubState,
-    run::Backing,
     testing::{
-        NETWORK_UID, authority, bind_nodes, configuration, eventually, options, sealed::SealedRegister, start_bound,
-        start_node, tampered::Tampered,
+        authority, bind_nodes, configuration, eventually, options, sealed::SealedRegister, start_bound_on, start_node,
+        tampered::Tampered,
     },
+    transport::HttpConnection,
+};
+use peerwright_ledger::{RegisterId, TransactionId};
+use peerwright_proto::v1::{
+    FollowBegin, FollowRequest, GetTransactionRequest, TailRequest, follow_request::Kind,
+    registers_client::RegistersClient,
 };
 use peerwright_secure::PeerId;
-use peerwright_snapshot::{SettingId, Subscription, Topology};
-use peerwright_store::{Memory, Seen};
+use peerwright_snapshot::{Content, SettingId, Subscription, Topology};
+use peerwright_store::Seen;
 use std::{
     collections::BTreeSet,
     net::SocketAddr,
@@ -26,10 +36,13 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
+use tonic::metadata::MetadataMap;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 /// Keepalives that no busy machine misses.
 const PATIENT: u64 = 10_000;
+/// As often as may be.
+const OFTEN: u64 = 200;
 /// As a network has them that says nothing.
 const DEFAULT: u64 = 1_000;
 
@@ -49,9 +62,7 @@ struct Apart {
 
 impl Apart {
     async fn start(authority: &Arc<Authority>, name: &str) -> Self {
-        let inner = Arc::new(Memory::new(NETWORK_UID));
-        let store = Tampered::new(inner.clone());
-        let backing = Backing::Stores(inner, store.clone());
+        let (store, backing) = watched();
         let (told, started) = oneshot::channel();
         let (turns, mut turned) = mpsc::channel(1);
         let (configuration, options) = (configuration(name, Path::new("/nowhere")), options(authority, backing));
@@ -107,6 +118,8 @@ struct Story {
     authority: Arc<Authority>,
     hubs: Vec<Apart>,
     node: RunningNode,
+    /// What the node has stored.
+    store: Arc<Tampered>,
     sealed: SealedRegister,
 }
 
@@ -122,8 +135,9 @@ impl Story {
             apart.push(hub);
         }
         let seeds = apart.iter().map(|hub| hub.address.into()).collect();
-        let node = start_bound(&authority, bind_nodes(1).await, seeds).await.remove(0);
-        let story = Self { authority, hubs: apart, node, sealed };
+        let (store, backing) = watched();
+        let node = start_bound_on(&authority, bind_nodes(1).await, seeds, vec![backing]).await.remove(0);
+        let story = Self { authority, hubs: apart, node, store, sealed };
         for hub in &story.hubs {
             hub.handle.registers.recall().await.unwrap();
             eventually("each hub says that it serves", async || story.serves(hub).await == Some(true)).await;
@@ -142,14 +156,18 @@ impl Story {
 
     fn publish(&self, keepalive_milliseconds: u64) {
         let ranked: Vec<PeerId> = self.hubs.iter().map(Apart::peer).collect();
-        let snapshot = self.authority.publish(|content| {
+        self.change(|content| {
             content.settings.set(SettingId::HubKeepalive, keepalive_milliseconds);
             content.sealers = BTreeSet::from([SEALER]);
             content.topology = Topology::Hub;
             content.hubs = ranked;
             content.subscriptions.insert(*self.sealed.register().as_bytes(), Subscription::default());
         });
-        let snapshot = snapshot.unwrap();
+    }
+
+    /// Puts a change of the snapshot in force on everybody.
+    fn change(&self, change: impl FnOnce(&mut Content)) {
+        let snapshot = self.authority.publish(change).unwrap();
         for membership in self.hubs.iter().map(|hub| &hub.handle.membership).chain([&self.node.handle().membership]) {
             membership.adopt_snapshot(&snapshot).unwrap();
         }
@@ -167,6 +185,13 @@ impl Story {
     async fn holds_all(&self) {
         let heads = &self.node.handle().registers.heads;
         eventually("the node holds all", async || heads.count(self.sealed.register()) == self.sealed.count()).await;
+    }
+
+    /// What the node has counted.
+    fn counted(&self, metric: &str) -> u64 {
+        let metrics = self.node.telemetry().encode();
+        let value = |line: &str| line.strip_prefix(metric)?.trim().parse().ok();
+        metrics.lines().find_map(value).unwrap_or(0)
     }
 
     /// Another docket, which this hub alone has.
@@ -211,6 +236,8 @@ async fn a_hub_whose_process_is_gone_is_replaced_at_once_by_the_one_that_stands_
 
     story.becomes(0, HubState::Active).await;
     assert!(story.node.telemetry().encode().contains("peerwright_hubs_left_total{reason=\"hung_up\"} 1"));
+    let all: Vec<u64> = (0..story.sealed.count()).collect();
+    assert_eq!(story.store.written(), all, "the new hub is asked behind the last docket of the old one");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,6 +264,76 @@ async fn a_hub_that_falls_silent_is_replaced_after_two_missed_keepalives_and_doe
 
     story.hubs[old].go_on().await;
     story.becomes(old, HubState::Standby).await;
+}
+
+/// What the metadata of answers say to a member that reads and follows a register.
+async fn told(
+    client: &mut RegistersClient<HttpConnection>,
+    register: RegisterId,
+    id: TransactionId,
+) -> [Vec<String>; 3] {
+    let (register_id, transaction_id) = (register.as_bytes().to_vec().into(), id.as_bytes().to_vec().into());
+    let one = GetTransactionRequest { register_id, transaction_id };
+    let tail = TailRequest { register_id: one.register_id.clone(), from: None, filter: None };
+    let begin = FollowBegin { register_id: one.register_id.clone(), from: 0 };
+    let follow = tokio_stream::iter([FollowRequest { kind: Some(Kind::Begin(begin)) }]);
+    let said = |metadata: &MetadataMap| {
+        metadata.get_all("stale-since").iter().map(|since| since.to_str().unwrap().to_owned()).collect()
+    };
+    [
+        said(client.get_transaction(one).await.unwrap().metadata()),
+        said(client.tail(tail).await.unwrap().metadata()),
+        said(client.follow(follow).await.unwrap().metadata()),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_waits_for_a_register_hears_that_its_hub_holds_more_than_before() {
+    let story = Box::pin(Story::of(1, DEFAULT)).await;
+    story.holds_all().await;
+    let later = SealedRegister::of(3, 1);
+    story.change(|content| {
+        content.subscriptions.insert(*later.register().as_bytes(), Subscription::default());
+    });
+    let not_held = || story.counted("peerwright_sources_left_total{reason=\"not_held\"}");
+    eventually("the hub has been asked in vain", async || not_held() > 3).await;
+
+    story.hubs[0].fill(&later).await;
+
+    let (heads, advice) = (&story.node.handle().registers.heads, "peerwright_hub_advice_total{advice=\"sync\"}");
+    eventually("the node holds it too", async || heads.count(later.register()) == later.count()).await;
+    eventually("it was advised to ask again", async || story.counted(advice) > 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_with_more_keepalives_than_it_is_meant_to_answer_says_so() {
+    let story = Box::pin(Story::of(1, OFTEN)).await;
+    story.becomes(0, HubState::Active).await;
+    let advice = || story.counted("peerwright_hub_advice_total{advice=\"reduce\"}");
+    assert_eq!(advice(), 0, "they are few");
+
+    story.change(|content| content.settings.set(SettingId::HubAnswers, 1));
+    eventually("it advises to ask less often", async || advice() > 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_members_read_of_a_node_without_a_hub_says_since_when() {
+    let story = Box::pin(Story::of(1, DEFAULT)).await;
+    story.holds_all().await;
+    let registers = story.node.handle().registers.clone();
+    let register = story.sealed.register();
+    let id = registers.store.transaction_ids(register, 1, 1).await.unwrap().remove(0).transactions[0];
+    let connection = dial(&story.node, &story.authority, "demo-peer-9").await.unwrap().connection;
+    let mut client = RegistersClient::with_origin(connection, origin());
+
+    story.hubs[0].stop().await;
+    eventually("the node is isolated", async || registers.hubs().isolated_since.is_some()).await;
+    let since = stale_since(&registers).unwrap();
+    assert_eq!(told(&mut client, register, id).await, [vec![since.clone()], vec![since.clone()], vec![since]]);
+
+    story.hubs[0].go_on().await;
+    story.becomes(0, HubState::Active).await;
+    assert_eq!(told(&mut client, register, id).await, [vec![], vec![], Vec::<String>::new()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

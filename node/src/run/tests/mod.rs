@@ -2,9 +2,11 @@
 
 mod advertisements;
 mod bans;
+mod blueprints;
 mod carriers;
 mod clients;
 mod database;
+mod followers;
 mod hubs;
 mod nearby;
 mod network;
@@ -14,5 +16,6 @@ mod registers;
 mod replication;
 mod restarts;
 mod simulated;
+mod spent;
 mod strangers;
 mod traces;

@@ -25,7 +25,12 @@ use std::{
     time::Duration,
 };
 
-async fn start(authority: &Arc<Authority>, name: &str, directory: &Path, seeds: Vec<Endpoint>) -> RunningNode {
+pub(super) async fn start(
+    authority: &Arc<Authority>,
+    name: &str,
+    directory: &Path,
+    seeds: Vec<Endpoint>,
+) -> RunningNode {
     let mut configuration = configuration(name, directory);
     configuration.seeds = seeds;
     start_node(&configuration, &options(authority, Backing::Volume)).await

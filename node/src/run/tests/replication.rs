@@ -35,7 +35,7 @@ fn memory() -> Arc<Memory> {
 }
 
 /// A node on a store that the test watches.
-fn watched() -> (Arc<Tampered>, Backing) {
+pub(super) fn watched() -> (Arc<Tampered>, Backing) {
     let inner = memory();
     let store = Tampered::new(inner.clone());
     (store.clone(), Backing::Stores(inner, store))
@@ -138,6 +138,42 @@ async fn a_source_that_lies_is_left_and_recorded_and_the_others_serve() {
         nodes[2].handle().view().await.unwrap().statistics.bans.offences > 0
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_follow_each_other_hear_of_what_a_sealer_has() {
+    let authority = authority();
+    let mut sealed = SealedRegister::of(20, 1);
+    let (sealer, sealer_backing) = watched();
+    let (one, one_backing) = watched();
+    let (other, other_backing) = watched();
+    for store in [&one, &other] {
+        sealed.fill(&**store).await;
+    }
+    let mut nodes = start_on(&authority, vec![sealer_backing, one_backing, other_backing]).await;
+    linked(&nodes).await;
+    // As while no sealer is there: who is to be one does not hold the register yet.
+    let first = nodes.remove(0);
+    subscribe(&authority, &nodes, &sealed);
+    let source = |node: &RunningNode| node.handle().registers.progress(sealed.register()).and_then(|of| of.source);
+    eventually("each follows the other", async || {
+        let peers = nodes.iter().map(|node| Some(node.handle().identity.peer_id)).rev().collect::<Vec<_>>();
+        nodes.iter().map(source).collect::<Vec<_>>() == peers
+    })
+    .await;
+
+    sealed.seal(3);
+    sealed.fill(&*sealer).await;
+    first.handle().registers.advance(sealed.register(), sealed.count());
+    nodes.insert(0, first);
+    publish(&authority, &nodes.iter().collect::<Vec<_>>(), |content| {
+        content.sealers = BTreeSet::from([nodes[0].handle().identity.peer_id]);
+    });
+
+    for (node, store) in nodes[1..].iter().zip([&one, &other]) {
+        replicated(node, &sealed).await;
+        assert_holds(&**store, &sealed).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

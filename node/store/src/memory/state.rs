@@ -1,8 +1,8 @@
 //! The maps of the model.
 
-use super::{dead_letters::DeadLetters, dockets::Dockets, log::Log};
+use super::{dead_letters::DeadLetters, dockets::Dockets, log::Log, messages::Stored};
 use crate::{
-    Appended, Counts, Held, ListedTransaction, MessageRange, Purged, StoredTransaction,
+    Appended, Counts, ListedTransaction, MessageRange, Purged, StoredTransaction,
     message::{IndexEntry, IndexedMessage, Place, find_entry},
 };
 use bytes::Bytes;
@@ -11,18 +11,20 @@ use peerwright_secure::NodePublicKey;
 use std::collections::{BTreeMap, btree_map::Entry as Slot};
 
 /// One life of an origin in one register.
-type Stream = (RegisterId, NodePublicKey, u64);
+pub(super) type Stream = (RegisterId, NodePublicKey, u64);
 
 /// What a [`crate::Memory`] holds.
 #[derive(Debug, Default)]
 pub(super) struct State {
     incarnation: Option<u64>,
-    streams: BTreeMap<Stream, BTreeMap<u64, Message>>,
-    by_sequence: BTreeMap<(NodePublicKey, u64, u64), (Stream, u64)>,
+    pub(super) streams: BTreeMap<Stream, Stored>,
+    pub(super) by_sequence: BTreeMap<(NodePublicKey, u64, u64), (Stream, u64)>,
+    /// The places of the messages, in the order in which they were stored.
+    pub(super) order: BTreeMap<u64, (Stream, u64)>,
     index: BTreeMap<(RegisterId, TransactionId), u64>,
     listed: BTreeMap<(RegisterId, u64), Row>,
     last_position: u64,
-    bodies: BTreeMap<TransactionId, (RegisterId, Bytes)>,
+    pub(super) bodies: BTreeMap<TransactionId, (RegisterId, Bytes)>,
     pub(super) dead_letters: DeadLetters,
     pub(super) documents: BTreeMap<&'static str, Bytes>,
     pub(super) dockets: Dockets,
@@ -51,6 +53,9 @@ impl State {
         let stream = (body.register, body.origin, body.incarnation);
         let sequence = (body.origin, body.incarnation, body.sequence);
         let place = (stream, body.register_sequence);
+        if self.streams.get(&stream).is_some_and(|stored| stored.gone.contains(&place.1)) {
+            return Appended::Duplicate;
+        }
         if let Some(existing) = self.by_sequence.get(&sequence).and_then(|place| self.at(*place)) {
             return if existing.id() == message.id() { Appended::Duplicate } else { Appended::Conflicting };
         }
@@ -59,12 +64,14 @@ impl State {
         }
         let transactions = self.index_entries(&entries, stream, body.register_sequence, now);
         self.by_sequence.insert(sequence, place);
-        self.streams.entry(stream).or_default().insert(place.1, message);
+        self.last_position += 1;
+        self.order.insert(self.last_position, place);
+        self.streams.entry(stream).or_default().messages.insert(place.1, message);
         Appended::Stored { transactions }
     }
 
-    fn at(&self, (stream, register_sequence): (Stream, u64)) -> Option<&Message> {
-        self.streams.get(&stream)?.get(&register_sequence)
+    pub(super) fn at(&self, (stream, register_sequence): (Stream, u64)) -> Option<&Message> {
+        self.streams.get(&stream)?.messages.get(&register_sequence)
     }
 
     fn index_entries(&mut self, entries: &[IndexEntry], stream: Stream, register_sequence: u64, stored_at: u64) -> u32 {
@@ -92,22 +99,24 @@ impl State {
         self.dead_letters.purge(register);
         self.streams.retain(|(of, _, _), _| *of != register);
         self.by_sequence.retain(|_, ((of, _, _), _)| *of != register);
+        self.order.retain(|_, ((of, _, _), _)| *of != register);
         self.index.retain(|(of, _), _| *of != register);
         self.listed.retain(|(of, _), _| *of != register);
         self.bodies.retain(|_, (of, _)| *of != register);
         Purged { messages, transactions, bodies: (bodies - self.bodies.len()) as u64 }
     }
 
-    pub(super) fn held(&self, registers: &[RegisterId]) -> Vec<Held> {
-        let wanted = self.streams.iter().filter(|((register, _, _), _)| registers.contains(register));
-        wanted
-            .map(|((register, origin, incarnation), messages)| Held {
-                register: *register,
-                origin: *origin,
-                incarnation: *incarnation,
-                ranges: coalesce(messages.keys().copied()),
-            })
-            .collect()
+    /// Forgets that a message carries a transaction; whether it did.
+    pub(super) fn unlist(&mut self, (stream, register_sequence): (Stream, u64), id: TransactionId) -> bool {
+        let (register, _, _) = stream;
+        let Slot::Occupied(position) = self.index.entry((register, id)) else { return false };
+        let Slot::Occupied(row) = self.listed.entry((register, *position.get())) else { return false };
+        let carries = (row.get().stream, row.get().register_sequence) == (stream, register_sequence);
+        if carries {
+            row.remove();
+            position.remove();
+        }
+        carries
     }
 
     pub(super) fn read(&self, ranges: &[MessageRange], max_messages: usize, max_bytes: usize) -> Vec<Bytes> {
@@ -127,7 +136,7 @@ impl State {
         let stream = self.streams.get(&(range.register, range.origin, range.incarnation));
         // The map refuses to look at a range that ends before it begins.
         let stream = stream.filter(|_| range.from <= range.to);
-        let messages = stream.into_iter().flat_map(|messages| messages.range(range.from..=range.to));
+        let messages = stream.into_iter().flat_map(|stored| stored.messages.range(range.from..=range.to));
         messages.map(|(_, message)| message.encoded().clone())
     }
 
@@ -160,7 +169,7 @@ impl State {
 
     pub(super) fn counts(&self, register: RegisterId) -> Counts {
         let streams = self.streams.iter().filter(|((of, _, _), _)| *of == register);
-        let messages = streams.map(|(_, messages)| messages.len() as u64).sum();
+        let messages = streams.map(|(_, stored)| stored.messages.len() as u64).sum();
         let transactions = self.listed.range((register, 0)..=(register, u64::MAX)).count() as u64;
         Counts { messages, transactions }
     }
@@ -170,16 +179,4 @@ impl State {
         let end = |place: u64| usize::try_from(place).unwrap_or(usize::MAX).min(bytes.len());
         Some(bytes.slice(end(offset)..end(offset.saturating_add(length.into()))))
     }
-}
-
-/// Ranges of ascending numbers, both ends inclusive.
-fn coalesce(numbers: impl Iterator<Item = u64>) -> Vec<(u64, u64)> {
-    let mut ranges: Vec<(u64, u64)> = Vec::new();
-    for number in numbers {
-        match ranges.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
-            _ => ranges.push((number, number)),
-        }
-    }
-    ranges
 }

@@ -65,6 +65,7 @@ async fn apply_one(session: &mut Session, operation: &mut Operation) -> Result<(
         Operation::Bury { letters, slot } => slot.fill(dead_letters::bury(session, letters).await?),
         Operation::Exhume { letters, slot } => slot.fill(dead_letters::exhume(session, letters).await?),
         Operation::Purge { register, slot } => slot.fill(messages::purge(session, *register).await?),
+        Operation::LetGo { ranges, slot } => slot.fill(messages::let_go(session, ranges).await?),
         Operation::Dockets(operation) => dockets::apply(session, operation).await?,
         // Written with its neighbours.
         Operation::Append { .. } => {}

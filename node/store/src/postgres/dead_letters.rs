@@ -62,14 +62,12 @@ pub(super) async fn find(
     register: RegisterId,
     id: TransactionId,
 ) -> Result<Option<DeadLetter>, StoreError> {
-    let reader = readers.take().await?;
-    let row: Option<(String, i64)> = reader
+    let row: Option<(String, i64)> = readers
         .optional(
             "SELECT reason, died_at FROM dead_letters WHERE register = $1 AND id = $2",
             &[&register.as_bytes().as_slice(), &id.as_bytes().as_slice()],
         )
         .await?;
-    reader.give_back();
     Ok(row.map(|(reason, died_at)| DeadLetter { register, id, reason, died_at: died_at.cast_unsigned() }))
 }
 
@@ -79,14 +77,12 @@ pub(super) async fn list(
     after: Option<u64>,
     max: usize,
 ) -> Result<Vec<ListedDeadLetter>, StoreError> {
-    let reader = readers.take().await?;
-    let rows: Vec<DeadLetterRow> = reader
+    let rows: Vec<DeadLetterRow> = readers
         .all(
             "SELECT position, id, reason, died_at FROM dead_letters WHERE register = $1 AND position > $2
              ORDER BY position LIMIT $3",
             &[&register.as_bytes().as_slice(), &position(after), &limit(max)],
         )
         .await?;
-    reader.give_back();
     rows.into_iter().map(|row| dead_letter(register, row)).collect()
 }

@@ -6,8 +6,9 @@
 //!                                                                    └────────┘
 //! ```
 //!
-//! A write is answered once the server has committed it, with `synchronous_commit`. While the server is away, reads and
-//! writes are refused with [`StoreError::Unreachable`]; what was under way is looked up when it is there again.
+//! A write is answered once the server has committed it, with `synchronous_commit`. A read whose connection is lost is
+//! tried once more on a new one. While the server is away, reads and writes are refused with
+//! [`StoreError::Unreachable`]; what was under way is looked up when it is there again.
 
 mod apply;
 mod columns;
@@ -27,8 +28,8 @@ mod writer;
 pub use settings::{PostgresRefused, PostgresSettings};
 
 use crate::{
-    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedTransaction, MessageRange, Pending, Purged,
-    Store, StoreError, StoredTransaction,
+    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedMessage, ListedTransaction, MessageRange,
+    Pending, Purged, Store, StoreError, StoredTransaction,
     queue::{self, Queue},
 };
 use bytes::Bytes;
@@ -131,12 +132,28 @@ impl Store for Postgres {
         self.queue.purge(register)
     }
 
+    fn let_go(&self, ranges: Vec<MessageRange>) -> Pending<'_, Purged> {
+        self.queue.let_go(ranges)
+    }
+
     fn held(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>> {
         Box::pin(messages::held(&self.readers, registers))
     }
 
+    fn gone(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>> {
+        Box::pin(messages::gone(&self.readers, registers))
+    }
+
     fn read(&self, ranges: Vec<MessageRange>, max_messages: usize, max_bytes: usize) -> Pending<'_, Vec<Bytes>> {
         Box::pin(messages::read(&self.readers, ranges, max_messages, max_bytes))
+    }
+
+    fn messages_after(&self, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedMessage>> {
+        Box::pin(messages::after(&self.readers, after, limit))
+    }
+
+    fn newest_message(&self) -> Pending<'_, Option<u64>> {
+        Box::pin(messages::newest(&self.readers))
     }
 
     fn transaction(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<StoredTransaction>> {

@@ -5,10 +5,11 @@ use crate::StoreError;
 use peerwright_secure::sha256;
 
 /// Every migration that was ever released, in order; a released one never changes.
-pub(super) const RELEASED: [(&str, &str); 3] = [
+pub(super) const RELEASED: [(&str, &str); 4] = [
     ("messages", include_str!("../../migrations/postgres/0001_messages.sql")),
     ("dockets", include_str!("../../migrations/postgres/0002_dockets.sql")),
     ("dead letters", include_str!("../../migrations/postgres/0003_dead_letters.sql")),
+    ("gone", include_str!("../../migrations/postgres/0004_gone.sql")),
 ];
 /// The oldest server that is tested with and still cared for.
 const OLDEST_SERVER: i32 = 140_000;

@@ -9,7 +9,10 @@ use std::{
     collections::HashMap,
     future::Future,
     pin::pin,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio_postgres::{
@@ -40,6 +43,8 @@ pub(super) struct Session {
     client: Client,
     statements: Mutex<HashMap<&'static str, Statement>>,
     closed: CancellationToken,
+    /// An answer has said so; the end itself is heard a moment later.
+    lost: AtomicBool,
     driver: AbortOnDropHandle<()>,
 }
 
@@ -54,11 +59,13 @@ impl Session {
             }
             drop(ended);
         });
-        Self { client, statements: Mutex::default(), closed, driver: AbortOnDropHandle::new(driver) }
+        let driver = AbortOnDropHandle::new(driver);
+        Self { client, statements: Mutex::default(), closed, lost: AtomicBool::new(false), driver }
     }
 
+    /// Whether the connection has ended, or the last that came by it was its end.
     pub(super) fn is_closed(&self) -> bool {
-        self.closed.is_cancelled() || self.client.is_closed()
+        self.closed.is_cancelled() || self.client.is_closed() || self.lost.load(Ordering::Relaxed)
     }
 
     /// Resolves when the connection has ended.
@@ -75,17 +82,17 @@ impl Session {
 
     /// Statements without values, one or several.
     pub(super) async fn run(&self, statements: &str) -> Result<(), StoreError> {
-        within(self.client.batch_execute(statements)).await
+        self.within(self.client.batch_execute(statements)).await
     }
 
     /// How many rows a statement has changed.
     pub(super) async fn execute(&self, statement: &'static str, values: Values<'_>) -> Result<u64, StoreError> {
-        within(async { self.client.execute(&self.prepared(statement).await?, values).await }).await
+        self.within(async { self.client.execute(&self.prepared(statement).await?, values).await }).await
     }
 
     /// All rows.
     pub(super) async fn all<T: Columns>(&self, query: &'static str, values: Values<'_>) -> Result<Vec<T>, StoreError> {
-        let rows = within(async { self.client.query(&self.prepared(query).await?, values).await }).await?;
+        let rows = self.within(async { self.client.query(&self.prepared(query).await?, values).await }).await?;
         rows.iter().map(T::read).collect()
     }
 
@@ -112,7 +119,7 @@ impl Session {
         rows: &[R],
         values: impl for<'r> Fn(&'r R) -> [&'r (dyn ToSql + Sync); N],
     ) -> Result<(), StoreError> {
-        within(async {
+        self.within(async {
             let sink = self.client.copy_in(&self.prepared(statement).await?).await?;
             let mut writer = pin!(BinaryCopyInWriter::new(sink, types));
             for row in rows {
@@ -134,6 +141,19 @@ impl Session {
         }
     }
 
+    async fn within<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
+        match tokio::time::timeout(ANSWER_TIME, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                if !failure::is_refusal(&error) {
+                    self.lost.store(true, Ordering::Relaxed);
+                }
+                Err(error.into())
+            }
+            Err(_) => Err(unanswered()),
+        }
+    }
+
     async fn prepared(&self, statement: &'static str) -> Result<Statement, Error> {
         if let Some(prepared) = self.lock().get(statement) {
             return Ok(prepared.clone());
@@ -145,13 +165,6 @@ impl Session {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<&'static str, Statement>> {
         self.statements.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn within<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
-    match tokio::time::timeout(ANSWER_TIME, answer).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => Err(unanswered()),
     }
 }
 

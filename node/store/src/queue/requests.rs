@@ -3,11 +3,17 @@
 
 use super::{DocketOperation, Operation, Queue, Slot};
 use crate::{
-    Appended, Applied, DeadLetter, DocketCertificate, Extension, LogEntry, NewDocket, Pending, Purged, message,
+    Appended, Applied, DeadLetter, DocketCertificate, Extension, LogEntry, MessageRange, NewDocket, Pending, Purged,
+    message,
     prepared::{PreparedDocket, prepare},
 };
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
+
+/// What letting go of a message writes, about: the pages where its transactions were found ...
+const LET_GO_BYTES: usize = 16 * 1024;
+/// ... counted of so many messages at most.
+const LET_GO_COUNTED: u64 = 256;
 
 /// As a [`Store`](crate::Store) writes.
 impl Queue {
@@ -41,6 +47,13 @@ impl Queue {
 
     pub(crate) fn purge(&self, register: RegisterId) -> Pending<'static, Purged> {
         self.ask(0, |slot| Operation::Purge { register, slot })
+    }
+
+    pub(crate) fn let_go(&self, ranges: Vec<MessageRange>) -> Pending<'static, Purged> {
+        let messages = ranges.iter().map(|range| range.to.saturating_sub(range.from).saturating_add(1));
+        let messages = messages.fold(0, u64::saturating_add).min(LET_GO_COUNTED);
+        let bytes = usize::try_from(messages).unwrap_or_default() * LET_GO_BYTES;
+        self.ask(bytes, |slot| Operation::LetGo { ranges, slot })
     }
 }
 

@@ -1,8 +1,8 @@
 //! What each operation writes, inside the transaction of its group.
 
-use super::{dead_letters, index};
+use super::{dead_letters, index, messages};
 use crate::{
-    Appended, BODY_CHUNK_BYTES, Purged, StoreError,
+    Appended, BODY_CHUNK_BYTES, MessageRange, Purged, StoreError,
     codec::{from_ordered, ordered},
     message::IndexedMessage,
 };
@@ -17,6 +17,8 @@ pub(super) struct Batch<'c> {
     registers: HashMap<RegisterId, i64>,
     lives: HashMap<(NodePublicKey, u64), i64>,
     streams: HashMap<(i64, i64), i64>,
+    /// The last number of each stream that was let go of.
+    last_gone: HashMap<i64, Option<u64>>,
 }
 
 /// How much a register grew, and where, within one operation.
@@ -28,7 +30,13 @@ struct Growth {
 
 impl<'c> Batch<'c> {
     pub(super) fn new(connection: &'c mut SqliteConnection) -> Self {
-        Self { connection, registers: HashMap::new(), lives: HashMap::new(), streams: HashMap::new() }
+        Self {
+            connection,
+            registers: HashMap::new(),
+            lives: HashMap::new(),
+            streams: HashMap::new(),
+            last_gone: HashMap::new(),
+        }
     }
 
     /// For operations that keep nothing in the batch.
@@ -59,6 +67,10 @@ impl<'c> Batch<'c> {
             let register = self.register(message.body().register).await?;
             let life = self.life(message.body().origin, message.body().incarnation).await?;
             let stream = self.stream(register, life).await?;
+            if self.is_gone(stream, message.body().register_sequence).await? {
+                outcomes.push(Appended::Duplicate);
+                continue;
+            }
             let Some(id) = self.insert(stream, life, message).await? else {
                 outcomes.push(self.compare(life, message).await?);
                 continue;
@@ -84,6 +96,27 @@ impl<'c> Batch<'c> {
             .await?;
         }
         Ok(outcomes)
+    }
+
+    pub(super) async fn let_go(&mut self, ranges: &[MessageRange]) -> Result<Purged, StoreError> {
+        self.last_gone.clear();
+        messages::let_go(self.connection, ranges).await
+    }
+
+    /// Whether this message of a stream was let go of. New ones lie behind all of those.
+    async fn is_gone(&mut self, stream: i64, register_sequence: u64) -> Result<bool, StoreError> {
+        let last = match self.last_gone.get(&stream) {
+            Some(last) => *last,
+            None => {
+                let last = index::last_gone(self.connection, stream).await?;
+                self.last_gone.insert(stream, last);
+                last
+            }
+        };
+        match last {
+            Some(last) if register_sequence <= last => index::is_gone(self.connection, stream, register_sequence).await,
+            _ => Ok(false),
+        }
     }
 
     /// The row id; `None` when one of its two places is taken.
@@ -157,11 +190,14 @@ impl<'c> Batch<'c> {
         let register_row = self.register(register).await?;
         self.registers.clear();
         self.streams.clear();
+        self.last_gone.clear();
         self.delete("DELETE FROM ranges WHERE stream IN (SELECT id FROM streams WHERE register = $1)", register_row)
             .await?;
         let transactions = self.delete("DELETE FROM transactions WHERE register = $1", register_row).await?;
         let messages = self
             .delete("DELETE FROM messages WHERE stream IN (SELECT id FROM streams WHERE register = $1)", register_row)
+            .await?;
+        self.delete("DELETE FROM gone WHERE stream IN (SELECT id FROM streams WHERE register = $1)", register_row)
             .await?;
         self.delete("DELETE FROM streams WHERE register = $1", register_row).await?;
         self.delete("DELETE FROM body_chunks WHERE body IN (SELECT id FROM bodies WHERE register = $1)", register_row)

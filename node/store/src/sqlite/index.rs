@@ -1,4 +1,5 @@
-//! What is derived from the messages in the same transaction: the ranges held, and where each transaction is.
+//! What is derived from the messages in the same transaction: the ranges held, what of them was let go of, and where each
+//! transaction is.
 
 use crate::{
     StoreError,
@@ -78,4 +79,60 @@ async fn add_run(connection: &mut SqliteConnection, stream: i64, first: u64, las
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Adds register sequences to what was let go of a stream.
+pub(super) async fn gone(
+    connection: &mut SqliteConnection,
+    stream: i64,
+    mut removed: Vec<u64>,
+) -> Result<(), StoreError> {
+    removed.sort_unstable();
+    for run in removed.chunk_by(|one, next| one.checked_add(1) == Some(*next)) {
+        if let (Some(first), Some(last)) = (run.first(), run.last()) {
+            join_gone(connection, stream, *first, *last).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Joins a run with all that it touches.
+async fn join_gone(connection: &mut SqliteConnection, stream: i64, first: u64, last: u64) -> Result<(), StoreError> {
+    let touched: Vec<(i64, i64)> =
+        sqlx::query_as("DELETE FROM gone WHERE stream = $1 AND first <= $2 AND last >= $3 RETURNING first, last")
+            .bind(stream)
+            .bind(ordered(last.saturating_add(1)))
+            .bind(ordered(first.saturating_sub(1)))
+            .fetch_all(&mut *connection)
+            .await?;
+    let first = touched.iter().map(|(first, _)| *first).chain([ordered(first)]).min();
+    let last = touched.iter().map(|(_, last)| *last).chain([ordered(last)]).max();
+    sqlx::query("INSERT INTO gone (stream, first, last) VALUES ($1, $2, $3)")
+        .bind(stream)
+        .bind(first)
+        .bind(last)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The last number that was let go of a stream.
+pub(super) async fn last_gone(connection: &mut SqliteConnection, stream: i64) -> Result<Option<u64>, StoreError> {
+    let last: Option<i64> = sqlx::query_scalar("SELECT last FROM gone WHERE stream = $1 ORDER BY first DESC LIMIT 1")
+        .bind(stream)
+        .fetch_optional(connection)
+        .await?;
+    Ok(last.map(from_ordered))
+}
+
+/// Whether this number was let go of.
+pub(super) async fn is_gone(connection: &mut SqliteConnection, stream: i64, number: u64) -> Result<bool, StoreError> {
+    let is_gone = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM gone WHERE stream = $1 AND first <= $2 AND last >= $2 ORDER BY first DESC)",
+    )
+    .bind(stream)
+    .bind(ordered(number))
+    .fetch_one(connection)
+    .await?;
+    Ok(is_gone)
 }

@@ -6,13 +6,14 @@ mod dead_letters;
 mod dockets;
 mod failure;
 mod index;
+mod messages;
 mod open;
 mod queries;
 mod writer;
 
 use crate::{
-    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedTransaction, MessageRange, Pending, Purged,
-    Store, StoreError, StoredTransaction,
+    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedMessage, ListedTransaction, MessageRange,
+    Pending, Purged, Store, StoreError, StoredTransaction,
     queue::{self, Queue},
 };
 use bytes::Bytes;
@@ -106,12 +107,28 @@ impl Store for Sqlite {
         self.queue.purge(register)
     }
 
+    fn let_go(&self, ranges: Vec<MessageRange>) -> Pending<'_, Purged> {
+        self.queue.let_go(ranges)
+    }
+
     fn held(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>> {
         Box::pin(queries::held(&self.readers, registers))
     }
 
+    fn gone(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>> {
+        Box::pin(queries::gone(&self.readers, registers))
+    }
+
     fn read(&self, ranges: Vec<MessageRange>, max_messages: usize, max_bytes: usize) -> Pending<'_, Vec<Bytes>> {
         Box::pin(queries::read(&self.readers, ranges, max_messages, max_bytes))
+    }
+
+    fn messages_after(&self, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedMessage>> {
+        Box::pin(messages::after(&self.readers, after, limit))
+    }
+
+    fn newest_message(&self) -> Pending<'_, Option<u64>> {
+        Box::pin(messages::newest(&self.readers))
     }
 
     fn transaction(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<StoredTransaction>> {

@@ -102,6 +102,7 @@ pub(super) fn migrations() -> Migrator {
         ("messages", include_str!("../../migrations/0001_messages.sql")),
         ("dockets", include_str!("../../migrations/0002_dockets.sql")),
         ("dead letters", include_str!("../../migrations/0003_dead_letters.sql")),
+        ("gone", include_str!("../../migrations/0004_gone.sql")),
     ];
     let migrations = (1..).zip(released).map(|(version, (name, sql))| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

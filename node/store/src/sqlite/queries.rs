@@ -14,13 +14,26 @@ use sqlx::SqlitePool;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) async fn held(readers: &SqlitePool, registers: Vec<RegisterId>) -> Result<Vec<Held>, StoreError> {
-    let wanted: BTreeSet<RegisterId> = registers.into_iter().collect();
-    let mut rows = sqlx::query_as::<_, (Vec<u8>, Vec<u8>, i64, i64, i64)>(
-        "SELECT registers.register, lives.origin, lives.incarnation, ranges.first, ranges.last
+    let rows = "SELECT registers.register, lives.origin, lives.incarnation, ranges.first, ranges.last
          FROM ranges JOIN streams ON streams.id = ranges.stream JOIN lives ON lives.id = streams.life
-         JOIN registers ON registers.id = streams.register ORDER BY ranges.stream, ranges.first",
-    )
-    .fetch(readers);
+         JOIN registers ON registers.id = streams.register ORDER BY ranges.stream, ranges.first";
+    read_ranges(readers, rows, registers).await
+}
+
+pub(super) async fn gone(readers: &SqlitePool, registers: Vec<RegisterId>) -> Result<Vec<Held>, StoreError> {
+    let rows = "SELECT registers.register, lives.origin, lives.incarnation, gone.first, gone.last
+         FROM gone JOIN streams ON streams.id = gone.stream JOIN lives ON lives.id = streams.life
+         JOIN registers ON registers.id = streams.register ORDER BY gone.stream, gone.first";
+    read_ranges(readers, rows, registers).await
+}
+
+async fn read_ranges(
+    readers: &SqlitePool,
+    rows: &'static str,
+    registers: Vec<RegisterId>,
+) -> Result<Vec<Held>, StoreError> {
+    let wanted: BTreeSet<RegisterId> = registers.into_iter().collect();
+    let mut rows = sqlx::query_as::<_, (Vec<u8>, Vec<u8>, i64, i64, i64)>(rows).fetch(readers);
     let mut held: BTreeMap<(RegisterId, NodePublicKey, u64), Vec<(u64, u64)>> = BTreeMap::new();
     while let Some((register, origin, incarnation, first, last)) = rows.try_next().await? {
         let register = RegisterId::from_bytes(key(register)?);

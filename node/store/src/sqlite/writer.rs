@@ -120,6 +120,7 @@ impl Writer {
                     slot.fill(dead_letters::exhume(batch.connection(), letters).await?);
                 }
                 Operation::Purge { register, slot } => slot.fill(batch.purge(*register).await?),
+                Operation::LetGo { ranges, slot } => slot.fill(batch.let_go(ranges).await?),
                 Operation::Dockets(operation) => operation.apply(batch.connection()).await?,
             }
         }

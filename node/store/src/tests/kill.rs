@@ -162,3 +162,49 @@ fn a_volume_that_fails_to_write_stops_the_writer_and_loses_nothing_acknowledged(
         assert_all_held(&store, &report.acknowledged).await;
     });
 }
+
+/// The child: appends messages two at a time and lets go of every other one, until it is killed.
+async fn let_go_until_killed(directory: &Path) {
+    let store = Sqlite::open(&directory.join("store.sqlite"), NETWORK).await.unwrap();
+    let incarnation = store.next_incarnation(1).await.unwrap();
+    for sequence in (1u64..).step_by(2) {
+        let place = |sequence| Place { incarnation, ..Place::nth(sequence) };
+        let pair = [sequence, sequence + 1]
+            .map(|sequence| message(place(sequence), &[transaction(register(1), u32::try_from(sequence).unwrap())]));
+        // One commit does both, or two do.
+        let gone = vec![place(sequence).range(sequence, sequence)];
+        let (appended, gone) = tokio::join!(store.append(pair.to_vec(), NOW), store.let_go(gone));
+        assert!(appended.is_ok() && gone.is_ok());
+        println!("\nacknowledged 1 {incarnation} {sequence}");
+    }
+}
+
+#[test]
+fn what_was_let_go_of_is_gone_and_known_after_kill_and_nothing_else_is() {
+    if let Some(directory) = child_directory() {
+        runtime().block_on(let_go_until_killed(&directory));
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let test = "tests::kill::what_was_let_go_of_is_gone_and_known_after_kill_and_nothing_else_is";
+    let reports: Vec<Report> = (1..4).map(|round| watch(start_child(test, "", directory.path()), 30 * round)).collect();
+    runtime().block_on(async {
+        let store = Sqlite::open(&directory.path().join("store.sqlite"), NETWORK).await.unwrap();
+        for (_, incarnation, sequence) in reports.iter().flat_map(|report| &report.acknowledged) {
+            let place = Place { incarnation: *incarnation, ..Place::nth(*sequence) };
+            let read = store.read(vec![place.range(*sequence, sequence + 1)], 9, usize::MAX).await.unwrap();
+            let kept = Place { sequence: sequence + 1, register_sequence: sequence + 1, ..place };
+            let number = u32::try_from(sequence + 1).unwrap();
+            assert_eq!(read, [message(kept, &[transaction(register(1), number)]).encoded().clone()], "{place:?}");
+        }
+        let counted = |rows: Vec<crate::Held>| -> u64 {
+            rows.iter().flat_map(|row| &row.ranges).map(|(first, last)| last - first + 1).sum()
+        };
+        let held = counted(store.held(vec![register(1)]).await.unwrap());
+        let gone = counted(store.gone(vec![register(1)]).await.unwrap());
+        let counts = store.counts(register(1)).await.unwrap();
+        assert_eq!(counts.messages, held - gone);
+        assert!(gone >= reports.iter().map(|report| report.acknowledged.len() as u64).sum());
+        assert_eq!(store.messages_after(None, usize::MAX).await.unwrap().len() as u64, counts.messages);
+    });
+}

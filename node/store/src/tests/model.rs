@@ -3,8 +3,8 @@
 
 use super::fixtures::{self, NETWORK, NOW, Place, announcement, large_transaction, message, transaction};
 use crate::{
-    BODY_CHUNK_BYTES, DeadLetter, ListedDeadLetter, ListedTransaction, Memory, MessageRange, Postgres, Sqlite, Store,
-    postgres::tests::fresh,
+    BODY_CHUNK_BYTES, DeadLetter, ListedDeadLetter, ListedMessage, ListedTransaction, Memory, MessageRange, Postgres,
+    Sqlite, Store, postgres::tests::fresh,
 };
 use peerwright_ledger::{Message, RegisterId, Transaction, TransactionId};
 use proptest::prelude::*;
@@ -17,8 +17,13 @@ const NUMBERS: std::ops::Range<u32> = 0..12;
 #[derive(Debug, Clone)]
 enum Operation {
     Append(Vec<(Place, Contents)>),
-    PutBody { register: u8, number: u32 },
+    PutBody {
+        register: u8,
+        number: u32,
+    },
     Purge(u8),
+    /// From each place so many numbers on, or none.
+    LetGo(Vec<(Place, u64)>),
     NextIncarnation(u64),
     PutDocument(Vec<u8>),
     Bury(Vec<(u8, u32, bool)>),
@@ -42,6 +47,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         8 => append,
         2 => (REGISTERS, NUMBERS).prop_map(|(register, number)| Operation::PutBody { register, number }),
         1 => REGISTERS.prop_map(Operation::Purge),
+        4 => prop::collection::vec((place(), 0u64..6), 1..6).prop_map(Operation::LetGo),
         1 => any::<u64>().prop_map(|now| Operation::NextIncarnation(now / 2)),
         1 => prop::collection::vec(any::<u8>(), 0..9).prop_map(Operation::PutDocument),
         2 => prop::collection::vec((REGISTERS, NUMBERS, any::<bool>()), 0..5).prop_map(Operation::Bury),
@@ -106,6 +112,14 @@ async fn run<S: Store>(operations: Vec<Operation>, open: impl AsyncFn() -> S) ->
                 let register = fixtures::register(register);
                 prop_assert_eq!(store.purge(register).await, model.purge(register).await);
             }
+            Operation::LetGo(runs) => {
+                let range = |(place, length): &(Place, u64)| {
+                    let from = place.register_sequence;
+                    place.range(from, from.saturating_add(*length).saturating_sub(1))
+                };
+                let ranges: Vec<MessageRange> = runs.iter().map(range).collect();
+                prop_assert_eq!(store.let_go(ranges.clone()).await, model.let_go(ranges).await);
+            }
             Operation::NextIncarnation(now) => {
                 prop_assert_eq!(store.next_incarnation(now).await, model.next_incarnation(now).await);
             }
@@ -141,6 +155,10 @@ async fn compare(store: &dyn Store, model: &dyn Store) -> Result<(), TestCaseErr
     let registers: Vec<RegisterId> = REGISTERS.map(fixtures::register).collect();
     for asked in [&registers[..], &registers[..1], &[]] {
         prop_assert_eq!(store.held(asked.to_vec()).await, model.held(asked.to_vec()).await);
+        prop_assert_eq!(store.gone(asked.to_vec()).await, model.gone(asked.to_vec()).await);
+    }
+    for page in [1, 5, 1_000] {
+        prop_assert_eq!(messages(store, page).await, messages(model, page).await);
     }
     for (max_messages, max_bytes) in [(usize::MAX, usize::MAX), (3, usize::MAX), (usize::MAX, 1_500), (9, 1), (0, 9)] {
         for ranges in [everything(1, u64::MAX), everything(3, 9), everything(9, 3)] {
@@ -184,6 +202,19 @@ async fn listed(store: &dyn Store, register: RegisterId, page: usize) -> Vec<Lis
         all.extend(next);
     }
     all.into_iter().map(|row| ListedTransaction { position: 0, ..row }).collect()
+}
+
+/// All messages, page by page, the last of which is the newest.
+async fn messages(store: &dyn Store, page: usize) -> Vec<ListedMessage> {
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let next = store.messages_after(after, page).await.unwrap();
+        let Some(last) = next.last() else { break };
+        after = Some(last.position);
+        all.extend(next);
+    }
+    assert_eq!(store.newest_message().await.unwrap(), after);
+    all.into_iter().map(|row| ListedMessage { position: 0, ..row }).collect()
 }
 
 async fn dead(store: &dyn Store, register: RegisterId, page: usize) -> Vec<DeadLetter> {

@@ -10,6 +10,7 @@ pub mod children;
 pub mod covers;
 pub mod database;
 mod dereference;
+pub(super) mod hubs;
 pub mod plan;
 mod promotion;
 mod rollout;
@@ -69,13 +70,14 @@ pub(super) fn reconcile(object: Arc<Decoded<PeerNetwork>>, context: Arc<Context>
         let next_end = promoted.next_end.map(until);
         let facts = write_status::Facts { image, invalid, nodes, promoted: promoted.rows, outcome: &outcome };
         let again = write_status::write_status(&network, facts, &context).await?;
+        let told = hubs::tell(&network, &uid, &context).await;
         if !outcome.errors.is_empty() {
             return Err(ReconcileError::Steps(outcome.errors));
         }
         let held = (!outcome.holds.is_empty()).then_some(HELD);
         let collision = outcome.holds.iter().any(|hold| matches!(hold, Hold::NameCollision { .. }));
         let collision = collision.then_some(COLLISION_RETRY);
-        let again = [again, held, collision, next_end].into_iter().flatten().min();
+        let again = [again, told, held, collision, next_end].into_iter().flatten().min();
         Ok(again.map_or_else(Action::await_change, Action::requeue))
     })
 }

@@ -5,7 +5,7 @@ use peerwright_snapshot::Version;
 use tokio::time::Instant;
 
 use super::{Outlook, PROPAGATION, Progress, Reach, Running, SILENCE};
-use crate::nodes::{NodeReport, RegisterReport, ReplicaState};
+use crate::nodes::{HubReport, NodeReport, RegisterReport, ReplicaState};
 
 const V1: Version = Version { epoch: 1, revision: 1 };
 const V2: Version = Version { epoch: 1, revision: 2 };
@@ -35,6 +35,7 @@ fn report(pod: &str, acknowledged: Version) -> NodeReport {
         registers: vec![held(ORDERS, ReplicaState::FullyReplicated, Some(100))],
         auto_bans: Vec::new(),
         seals: false,
+        hub: None,
     }
 }
 
@@ -188,6 +189,30 @@ fn a_node_that_still_copies_dockets_is_not_synced_and_one_of_a_register_without_
         (with("a", held(ORDERS, ReplicaState::Sealing, Some(100))), held(ORDERS, ReplicaState::Subscribing, None));
     let reach = Reach::new(running(&["a", "b"]), &[sealer, with("b", fresh)], None, now);
     assert_eq!(synced(&reach, ORDERS, now + PROPAGATION).progress, Progress::Behind(names(&["b"])), "a knows dockets");
+}
+
+#[test]
+fn only_nodes_that_take_their_dockets_from_hubs_are_asked_whether_they_reach_one() {
+    let now = Instant::now();
+    let late = now + PROPAGATION;
+    let with_hub = |pod: &str, hub| NodeReport { hub, ..report(pod, V1) };
+    let taking = HubReport { active: Some(PeerId::from_bytes([9; 32])), isolated: false };
+    let looking = HubReport { active: None, isolated: false };
+    let isolated = HubReport { active: None, isolated: true };
+    let reach = |reports: &[NodeReport]| Reach::new(running(&["hub-0", "a", "b"]), reports, None, now);
+    let outcome = |hub| reach(&[with_hub("hub-0", None), with_hub("a", Some(taking)), with_hub("b", Some(hub))]);
+    assert_eq!(outcome(taking).hubs_reached(now).progress, Progress::Done);
+    assert_eq!(outcome(looking).hubs_reached(now).progress, Progress::Done, "it may still find one");
+    assert_eq!(outcome(isolated).hubs_reached(now), settling(names(&["b"]), late), "it was just heard");
+    assert_eq!(outcome(isolated).hubs_reached(late).progress, Progress::Behind(names(&["b"])));
+
+    let mut pods = running(&["b"]);
+    pods[0].banned = true;
+    let banned = Reach::new(pods, &[with_hub("b", Some(isolated))], None, now);
+    assert_eq!(banned.hubs_reached(late).progress, Progress::Nobody);
+    assert!(reach(&[]).takes_from_hubs(late), "nobody was heard: it cannot be told");
+    let heard = reach(&[with_hub("hub-0", None), with_hub("a", None), with_hub("b", None)]);
+    assert!(heard.takes_from_hubs(now) && !heard.takes_from_hubs(late));
 }
 
 #[test]

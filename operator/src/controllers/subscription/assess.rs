@@ -152,6 +152,9 @@ fn accepted(facts: &Facts<'_>) -> Option<Verdict> {
             format!("the register is part of the snapshot of {network}")
         }
         SubscriptionVerdict::Conflicted => format!("another subscribes {network} to this register already"),
+        SubscriptionVerdict::System => {
+            format!("the register is systemRegister of {network}: every node holds it whole without a subscription")
+        }
         SubscriptionVerdict::PlacementUnknown(groups) => {
             format!(
                 "{network} has no node group {}: correct placement.groups or the network's nodeGroups",

@@ -15,8 +15,11 @@ impl Engine {
         let body = candidate.message.body();
         let (stream, number) = (Stream::of(body), body.register_sequence);
         let Some(link) = candidate.links.first().filter(|_| candidate.pulled_from.is_none()) else { return };
-        let held_below = self.holdings.ranges(&stream).and_then(|ranges| ranges.as_slice().first().copied());
-        let is_whole = number == 1 || held_below.is_some_and(|(from, to)| from == 1 && to >= number - 1);
+        let held = self.holdings.ranges(&stream).map(Ranges::as_slice).unwrap_or_default();
+        let held_below = held.iter().rev().find(|(from, _)| *from < number);
+        let first_missed = self.sync.gaps.bygone(&stream).saturating_add(1);
+        let is_whole =
+            number <= first_missed || held_below.is_some_and(|(from, to)| *from <= first_missed && *to >= number - 1);
         if self.holdings.is_loaded(&stream.register) && !is_whole {
             self.sync.gaps.note(turn.now, stream, *link, number);
             self.timers.set_no_later(Timer::Gaps, turn.now + GAP_PATIENCE);
@@ -31,6 +34,7 @@ impl Engine {
             if let Some(held) = self.holdings.ranges(&stream) {
                 missing.subtract(held);
             }
+            missing.remove_range(0, self.sync.gaps.bygone(&stream));
             self.sync.incoming.subtract_from(&stream, &mut missing);
             let source = if self.is_live(link) { Some(link) } else { self.links.ids().first().copied() };
             let Some(source) = source.filter(|_| self.holdings.is_loaded(&stream.register) && !missing.is_empty())
@@ -39,7 +43,7 @@ impl Engine {
             };
             self.sync.gaps.asked(turn.now, stream, source, through);
             if let Some(sync) = self.sync.links.get_mut(&source) {
-                sync.wants.add(stream, &missing);
+                sync.hope_for(stream, &missing);
             }
             self.pump(turn, source);
         }

@@ -364,6 +364,12 @@ impl Net {
         token
     }
 
+    /// A node's store lets go of all that it holds of [`REGISTER`].
+    pub(super) fn let_go(&mut self, node: usize) {
+        let gone = self.nodes[node].store.let_go(REGISTER);
+        self.give(node, OwnedInput::Plain(Input::Gone(gone)));
+    }
+
     /// Changes a node's policy, and what it will be started with.
     pub(super) fn set_policy(&mut self, node: usize, bans: &[BanRecord], registers: &[RegisterId]) {
         let retired = self.nodes[node].policy.retired.clone();

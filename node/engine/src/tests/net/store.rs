@@ -66,6 +66,13 @@ impl MemoryStore {
         streams.into_iter().map(row).collect()
     }
 
+    /// Lets go of all that is held of a register, as when dockets hold its transactions.
+    pub(super) fn let_go(&mut self, register: RegisterId) -> Vec<Held> {
+        let gone = self.held(&[register]);
+        self.messages.retain(|(of, ..), _| *of != register);
+        gone
+    }
+
     pub(super) fn read(&self, ranges: &[MessageRange], max_messages: usize, max_bytes: usize) -> Vec<Bytes> {
         let (mut read, mut bytes) = (Vec::new(), 0);
         for range in ranges {

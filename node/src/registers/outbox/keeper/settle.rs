@@ -101,7 +101,7 @@ impl OutboxKeeper {
         let (mut ids, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0);
         for id in due.iter().take(HAND_IN_TRANSACTIONS) {
             let Some(found) = self.messages.transaction(register, *id).await? else {
-                // The register was purged.
+                // The register was purged, or a docket holds it.
                 self.registers.outbox.settle(register, *id);
                 continue;
             };

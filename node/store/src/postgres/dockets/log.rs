@@ -89,21 +89,24 @@ async fn end(session: &Session) -> Result<Option<u64>, StoreError> {
 }
 
 pub(in crate::postgres) async fn state(readers: &Readers) -> Result<LogState, StoreError> {
-    let reader = readers.take().await?;
-    reader.snapshot().await?;
-    let last = match end(&reader).await? {
-        None => None,
-        Some(last) => entries(&reader, last, last.saturating_add(1), 0).await?.pop(),
-    };
-    let rows: Vec<sealing_state::Row> =
-        reader.all("SELECT name, entry, checksum, bytes FROM sealing_states", &[]).await?;
-    reader.end_snapshot().await?;
-    reader.give_back();
+    let read = readers.read_state(|session| async move {
+        let rows = last_and_states(&session).await;
+        (session, rows)
+    });
+    let (last, rows) = read.await?;
     let mut state = LogState { last, ..LogState::default() };
     for row in rows {
         sealing_state::read(row, &mut state)?;
     }
     Ok(state)
+}
+
+async fn last_and_states(session: &Session) -> Result<(Option<LogEntry>, Vec<sealing_state::Row>), StoreError> {
+    let last = match end(session).await? {
+        None => None,
+        Some(last) => entries(session, last, last.saturating_add(1), 0).await?.pop(),
+    };
+    Ok((last, session.all("SELECT name, entry, checksum, bytes FROM sealing_states", &[]).await?))
 }
 
 pub(in crate::postgres) async fn read(
@@ -112,10 +115,12 @@ pub(in crate::postgres) async fn read(
     to: u64,
     max_bytes: usize,
 ) -> Result<Vec<LogEntry>, StoreError> {
-    let reader = readers.take().await?;
-    let entries = entries(&reader, from, to, max_bytes).await?;
-    reader.give_back();
-    Ok(entries)
+    readers
+        .read(|session| async move {
+            let entries = entries(&session, from, to, max_bytes).await;
+            (session, entries)
+        })
+        .await
 }
 
 /// The sizes come first, so that no entry beyond the budget is read from the disk.

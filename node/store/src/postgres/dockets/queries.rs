@@ -19,31 +19,31 @@ pub(in crate::postgres) async fn held(
     readers: &Readers,
     register: RegisterId,
 ) -> Result<Option<HeldDockets>, StoreError> {
-    let reader = readers.take().await?;
-    let chain = chain::load(&reader, register).await?;
-    reader.give_back();
-    Ok(chain.map(|chain| chain.held))
+    let read = readers.read(|session| async move {
+        let chain = chain::load(&session, register).await;
+        (session, chain)
+    });
+    Ok(read.await?.map(|chain| chain.held))
 }
 
 pub(in crate::postgres) async fn registers(readers: &Readers) -> Result<Vec<HeldDockets>, StoreError> {
-    let reader = readers.take().await?;
-    let chains = chain::load_all(&reader).await?;
-    reader.give_back();
-    Ok(chains.into_iter().map(|chain| chain.held).collect())
+    let read = readers.read(|session| async move {
+        let chains = chain::load_all(&session).await;
+        (session, chains)
+    });
+    Ok(read.await?.into_iter().map(|chain| chain.held).collect())
 }
 
 pub(in crate::postgres) async fn checkpoint(
     readers: &Readers,
     register: RegisterId,
 ) -> Result<Option<Bytes>, StoreError> {
-    let reader = readers.take().await?;
-    let row: Option<(i64, Vec<u8>)> = reader
+    let row: Option<(i64, Vec<u8>)> = readers
         .optional(
             "SELECT checksum, bytes FROM checkpoints WHERE chain = (SELECT id FROM chains WHERE register = $1)",
             &[&register.as_bytes().as_slice()],
         )
         .await?;
-    reader.give_back();
     match row {
         Some((checksum, bytes)) if Checked::Checkpoint(register).checksum(&bytes) != checksum => {
             Err(StoreError::CorruptCheckpoint(register))
@@ -59,8 +59,7 @@ pub(in crate::postgres) async fn headers(
     seen: Seen,
     max: usize,
 ) -> Result<Vec<StoredHeader>, StoreError> {
-    let reader = readers.take().await?;
-    let rows: Vec<HeaderAndFirst> = reader
+    let rows: Vec<HeaderAndFirst> = readers
         .all(
             "SELECT number, hash, header, certificate_checksum, certificate, first
              FROM chains JOIN dockets ON dockets.chain = chains.id
@@ -74,7 +73,6 @@ pub(in crate::postgres) async fn headers(
             ],
         )
         .await?;
-    reader.give_back();
     let begin = rows.first().map(|row| from_ordered(row.5).max(from));
     let mut checker = Checker::new(register, begin);
     let mut headers = Vec::with_capacity(rows.len());
@@ -95,11 +93,26 @@ pub(in crate::postgres) async fn dockets(
     max_dockets: usize,
     max_bytes: usize,
 ) -> Result<Vec<StoredDocket>, StoreError> {
-    let reader = readers.take().await?;
-    let read = async || read_dockets(&reader, register, from, seen, max_dockets, max_bytes).await;
+    readers
+        .read(|session| async move {
+            let dockets = find_dockets(&session, register, from, seen, max_dockets, max_bytes).await;
+            (session, dockets)
+        })
+        .await
+}
+
+async fn find_dockets(
+    session: &Session,
+    register: RegisterId,
+    from: u64,
+    seen: Seen,
+    max_dockets: usize,
+    max_bytes: usize,
+) -> Result<Vec<StoredDocket>, StoreError> {
+    let read = async || read_dockets(session, register, from, seen, max_dockets, max_bytes).await;
     let mut dockets = read().await?;
     if dockets.is_empty() && max_dockets > 0 {
-        let held = chain::load(&reader, register).await?.map(|chain| chain.held);
+        let held = chain::load(session, register).await?.map(|chain| chain.held);
         if held.is_some_and(|held| from >= held.first && held.last(seen).is_some_and(|last| from <= last)) {
             // It has come meanwhile, or its row is lost.
             dockets = read().await?;
@@ -108,7 +121,6 @@ pub(in crate::postgres) async fn dockets(
             }
         }
     }
-    reader.give_back();
     Ok(dockets)
 }
 
@@ -158,8 +170,7 @@ pub(in crate::postgres) async fn transaction_ids(
     from: u64,
     max_ids: usize,
 ) -> Result<Vec<DocketTransactions>, StoreError> {
-    let reader = readers.take().await?;
-    let rows: Vec<IdsRow> = reader
+    let rows: Vec<IdsRow> = readers
         .all(
             "SELECT number, ids_checksum, ids FROM (
                  SELECT chain, number, SUM(size) OVER (ORDER BY number) AS total,
@@ -173,7 +184,6 @@ pub(in crate::postgres) async fn transaction_ids(
             &[&register.as_bytes().as_slice(), &ordered(from), &limit(MAX_DOCKETS), &limit(max_ids)],
         )
         .await?;
-    reader.give_back();
     let mut dockets = Vec::with_capacity(rows.len());
     for (number, checksum, ids) in rows {
         let number = from_ordered(number);
@@ -193,10 +203,10 @@ pub(in crate::postgres) async fn find_all(
     ids: &[TransactionId],
     seen: Seen,
 ) -> Result<Option<Vec<Option<TransactionPlace>>>, StoreError> {
-    let mut reader = readers.take().await?;
-    reader.snapshot().await?;
-    let found = index::find_all(&mut *reader, register, ids, seen).await?;
-    reader.end_snapshot().await?;
-    reader.give_back();
-    Ok(found)
+    readers
+        .read_state(|mut session| async move {
+            let found = index::find_all(&mut session, register, ids, seen).await;
+            (session, found)
+        })
+        .await
 }

@@ -57,7 +57,7 @@ fn key(arrival: &Arrival<'_>, place: &Place) -> Key {
     (place.stream, ordered(body.register_sequence), place.life, ordered(body.sequence))
 }
 
-/// The row id of each message; `None` when one of its two places is taken.
+/// The row id of each message; `None` when one of its two places is taken, or it was let go of.
 async fn insert(session: &Session, arrivals: &[Arrival<'_>], keys: &[Key]) -> Result<Vec<Option<i64>>, StoreError> {
     let streams: Vec<i64> = keys.iter().map(|key| key.0).collect();
     let register_sequences: Vec<i64> = keys.iter().map(|key| key.1).collect();
@@ -69,7 +69,10 @@ async fn insert(session: &Session, arrivals: &[Arrival<'_>], keys: &[Key]) -> Re
             "INSERT INTO messages (stream, register_sequence, life, sequence, bytes)
              SELECT stream, register_sequence, life, sequence, bytes
              FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::BIGINT[], $5::BYTEA[]) WITH ORDINALITY
-             AS asked (stream, register_sequence, life, sequence, bytes, place) ORDER BY place
+             AS asked (stream, register_sequence, life, sequence, bytes, place)
+             WHERE NOT EXISTS (
+                 SELECT 1 FROM gone WHERE gone.stream = asked.stream AND asked.register_sequence BETWEEN first AND last
+             ) ORDER BY place
              ON CONFLICT DO NOTHING RETURNING stream, register_sequence, life, sequence, id",
             &[&streams, &register_sequences, &lives, &sequences, &bytes],
         )
@@ -122,7 +125,7 @@ async fn index(
     Ok(counts)
 }
 
-/// Whether the message that is held under the same sequence has the same bytes, for those that were not stored.
+/// Whether each of those that were not stored was let go of, or is held under the same sequence with the same bytes.
 async fn compare(
     session: &Session,
     arrivals: &[Arrival<'_>],
@@ -136,15 +139,20 @@ async fn compare(
     }
     let of = |number: &usize| Some((arrivals.get(*number)?, keys.get(*number)?));
     let asked: Vec<_> = refused.iter().filter_map(of).collect();
+    let streams: Vec<i64> = asked.iter().map(|(_, key)| key.0).collect();
+    let register_sequences: Vec<i64> = asked.iter().map(|(_, key)| key.1).collect();
     let lives: Vec<i64> = asked.iter().map(|(_, key)| key.2).collect();
     let sequences: Vec<i64> = asked.iter().map(|(_, key)| key.3).collect();
     let bytes: Vec<&[u8]> = asked.iter().map(|(arrival, _)| arrival.message.message.encoded().as_ref()).collect();
     let same: Vec<(i64, bool)> = session
         .all(
-            "SELECT place, messages.bytes = asked.bytes
-             FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BYTEA[]) WITH ORDINALITY AS asked (life, sequence, bytes, place)
-             JOIN messages ON messages.life = asked.life AND messages.sequence = asked.sequence",
-            &[&lives, &sequences, &bytes],
+            "SELECT place, COALESCE(messages.bytes = asked.bytes, FALSE) OR EXISTS (
+                 SELECT 1 FROM gone WHERE gone.stream = asked.stream AND asked.register_sequence BETWEEN first AND last
+             )
+             FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::BIGINT[], $5::BYTEA[]) WITH ORDINALITY
+             AS asked (stream, register_sequence, life, sequence, bytes, place)
+             LEFT JOIN messages ON messages.life = asked.life AND messages.sequence = asked.sequence",
+            &[&streams, &register_sequences, &lives, &sequences, &bytes],
         )
         .await?;
     // Places count from 1.
@@ -152,7 +160,8 @@ async fn compare(
     Ok(same.into_iter().filter_map(|(place, same)| Some((number(place)?, same))).collect())
 }
 
-async fn count(session: &Session, grown: BTreeMap<i64, (i64, i64)>) -> Result<(), StoreError> {
+/// Adds messages and transactions to what is counted of registers.
+pub(super) async fn count(session: &Session, grown: BTreeMap<i64, (i64, i64)>) -> Result<(), StoreError> {
     if grown.is_empty() {
         return Ok(());
     }

@@ -45,24 +45,16 @@ pub(in crate::postgres) async fn body_chunk(
     offset: u64,
     length: u32,
 ) -> Result<Option<Bytes>, StoreError> {
-    let reader = readers.take().await?;
     let body: Option<(i64, i64)> =
-        reader.optional("SELECT id, size FROM bodies WHERE transaction_id = $1", &[&id.as_bytes().as_slice()]).await?;
-    let Some((body, size)) = body else {
-        reader.give_back();
-        return Ok(None);
-    };
-    let Some(part) = BodyPart::of(size, offset, length) else {
-        reader.give_back();
-        return Ok(Some(Bytes::new()));
-    };
-    let rows: Vec<(Vec<u8>,)> = reader
+        readers.optional("SELECT id, size FROM bodies WHERE transaction_id = $1", &[&id.as_bytes().as_slice()]).await?;
+    let Some((body, size)) = body else { return Ok(None) };
+    let Some(part) = BodyPart::of(size, offset, length) else { return Ok(Some(Bytes::new())) };
+    let rows: Vec<(Vec<u8>,)> = readers
         .all(
             "SELECT bytes FROM body_chunks WHERE body = $1 AND number BETWEEN $2 AND $3 ORDER BY number",
             &[&body, &part.first, &part.last],
         )
         .await?;
-    reader.give_back();
     part.cut(id, rows.into_iter().map(|(row,)| row)).map(Some)
 }
 
@@ -74,6 +66,7 @@ pub(in crate::postgres) async fn purge(session: &Session, register: RegisterId) 
     let row: Values<'_> = &[&row];
     // One after the other: the later ones take away what the earlier ones look for.
     session.execute("DELETE FROM ranges WHERE stream IN (SELECT id FROM streams WHERE register = $1)", row).await?;
+    session.execute("DELETE FROM gone WHERE stream IN (SELECT id FROM streams WHERE register = $1)", row).await?;
     let transactions = session.execute("DELETE FROM transactions WHERE register = $1", row).await?;
     let messages = session
         .execute("DELETE FROM messages WHERE stream IN (SELECT id FROM streams WHERE register = $1)", row)

@@ -2,10 +2,12 @@
 
 mod append;
 mod bodies;
+mod let_go;
 mod places;
 mod queries;
 mod ranges;
 
 pub(super) use append::{Arrival, append};
 pub(super) use bodies::{body_chunk, purge, put_body};
-pub(super) use queries::{counts, document, held, list, read, transaction};
+pub(super) use let_go::let_go;
+pub(super) use queries::{after, counts, document, gone, held, list, newest, read, transaction};

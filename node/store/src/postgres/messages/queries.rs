@@ -2,11 +2,11 @@
 
 use super::bodies::body_chunk;
 use crate::{
-    Counts, Held, ListedTransaction, MessageRange, StoreError, StoredTransaction,
+    Counts, Held, ListedMessage, ListedTransaction, MessageRange, StoreError, StoredTransaction,
     codec::{from_ordered, key, limit, ordered, position},
     message::Place,
     postgres::readers::Readers,
-    rows::{Carried, ListRow, TransactionRow, listed},
+    rows::{Carried, ListRow, MessageRow, TransactionRow, listed, listed_message},
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -17,18 +17,28 @@ use std::collections::BTreeMap;
 type HeldRow = (Vec<u8>, Vec<u8>, i64, i64, i64);
 
 pub(in crate::postgres) async fn held(readers: &Readers, registers: Vec<RegisterId>) -> Result<Vec<Held>, StoreError> {
+    let rows = "SELECT registers.register, lives.origin, lives.incarnation, ranges.first, ranges.last
+         FROM registers JOIN streams ON streams.register = registers.id JOIN lives ON lives.id = streams.life
+         JOIN ranges ON ranges.stream = streams.id
+         WHERE registers.register = ANY($1) ORDER BY ranges.stream, ranges.first";
+    read_ranges(readers, rows, registers).await
+}
+
+pub(in crate::postgres) async fn gone(readers: &Readers, registers: Vec<RegisterId>) -> Result<Vec<Held>, StoreError> {
+    let rows = "SELECT registers.register, lives.origin, lives.incarnation, gone.first, gone.last
+         FROM registers JOIN streams ON streams.register = registers.id JOIN lives ON lives.id = streams.life
+         JOIN gone ON gone.stream = streams.id
+         WHERE registers.register = ANY($1) ORDER BY gone.stream, gone.first";
+    read_ranges(readers, rows, registers).await
+}
+
+async fn read_ranges(
+    readers: &Readers,
+    rows: &'static str,
+    registers: Vec<RegisterId>,
+) -> Result<Vec<Held>, StoreError> {
     let asked: Vec<&[u8]> = registers.iter().map(|register| register.as_bytes().as_slice()).collect();
-    let reader = readers.take().await?;
-    let rows: Vec<HeldRow> = reader
-        .all(
-            "SELECT registers.register, lives.origin, lives.incarnation, ranges.first, ranges.last
-             FROM registers JOIN streams ON streams.register = registers.id JOIN lives ON lives.id = streams.life
-             JOIN ranges ON ranges.stream = streams.id
-             WHERE registers.register = ANY($1) ORDER BY ranges.stream, ranges.first",
-            &[&asked],
-        )
-        .await?;
-    reader.give_back();
+    let rows: Vec<HeldRow> = readers.all(rows, &[&asked]).await?;
     let mut held: BTreeMap<(RegisterId, NodePublicKey, u64), Vec<(u64, u64)>> = BTreeMap::new();
     for (register, origin, incarnation, first, last) in rows {
         let stream = (
@@ -56,8 +66,7 @@ pub(in crate::postgres) async fn read(
     let incarnations: Vec<i64> = ranges.iter().map(|range| ordered(range.incarnation)).collect();
     let (lows, highs): (Vec<i64>, Vec<i64>) =
         ranges.iter().map(|range| (ordered(range.from), ordered(range.to))).unzip();
-    let reader = readers.take().await?;
-    let rows: Vec<(Vec<u8>,)> = reader
+    let rows: Vec<(Vec<u8>,)> = readers
         .all(
             "SELECT messages.bytes FROM (
                  SELECT chosen, nth, SUM(size) OVER (ORDER BY nth) AS total FROM (
@@ -78,7 +87,6 @@ pub(in crate::postgres) async fn read(
             &[&registers, &origins, &incarnations, &lows, &highs, &limit(max_messages), &limit(max_bytes)],
         )
         .await?;
-    reader.give_back();
     Ok(rows.into_iter().map(|(bytes,)| bytes.into()).collect())
 }
 
@@ -87,8 +95,7 @@ pub(in crate::postgres) async fn transaction(
     register: RegisterId,
     id: TransactionId,
 ) -> Result<Option<StoredTransaction>, StoreError> {
-    let reader = readers.take().await?;
-    let row: Option<TransactionRow> = reader
+    let row: Option<TransactionRow> = readers
         .optional(
             "SELECT transactions.entry, transactions.size, transactions.stored_at, lives.origin, lives.incarnation,
              messages.bytes FROM transactions JOIN registers ON registers.id = transactions.register
@@ -97,7 +104,6 @@ pub(in crate::postgres) async fn transaction(
             &[&register.as_bytes().as_slice(), &id.as_bytes().as_slice()],
         )
         .await?;
-    reader.give_back();
     let Some(row) = row else { return Ok(None) };
     let carried = Carried::read(id, row)?;
     let bytes = match &carried.place {
@@ -113,8 +119,7 @@ pub(in crate::postgres) async fn list(
     after: Option<u64>,
     max: usize,
 ) -> Result<Vec<ListedTransaction>, StoreError> {
-    let reader = readers.take().await?;
-    let rows: Vec<ListRow> = reader
+    let rows: Vec<ListRow> = readers
         .all(
             "SELECT transactions.position, transactions.id, transactions.size, lives.origin, transactions.stored_at
              FROM transactions JOIN messages ON messages.id = transactions.message JOIN lives ON lives.id = messages.life
@@ -123,26 +128,43 @@ pub(in crate::postgres) async fn list(
             &[&register.as_bytes().as_slice(), &position(after), &limit(max)],
         )
         .await?;
-    reader.give_back();
     rows.into_iter().map(listed).collect()
 }
 
+pub(in crate::postgres) async fn after(
+    readers: &Readers,
+    after: Option<u64>,
+    max: usize,
+) -> Result<Vec<ListedMessage>, StoreError> {
+    let rows: Vec<MessageRow> = readers
+        .all(
+            "SELECT chosen.id, registers.register, lives.origin, lives.incarnation, chosen.register_sequence, chosen.bytes
+             FROM (SELECT * FROM messages WHERE id > $1 ORDER BY id LIMIT $2) AS chosen
+             JOIN streams ON streams.id = chosen.stream JOIN lives ON lives.id = chosen.life
+             JOIN registers ON registers.id = streams.register ORDER BY chosen.id",
+            &[&position(after), &limit(max)],
+        )
+        .await?;
+    rows.into_iter().map(listed_message).collect()
+}
+
+pub(in crate::postgres) async fn newest(readers: &Readers) -> Result<Option<u64>, StoreError> {
+    let newest: Option<(i64,)> = readers.optional("SELECT id FROM messages ORDER BY id DESC LIMIT 1", &[]).await?;
+    Ok(newest.map(|(newest,)| newest.cast_unsigned()))
+}
+
 pub(in crate::postgres) async fn document(readers: &Readers, name: &'static str) -> Result<Option<Bytes>, StoreError> {
-    let reader = readers.take().await?;
-    let bytes: Option<(Vec<u8>,)> = reader.optional("SELECT bytes FROM documents WHERE name = $1", &[&name]).await?;
-    reader.give_back();
+    let bytes: Option<(Vec<u8>,)> = readers.optional("SELECT bytes FROM documents WHERE name = $1", &[&name]).await?;
     Ok(bytes.map(|(bytes,)| bytes.into()))
 }
 
 pub(in crate::postgres) async fn counts(readers: &Readers, register: RegisterId) -> Result<Counts, StoreError> {
-    let reader = readers.take().await?;
-    let row: Option<(i64, i64)> = reader
+    let row: Option<(i64, i64)> = readers
         .optional(
             "SELECT messages, transactions FROM registers WHERE register = $1",
             &[&register.as_bytes().as_slice()],
         )
         .await?;
-    reader.give_back();
     let (messages, transactions) = row.unwrap_or_default();
     Ok(Counts { messages: messages.cast_unsigned(), transactions: transactions.cast_unsigned() })
 }

@@ -1,4 +1,4 @@
-//! The register sequences that are held of each stream, as ranges that never touch.
+//! The register sequences that are held of each stream, and those that were let go of, as ranges that never touch.
 
 use crate::{
     StoreError,
@@ -13,10 +13,7 @@ type Range = (u64, u64);
 
 /// Adds register sequences to the ranges of streams, none of which was held before.
 pub(super) async fn add(session: &Session, added: BTreeMap<i64, Vec<u64>>) -> Result<(), StoreError> {
-    let mut runs: BTreeMap<i64, Vec<Range>> = BTreeMap::new();
-    for (stream, sequences) in added {
-        runs.insert(stream, join(sequences.into_iter().map(|sequence| (sequence, sequence)).collect()));
-    }
+    let runs = runs_of(added);
     if runs.is_empty() {
         return Ok(());
     }
@@ -35,13 +32,53 @@ pub(super) async fn add(session: &Session, added: BTreeMap<i64, Vec<u64>>) -> Re
     Ok(())
 }
 
-/// Sorted, with those that touch made one.
+/// Adds register sequences to what was let go of streams.
+pub(super) async fn add_gone(session: &Session, removed: BTreeMap<i64, Vec<u64>>) -> Result<(), StoreError> {
+    let mut runs = runs_of(removed);
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let (streams, befores, nexts) = columns(&runs, |(first, last)| (first.saturating_sub(1), last.saturating_add(1)));
+    let touched: Vec<(i64, i64, i64)> = session
+        .all(
+            "DELETE FROM gone USING unnest($1::BIGINT[], $2::BIGINT[], $3::BIGINT[]) AS asked (stream, before, next)
+             WHERE gone.stream = asked.stream AND gone.first <= asked.next AND gone.last >= asked.before
+             RETURNING gone.stream, gone.first, gone.last",
+            &[&streams, &befores, &nexts],
+        )
+        .await?;
+    for (stream, first, last) in touched {
+        runs.entry(stream).or_default().push((from_ordered(first), from_ordered(last)));
+    }
+    let joined = runs.into_iter().map(|(stream, runs)| (stream, join(runs))).collect();
+    let (streams, firsts, lasts) = columns(&joined, |run| run);
+    session
+        .execute(
+            "INSERT INTO gone (stream, first, last) SELECT * FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BIGINT[])",
+            &[&streams, &firsts, &lasts],
+        )
+        .await?;
+    Ok(())
+}
+
+fn runs_of(sequences: BTreeMap<i64, Vec<u64>>) -> BTreeMap<i64, Vec<Range>> {
+    let run = |sequences: Vec<u64>| join(sequences.into_iter().map(|sequence| (sequence, sequence)).collect());
+    sequences.into_iter().map(|(stream, sequences)| (stream, run(sequences))).collect()
+}
+
+/// Streams and two numbers of each of their runs, as arrays.
+fn columns(runs: &BTreeMap<i64, Vec<Range>>, numbers: impl Fn(Range) -> Range) -> (Vec<i64>, Vec<i64>, Vec<i64>) {
+    let rows = runs.iter().flat_map(|(stream, runs)| runs.iter().map(|run| (*stream, numbers(*run))));
+    rows.map(|(stream, (low, high))| (stream, ordered(low), ordered(high))).collect()
+}
+
+/// Sorted, with those that touch or overlap made one.
 fn join(mut ranges: Vec<Range>) -> Vec<Range> {
     ranges.sort_unstable();
     let mut joined: Vec<Range> = Vec::with_capacity(ranges.len());
     for (first, last) in ranges {
         match joined.last_mut() {
-            Some((_, end)) if end.checked_add(1) == Some(first) => *end = last,
+            Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
             _ => joined.push((first, last)),
         }
     }

@@ -8,7 +8,7 @@ use super::{
     session,
 };
 use crate::{
-    Appended, Store, StoreError,
+    Appended, LogState, SealingStore, Store, StoreError,
     tests::fixtures::{NETWORK, NOW, Place, message, register, transaction},
 };
 use peerwright_database::Server;
@@ -122,6 +122,39 @@ async fn a_connection_that_is_lost_while_nobody_writes_is_made_again() {
     store.close().await.unwrap();
 }
 
+/// As after a failover, or by whoever ends sessions that idle: the read after it meets what is left of its connection.
+#[tokio::test]
+async fn a_read_whose_connection_was_ended_since_the_last_one_is_answered() {
+    let settings = fresh();
+    let store = opened(&settings).await;
+    store.append(vec![nth(1)], NOW).await.unwrap();
+    for _ in 0..10 {
+        assert_eq!(store.counts(register(1)).await.unwrap().messages, 1);
+        end_connections(&settings).await;
+    }
+    assert_eq!(store.counts(register(1)).await.unwrap().messages, 1);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_read_that_loses_its_connection_is_tried_once_more_on_a_new_one_and_no_more() {
+    let (proxy, settings) = through(Server::shared()).await;
+    let store = opened(&settings).await;
+    settle(&store).await;
+    // What is read from one state of the store ends with a commit of its own.
+    for cut in [Cut::Before, Cut::After, Cut::Meanwhile] {
+        proxy.cut(cut);
+        assert_eq!(store.log_state().await, Ok(LogState::default()));
+        assert!(proxy.was_cut());
+    }
+    proxy.cut(Cut::Before);
+    proxy.cut(Cut::Before);
+    assert!(matches!(store.log_state().await, Err(StoreError::Unreachable(_))));
+    assert!(proxy.was_cut());
+    assert_eq!(store.log_state().await, Ok(LogState::default()));
+    store.close().await.unwrap();
+}
+
 /// As when the operator of a database writes a new password into its Secret, and for a moment nonsense.
 #[tokio::test]
 async fn a_url_in_a_file_is_read_anew_for_each_connection() {
@@ -157,13 +190,10 @@ async fn a_database_that_has_lost_what_it_acknowledged_ends_the_store() {
     let settings = fresh();
     let store = opened(&settings).await;
     store.append(vec![nth(1)], NOW).await.unwrap();
-    // As after a backup was restored, or a copy that lagged has taken over.
-    let restored = format!(
-        "UPDATE holder SET writes = 0; SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE application_name = 'peerwright-node {}' AND pid <> pg_backend_pid()",
-        settings.schema
-    );
-    session(&settings).await.run(&restored).await.unwrap();
+    settle(&store).await;
+    // As after a backup was restored, or a copy that lagged has taken over: nobody connects before that is so.
+    session(&settings).await.run("UPDATE holder SET writes = 0").await.unwrap();
+    end_connections(&settings).await;
     let failed = store.failed().await;
     assert!(matches!(&failed, StoreError::Failed(why) if why.contains("gone back")), "{failed}");
     store.close().await.unwrap();

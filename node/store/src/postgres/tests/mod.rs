@@ -213,7 +213,7 @@ async fn what_no_store_asks_for_ends_it_once_for_all() {
     let settings = fresh();
     let store = opened(&settings).await;
     let failed = store.failed();
-    session(&settings).await.run("ALTER TABLE messages RENAME TO gone").await.unwrap();
+    session(&settings).await.run("ALTER TABLE messages RENAME TO elsewhere").await.unwrap();
     let refused = store.append(vec![nth(1)], NOW).await.unwrap_err();
     assert!(matches!(refused, StoreError::Failed(_)), "{refused}");
     assert_eq!(failed.await, refused);

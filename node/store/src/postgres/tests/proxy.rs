@@ -1,6 +1,7 @@
 //! A wire between a store and its server that can be cut at a commit.
 
 use std::{
+    collections::VecDeque,
     path::PathBuf,
     sync::{Arc, Mutex},
 };
@@ -10,7 +11,7 @@ use tokio::{
     task::JoinSet,
 };
 
-/// What happens to the next commit.
+/// What happens to a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
     /// It passes.
@@ -23,10 +24,13 @@ pub(super) enum Cut {
     Meanwhile,
 }
 
+/// What happens to the next commits, one after the other.
+type Cuts = Arc<Mutex<VecDeque<Cut>>>;
+
 /// A proxy on loopback; ends when dropped.
 pub(super) struct Proxy {
     pub(super) port: u16,
-    next: Arc<Mutex<Cut>>,
+    next: Cuts,
     _tasks: JoinSet<()>,
 }
 
@@ -35,7 +39,7 @@ impl Proxy {
     pub(super) async fn before(socket: PathBuf) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let next = Arc::new(Mutex::new(Cut::Never));
+        let next = Cuts::default();
         let mut tasks = JoinSet::new();
         let cut = Arc::clone(&next);
         tasks.spawn(async move {
@@ -48,18 +52,18 @@ impl Proxy {
         Self { port, next, _tasks: tasks }
     }
 
-    /// Cuts the next commit, once.
+    /// Cuts the next commit, or the one behind those that are to be cut already.
     pub(super) fn cut(&self, cut: Cut) {
-        *self.next.lock().unwrap() = cut;
+        self.next.lock().unwrap().push_back(cut);
     }
 
-    /// Whether the cut was made.
+    /// Whether all cuts were made.
     pub(super) fn was_cut(&self) -> bool {
-        *self.next.lock().unwrap() == Cut::Never
+        self.next.lock().unwrap().is_empty()
     }
 }
 
-async fn carry(mut client: TcpStream, mut server: UnixStream, next: Arc<Mutex<Cut>>) {
+async fn carry(mut client: TcpStream, mut server: UnixStream, next: Cuts) {
     let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         tokio::select! {
@@ -67,7 +71,7 @@ async fn carry(mut client: TcpStream, mut server: UnixStream, next: Arc<Mutex<Cu
                 let Some(bytes) = read.ok().filter(|count| *count > 0).and_then(|count| asked.get(..count)) else { return };
                 // The client sends a commit by itself, as a whole message.
                 let is_commit = bytes.windows(7).any(|window| window == b"COMMIT\0");
-                let cut = if is_commit { std::mem::replace(&mut *next.lock().unwrap(), Cut::Never) } else { Cut::Never };
+                let cut = is_commit.then(|| next.lock().unwrap().pop_front()).flatten().unwrap_or(Cut::Never);
                 if cut == Cut::Before || server.write_all(bytes).await.is_err() || cut == Cut::Meanwhile {
                     return;
                 }

@@ -4,6 +4,7 @@
 //! acknowledged. `Reconciling` and `Stalled` are as kstatus wants them. What cannot be told yet stays what it was.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use peerwright_crds::Topology;
 use tokio::time::Instant;
 
 use super::{Facts, NodeState, bans, name, ready, state, wanted};
@@ -25,6 +26,7 @@ pub(super) fn verdicts(facts: &Facts<'_>, before: &[Condition]) -> (Vec<Verdict>
     let ready = ready_verdict(facts, &stalled, &waiting, &certificates, &policy);
     let reconciling = reconciling(facts, &stalled, &waiting, &certificates, &policy);
     let mut verdicts = vec![ready, reconciling, stalled, certificates, policy];
+    verdicts.extend(hubs(facts, before, &mut look_again));
     verdicts.extend(bans::accepted(facts, before));
     (verdicts, look_again.0)
 }
@@ -92,6 +94,27 @@ fn policy(facts: &Facts<'_>, before: &[Condition], look_again: &mut LookAgain) -
         Progress::Settling(_) => kept(KIND, before),
         Progress::Nobody => Verdict::new(KIND, Truth::Unknown, "NoMembers", "no running node has joined yet"),
     }
+}
+
+/// Nothing where nobody takes dockets from hubs.
+fn hubs(facts: &Facts<'_>, before: &[Condition], look_again: &mut LookAgain) -> Option<Verdict> {
+    const KIND: &str = "HubsReached";
+    if facts.network.spec.topology.unwrap_or_default() != Topology::Hub {
+        return None;
+    }
+    let Some(reach) = facts.reach else { return Some(kept(KIND, before)) };
+    let outlook = reach.hubs_reached(facts.now);
+    outlook.look_again.into_iter().for_each(|at| look_again.at(at));
+    Some(match outlook.progress {
+        Progress::Done => Verdict::new(KIND, true, "Reached", "no node is cut off from all the hubs"),
+        Progress::Behind(nodes) => {
+            let message = format!("what they serve may be stale, for they reach no hub: {}", list(&nodes));
+            Verdict::new(KIND, false, "Isolated", message)
+        }
+        Progress::Unreachable(nodes) => unreachable(KIND, &nodes),
+        Progress::Nobody if !reach.takes_from_hubs(facts.now) => return None,
+        Progress::Settling(_) | Progress::Nobody => kept(KIND, before),
+    })
 }
 
 fn unreachable(kind: &'static str, nodes: &[String]) -> Verdict {

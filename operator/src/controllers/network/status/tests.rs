@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
-use peerwright_crds::{BoundBan, NetworkBan, PeerNetwork};
+use peerwright_crds::{BoundBan, NetworkBan, PeerNetwork, Topology};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{Content, Snapshot, Version};
 use tokio::time::Instant;
@@ -19,6 +19,7 @@ use crate::{
         },
         reach::{Reach, Reached, SILENCE},
     },
+    nodes::HubReport,
     policy::{BanSource, BanVerdict, Published},
 };
 
@@ -238,6 +239,42 @@ fn an_invalid_network_says_what_to_write() {
     let assessed = world.assess();
     assert_eq!(says(&assessed, "Stalled"), "True Invalid");
     assert!(find(&assessed.status.conditions, "Ready").unwrap().message.contains("write 1 to 8"));
+}
+
+#[test]
+fn nodes_that_reach_no_hub_are_named_until_they_reach_one_again() {
+    let mut world = World::at_rest();
+    let hub = |isolated| Some(HubReport { active: None, isolated });
+    let since = world.now - Duration::from_secs(60);
+    for pod in ["demo-peer-0", "demo-peer-1", "demo-peer-2"] {
+        world.reached(pod).heard_since = Some(since);
+    }
+    let absent = |assessed: &Assessed| find(&assessed.status.conditions, "HubsReached").is_none();
+    world.reached("demo-peer-1").hub = hub(true);
+    assert!(absent(&world.assess()), "it has no hubs any more, and will say so");
+
+    world.network.spec.topology = Some(Topology::Hub);
+    world.reached("demo-peer-2").hub = hub(false);
+    let isolated = world.assess();
+    assert_eq!(says(&isolated, "HubsReached"), "False Isolated");
+    let message = &find(&isolated.status.conditions, "HubsReached").unwrap().message;
+    assert!(message.ends_with(": demo-peer-1"), "{message}");
+    assert_eq!(says(&isolated, "Ready"), "True Ready", "it serves what it has");
+
+    // A restarted operator has heard nobody: what was told stays.
+    world.network.status = Some(isolated.status);
+    let told = world.reach.replace(Reach::default()).unwrap();
+    let silent = Reached { member: true, silent_since: Some(world.now), ..Reached::default() };
+    world.reach.as_mut().unwrap().nodes = [("demo-peer-1".to_owned(), silent)].into();
+    assert_eq!(says(&world.assess(), "HubsReached"), "False Isolated");
+
+    world.reach = Some(told);
+    world.reached("demo-peer-1").hub = hub(false);
+    assert_eq!(says(&world.assess(), "HubsReached"), "True Reached");
+    for pod in ["demo-peer-1", "demo-peer-2"] {
+        world.reached(pod).hub = None;
+    }
+    assert!(absent(&world.assess()), "nobody takes dockets from hubs");
 }
 
 #[test]
