@@ -11,6 +11,9 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 const HEALED: Duration = Duration::from_secs(5);
 const PEER_ID: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
+/// Kubernetes' garbage collector looks for new kinds of owners every 30 s, and collects nothing meanwhile.
+const COLLECTED: Duration = Duration::from_secs(60);
+
 /// An object, if it is there.
 pub(crate) fn get(light: &Light, namespace: &str, object: &str) -> Result<Option<Value>> {
     let answer =
@@ -43,7 +46,7 @@ pub(crate) fn wait_for(
 }
 
 pub(crate) fn wait_until_gone(light: &Light, namespace: &str, object: &str) -> Result<()> {
-    eventually(SOON, &format!("the end of {object}"), || {
+    eventually(COLLECTED, &format!("the end of {object}"), || {
         Ok(get(light, namespace, object)?.map_or(Seen::There(()), |found| Seen::NotYet(found["metadata"].to_string())))
     })
 }
