@@ -1,10 +1,10 @@
 //! Registers in a PostgreSQL database, which runs on this machine beside the cluster's.
 
-use crate::{client::Client, kubectl::wait_for, network::Network};
+use crate::{client::Client, forgery::openssl, kubectl::wait_for, network::Network, registers::wait_committed_within};
 use peerwright_cluster::{Cluster, layout::HOST_ADDRESS};
 use peerwright_database::Server;
 use serde_json::json;
-use std::{fs, process::Command, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 use tempfile::TempDir;
 
 /// The server's port: one that nothing else here listens on.
@@ -16,10 +16,7 @@ const PODS: [&str; 3] = ["net-peer-0", "net-peer-1", "net-peer-2"];
 /// A server with a certificate for its address, and who signed that.
 fn server() -> (Server, String) {
     let folder = TempDir::new().unwrap();
-    let openssl = |words: &str| {
-        let output = Command::new("openssl").args(words.split(' ')).current_dir(folder.path()).output().unwrap();
-        assert!(output.status.success(), "openssl {words}: {}", String::from_utf8_lossy(&output.stderr));
-    };
+    let openssl = |words: &str| openssl(folder.path(), &words.split(' ').collect::<Vec<_>>());
     let read = |file: &str| fs::read_to_string(folder.path().join(file)).unwrap();
     let new = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
     openssl(&format!("req -x509 {new} -subj /CN=authority -days 2 -keyout authority.key -out authority.pem"));
@@ -38,13 +35,6 @@ fn role(server: &Server) -> String {
     let _ = server.sql("postgres", &format!("CREATE ROLE nodes LOGIN PASSWORD '{password}'"));
     let _ = server.sql("postgres", "CREATE DATABASE shop OWNER nodes");
     password
-}
-
-fn wait_committed(client: &Client<'_>, pod: &str, register: &str, ids: &[String]) {
-    wait_for(&format!("{pod} holds all"), PATIENCE, || {
-        let held = client.committed(pod, register)?;
-        if ids.iter().all(|id| held.contains(id)) { Ok(()) } else { Err(format!("{} held", held.len())) }
-    });
 }
 
 #[test]
@@ -68,7 +58,7 @@ fn a_network_keeps_its_registers_in_a_database_that_may_crash_and_come_back() {
     let register = client.begin_register("net-peer-0", "ledger");
     network.subscribe_to(&register);
     let commit = |pod: &str, text: &str| wait_for("it is committed", PATIENCE, || client.commit(pod, &register, text));
-    let mut ids: Vec<String> = PODS.iter().map(|pod| commit(pod, pod)).collect();
+    let mut ids: BTreeSet<String> = PODS.iter().map(|pod| commit(pod, pod)).collect();
 
     let schemas = "SELECT string_agg(schema_name, ' ' ORDER BY schema_name) FROM information_schema.schemata \
                    WHERE schema_name LIKE 'peerwright%'";
@@ -79,14 +69,14 @@ fn a_network_keeps_its_registers_in_a_database_that_may_crash_and_come_back() {
 
     server.kill();
     server.start();
-    ids.push(commit("net-peer-1", "after the crash of the database"));
+    ids.insert(commit("net-peer-1", "after the crash of the database"));
 
     let cluster = Cluster::attach().unwrap();
     cluster.kill_pod(&network.namespace, "net-peer-2").unwrap();
-    ids.push(commit("net-peer-0", "while one was away"));
+    ids.insert(commit("net-peer-0", "while one was away"));
     network.wait_pod_ready("net-peer-2", PATIENCE);
     for pod in PODS {
-        wait_committed(&client, pod, &register, &ids);
+        wait_committed_within(&client, pod, &register, &ids, PATIENCE);
     }
     // The nodes let go of the server before it ends.
     network.delete();

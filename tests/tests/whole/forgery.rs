@@ -87,9 +87,14 @@ impl Forgery {
     }
 
     fn openssl(&self, arguments: &[&str]) -> String {
-        let output = Command::new("openssl").args(arguments).current_dir(self.folder.path()).output().unwrap();
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "openssl {arguments:?}: {complaint}");
-        String::from_utf8(output.stdout).unwrap()
+        openssl(self.folder.path(), arguments)
     }
+}
+
+/// Runs openssl in a folder; gives what it printed.
+pub(crate) fn openssl(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("openssl").args(arguments).current_dir(folder).output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "openssl {arguments:?}: {complaint}");
+    String::from_utf8(output.stdout).unwrap()
 }

@@ -17,7 +17,14 @@ pub(crate) fn wait_committed(client: &Client<'_>, pod: &str, register: &str, all
     wait_committed_within(client, pod, register, all, PATIENCE);
 }
 
-fn wait_committed_within(client: &Client<'_>, pod: &str, register: &str, all: &BTreeSet<String>, limit: Duration) {
+/// The same within a time of its own.
+pub(crate) fn wait_committed_within(
+    client: &Client<'_>,
+    pod: &str,
+    register: &str,
+    all: &BTreeSet<String>,
+    limit: Duration,
+) {
     wait_for(&format!("{pod} holds every committed transaction once"), limit, || {
         let held = client.committed(pod, register)?;
         let once: BTreeSet<String> = held.iter().cloned().collect();
