@@ -6,6 +6,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::spawn_blocking,
 };
+use tokio_util::task::AbortOnDropHandle;
 
 /// Kibibytes of dockets that all replicas together fetch, verify or write. Full: the next waits, and with it its source.
 const ROOM_KIBIBYTES: u32 = 32 * 1024;
@@ -45,14 +46,21 @@ impl Budget {
     }
 
     /// The same for what cannot fail; nothing when the node is ending.
+    ///
+    /// A task of its own waits for the turn: given to a future that its owner does not poll just then, the turn would be
+    /// nobody's, and an owner that waits for another turn meanwhile would wait for ever.
     pub(crate) async fn compute<T: Send + 'static>(&self, computing: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        let turn = self.turns.clone().acquire_owned().await.ok()?;
-        let computed = spawn_blocking(move || {
-            let computed = computing();
-            drop(turn);
-            computed
+        let turns = self.turns.clone();
+        let in_turn = tokio::spawn(async move {
+            let turn = turns.acquire_owned().await.ok()?;
+            let computed = spawn_blocking(move || {
+                let computed = computing();
+                drop(turn);
+                computed
+            });
+            computed.await.ok()
         });
-        computed.await.ok()
+        AbortOnDropHandle::new(in_turn).await.ok()?
     }
 }
 
@@ -63,6 +71,9 @@ fn kibibytes(bytes: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::{Budget, ROOM_KIBIBYTES};
+    use futures::{StreamExt, stream::FuturesOrdered};
+    use std::time::Duration;
+    use tokio::time::timeout;
 
     #[tokio::test]
     async fn room_comes_back_and_the_largest_piece_waits_for_all_of_it() {
@@ -72,5 +83,17 @@ mod tests {
         assert!(budget.room_now(1).is_none());
         drop(all);
         assert!(budget.room_now(1).is_some());
+    }
+
+    #[tokio::test]
+    async fn who_has_work_under_way_that_it_does_not_look_at_gets_a_further_turn() {
+        let budget = Budget::default();
+        let several = budget.turns.available_permits() * 3;
+        let mut under_way: FuturesOrdered<_> = (0..several).map(|number| budget.compute(move || number)).collect();
+        assert_eq!(under_way.next().await, Some(Some(0)));
+
+        let further = timeout(Duration::from_secs(10), budget.compute(|| "further")).await;
+        assert_eq!(further, Ok(Some("further")));
+        assert_eq!(under_way.count().await, several - 1);
     }
 }
