@@ -50,12 +50,18 @@ pub(crate) fn make(runtime: &Runtime, folder: &Path, recipe: Recipe, transaction
     Ok(runtime.block_on(store.close())?)
 }
 
-/// Copies a store's file, and has the copy on the disk before anything is measured.
+/// Copies a store, and has the copy on the disk before anything is measured.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
-    let file = to.join(FILE);
-    fs::copy(from.join(FILE), &file).with_context(|| format!("{} cannot be copied", from.display()))?;
-    Ok(File::open(&file)?.sync_all()?)
+    // What was written last may still be in the log beside the file.
+    for name in [FILE.to_owned(), format!("{FILE}-wal")] {
+        if from.join(&name).exists() {
+            let file = to.join(&name);
+            fs::copy(from.join(&name), &file).with_context(|| format!("{} cannot be copied", from.display()))?;
+            File::open(&file)?.sync_all()?;
+        }
+    }
+    Ok(())
 }
 
 impl<'r> Corpus<'r> {
