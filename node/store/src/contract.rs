@@ -75,7 +75,16 @@ pub trait Store: Send + Sync + 'static {
     fn newest_message(&self) -> Pending<'_, Option<u64>>;
 
     /// A transaction of a register, whole; `None` when it or its body is not held.
-    fn transaction(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<StoredTransaction>>;
+    fn transaction(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<StoredTransaction>> {
+        Box::pin(async move { Ok(self.transactions(register, vec![id]).await?.pop().flatten()) })
+    }
+
+    /// The same for many at once, in the order of `ids`: a message that carries several of them is read once.
+    fn transactions(
+        &self,
+        register: RegisterId,
+        ids: Vec<TransactionId>,
+    ) -> Pending<'_, Vec<Option<StoredTransaction>>>;
 
     /// At most `limit` transactions of a register behind the position `after`, in the order of their positions.
     fn list(&self, register: RegisterId, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedTransaction>>;

@@ -126,8 +126,12 @@ impl Store for Memory {
         self.with(|state| Ok(state.newest_message()))
     }
 
-    fn transaction(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<StoredTransaction>> {
-        self.with(|state| Ok(state.transaction(register, id)))
+    fn transactions(
+        &self,
+        register: RegisterId,
+        ids: Vec<TransactionId>,
+    ) -> Pending<'_, Vec<Option<StoredTransaction>>> {
+        self.with(|state| Ok(ids.into_iter().map(|id| state.transaction(register, id)).collect()))
     }
 
     fn list(&self, register: RegisterId, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedTransaction>> {

@@ -8,9 +8,12 @@ use crate::{
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
 use peerwright_secure::NodePublicKey;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Number of the entry, size, time of storing, origin, incarnation, message.
-pub(crate) type TransactionRow = (i64, i64, i64, Vec<u8>, i64, Vec<u8>);
+/// Id, number of the entry, size, time of storing, origin, incarnation, row of the message.
+pub(crate) type TransactionRow = (Vec<u8>, i64, i64, i64, Vec<u8>, i64, i64);
+/// Row, message.
+pub(crate) type CarrierRow = (i64, Vec<u8>);
 /// Position, id, size, origin, time of storing.
 pub(crate) type ListRow = (i64, Vec<u8>, i64, Vec<u8>, i64);
 /// Position, register, origin, incarnation, register sequence, message.
@@ -24,20 +27,31 @@ pub(crate) struct Carried {
     pub(crate) place: Place,
     /// How many they are.
     pub(crate) size: u32,
-    id: TransactionId,
+    pub(crate) id: TransactionId,
     origin: NodePublicKey,
     incarnation: u64,
     stored_at: u64,
 }
 
 impl Carried {
-    pub(crate) fn read(id: TransactionId, row: TransactionRow) -> Result<Self, StoreError> {
-        let (number, size, stored_at, origin, incarnation, message) = row;
+    /// Finds transactions in their messages; those whose message was let go of meanwhile are left out.
+    pub(crate) fn read(rows: Vec<TransactionRow>, carriers: Vec<CarrierRow>) -> Result<Vec<Self>, StoreError> {
+        let decoded = carriers.into_iter().map(|(row, message)| {
+            let message = Message::decode(message);
+            Ok((row, message.map_err(|error| StoreError::Damaged(format!("the message in row {row}: {error}")))?))
+        });
+        let carriers: BTreeMap<i64, Message> = decoded.collect::<Result<_, StoreError>>()?;
+        let found = rows.into_iter().filter_map(|row| Some((carriers.get(&row.6)?, row)));
+        found.map(|(message, row)| Self::find(message, row)).collect()
+    }
+
+    fn find(message: &Message, row: TransactionRow) -> Result<Self, StoreError> {
+        let (id, number, size, stored_at, origin, incarnation, _) = row;
+        let id = TransactionId::from_bytes(key(id)?);
         let damaged = |error: &dyn std::fmt::Display| StoreError::Damaged(format!("transaction {id}: {error}"));
         let number = usize::try_from(number).map_err(|error| damaged(&error))?;
-        let message = Message::decode(message).map_err(|error| damaged(&error))?;
         Ok(Self {
-            place: find_entry(&message, number).ok_or_else(|| damaged(&"the message that carries it does not"))?,
+            place: find_entry(message, number).ok_or_else(|| damaged(&"the message that carries it does not"))?,
             size: u32::try_from(size).map_err(|error| damaged(&error))?,
             id,
             origin: NodePublicKey::from_bytes(key(origin)?),
@@ -50,6 +64,12 @@ impl Carried {
         let Self { id, origin, incarnation, stored_at, .. } = self;
         StoredTransaction { id, bytes, origin, incarnation, stored_at }
     }
+}
+
+/// The rows of the messages that carry these, each once.
+pub(crate) fn carriers(rows: &[TransactionRow]) -> Vec<i64> {
+    let carriers: BTreeSet<i64> = rows.iter().map(|row| row.6).collect();
+    carriers.into_iter().collect()
 }
 
 pub(crate) fn listed(row: ListRow) -> Result<ListedTransaction, StoreError> {

@@ -13,9 +13,9 @@ use axum::{
 pub(super) use body::Submission;
 use futures::future::join_all;
 use peerwright_ledger::{Kind, RegisterId, Transaction, TransactionId};
-use peerwright_store::TransactionPlace;
+use peerwright_store::{StoreError, TransactionPlace};
 use serde::{Deserialize, Serialize};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 const MAX_BATCH: usize = 64;
 /// A commit takes milliseconds; who waits for this long is better told that the outcome is open.
@@ -116,10 +116,8 @@ pub(super) async fn submit(
         return Err(ApiError::bad_request("batch_size", message));
     }
     state.take(&caller, transactions(submissions.len() as u64))?;
-    // All at once: they share messages and commits.
-    let outcomes =
-        join_all(submissions.into_iter().map(|submission| accept(&state, &caller, register, ack, submission)));
-    let results: Vec<Outcome> = outcomes.await.into_iter().map(outcome).collect();
+    let outcomes = accept(&state, &caller, register, ack, submissions).await;
+    let results: Vec<Outcome> = outcomes.into_iter().map(outcome).collect();
     let all = |is: fn(&Accepted) -> bool| {
         results.iter().all(|outcome| matches!(outcome, Outcome::Accepted(accepted) if is(accepted)))
     };
@@ -140,7 +138,9 @@ pub(super) async fn one(
     submission: Submission,
 ) -> Result<Response, ApiError> {
     state.take(caller, transactions(1))?;
-    let accepted = accept(state, caller, register, ack, submission).await.map_err(|(_, error)| error)?;
+    let answered = accept(state, caller, register, ack, vec![submission]).await.pop();
+    let none = || ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "nothing was answered");
+    let accepted = answered.ok_or_else(none)?.map_err(|(_, error)| error)?;
     let status = if accepted.committed.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(accepted)).into_response())
 }
@@ -160,41 +160,68 @@ fn outcome(outcome: Result<Accepted, Failure>) -> Outcome {
     }
 }
 
+/// One answer for each, in order. All go at once: they share look-ups, messages and commits.
 async fn accept(
     state: &ApiState,
     caller: &Caller,
     register: RegisterId,
     ack: Acknowledgement,
-    submission: Submission,
-) -> Result<Accepted, Failure> {
-    let subject = caller.subject.clone();
-    let transaction = match sign(&state.node, subject, register, submission).await {
-        Ok(transaction) => transaction,
-        Err(error) => {
+    submissions: Vec<Submission>,
+) -> Vec<Result<Accepted, Failure>> {
+    let signing =
+        submissions.into_iter().map(|submission| sign(&state.node, caller.subject.clone(), register, submission));
+    let signed = join_all(signing).await;
+    let held = held(state, register, signed.iter().flatten()).await;
+    let accepting = signed.into_iter().map(|signed| async {
+        let failed = |id: Option<TransactionId>, error: ApiError| {
             state.telemetry.transaction_refused(error.code);
-            return Err((None, error));
-        }
-    };
-    let id = transaction.id();
-    let valid_until = time::rfc3339(transaction.body().valid_until_micros);
-    let handed_in = async {
-        hand_in(state, register, transaction).await?;
-        if ack == Acknowledgement::Committed { committed(state, register, id).await } else { Ok(None) }
-    };
-    match handed_in.await {
-        Ok(committed) => Ok(Accepted {
-            transaction_id: id.to_string(),
-            register: register.to_string(),
-            accepted: true,
-            committed,
-            node: state.node.identity().peer_id.to_string(),
-            valid_until,
-        }),
-        Err(error) => {
-            state.telemetry.transaction_refused(error.code);
-            Err((Some(id.to_string()), error))
-        }
+            (id.map(|id| id.to_string()), error)
+        };
+        let transaction = signed.map_err(|error| failed(None, error))?;
+        let id = transaction.id();
+        accept_signed(state, register, ack, transaction, &held).await.map_err(|error| failed(Some(id), error))
+    });
+    join_all(accepting).await
+}
+
+/// Which of these that callers signed this node holds. Who hands in a signed transaction again gets the same answer again,
+/// as long as it is held; unless it came to nothing.
+async fn held(
+    state: &ApiState,
+    register: RegisterId,
+    signed: impl Iterator<Item = &Transaction>,
+) -> Result<BTreeSet<TransactionId>, StoreError> {
+    let (own, outbox) = (state.node.identity().public_key, &state.node.registers().outbox);
+    let asked = signed.filter(|transaction| transaction.body().author != own).map(Transaction::id);
+    let asked: Vec<TransactionId> = asked.filter(|id| !outbox.is_dead(register, *id)).collect();
+    if asked.is_empty() {
+        return Ok(BTreeSet::new());
     }
+    let found = state.node.store().transactions(register, asked).await?;
+    Ok(found.into_iter().flatten().map(|found| found.id).collect())
+}
+
+async fn accept_signed(
+    state: &ApiState,
+    register: RegisterId,
+    ack: Acknowledgement,
+    transaction: Transaction,
+    held: &Result<BTreeSet<TransactionId>, StoreError>,
+) -> Result<Accepted, ApiError> {
+    let (id, valid_until) = (transaction.id(), time::rfc3339(transaction.body().valid_until_micros));
+    check_place(register, &transaction)?;
+    if !held.as_ref().map_err(StoreError::clone)?.contains(&id) {
+        publish(state, transaction).await?;
+    }
+    let committed = if ack == Acknowledgement::Committed { committed(state, register, id).await? } else { None };
+    Ok(Accepted {
+        transaction_id: id.to_string(),
+        register: register.to_string(),
+        accepted: true,
+        committed,
+        node: state.node.identity().peer_id.to_string(),
+        valid_until,
+    })
 }
 
 /// Where the transaction is committed, if it is in time; otherwise it stays accepted. An error when no docket will hold it.
@@ -226,7 +253,8 @@ async fn sign(
     signing.await.map_err(|_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "signing failed"))?
 }
 
-async fn hand_in(state: &ApiState, register: RegisterId, transaction: Transaction) -> Result<(), ApiError> {
+/// Refuses what is for another register, or not for clients to hand in.
+fn check_place(register: RegisterId, transaction: &Transaction) -> Result<(), ApiError> {
     let body = transaction.body();
     if body.register != register {
         let message = format!("the transaction is for register {}, the path names {register}", body.register);
@@ -236,15 +264,7 @@ async fn hand_in(state: &ApiState, register: RegisterId, transaction: Transactio
         let message = "clients hand in Action and Participant transactions; the others are kept for the network itself";
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "type_reserved", message));
     }
-    // Who hands in a signed transaction again gets the same answer again, as long as it is held; unless it came to nothing.
-    let (id, outbox) = (transaction.id(), &state.node.registers().outbox);
-    if body.author != state.node.identity().public_key
-        && !outbox.is_dead(register, id)
-        && state.node.store().transaction(register, id).await?.is_some()
-    {
-        return Ok(());
-    }
-    publish(state, transaction).await
+    Ok(())
 }
 
 /// Hands a transaction to the node; what was a dead letter is none any more.

@@ -131,8 +131,12 @@ impl Store for Sqlite {
         Box::pin(messages::newest(&self.readers))
     }
 
-    fn transaction(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<StoredTransaction>> {
-        Box::pin(queries::transaction(&self.readers, register, id))
+    fn transactions(
+        &self,
+        register: RegisterId,
+        ids: Vec<TransactionId>,
+    ) -> Pending<'_, Vec<Option<StoredTransaction>>> {
+        Box::pin(queries::transactions(&self.readers, register, ids))
     }
 
     fn list(&self, register: RegisterId, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedTransaction>> {

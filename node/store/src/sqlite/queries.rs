@@ -4,7 +4,7 @@ use crate::{
     Counts, Held, ListedTransaction, MessageRange, StoreError, StoredTransaction,
     codec::{from_ordered, key, limit, ordered, position},
     message::Place,
-    rows::{BodyPart, Carried, ListRow, TransactionRow, listed},
+    rows::{BodyPart, Carried, CarrierRow, ListRow, TransactionRow, carriers, listed},
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -97,28 +97,39 @@ async fn read_range(
     Ok(true)
 }
 
-pub(super) async fn transaction(
+pub(super) async fn transactions(
     readers: &SqlitePool,
     register: RegisterId,
-    id: TransactionId,
-) -> Result<Option<StoredTransaction>, StoreError> {
-    let row: Option<TransactionRow> = sqlx::query_as(
-        "SELECT transactions.entry, transactions.size, transactions.stored_at, lives.origin, lives.incarnation,
-         messages.bytes FROM transactions JOIN registers ON registers.id = transactions.register
+    ids: Vec<TransactionId>,
+) -> Result<Vec<Option<StoredTransaction>>, StoreError> {
+    // SQLite takes a list as one value by JSON alone.
+    let wanted: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+    let rows: Vec<TransactionRow> = sqlx::query_as(
+        "SELECT transactions.id, transactions.entry, transactions.size, transactions.stored_at, lives.origin,
+         lives.incarnation, transactions.message FROM transactions
          JOIN messages ON messages.id = transactions.message JOIN lives ON lives.id = messages.life
-         WHERE registers.register = $1 AND transactions.id = $2",
+         WHERE transactions.register = (SELECT id FROM registers WHERE register = $1)
+         AND transactions.id IN (SELECT unhex(value) FROM json_each($2))",
     )
     .bind(register.as_bytes().to_vec())
-    .bind(id.as_bytes().to_vec())
-    .fetch_optional(readers)
+    .bind(format!("[{}]", wanted.join(",")))
+    .fetch_all(readers)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let carried = Carried::read(id, row)?;
-    let bytes = match &carried.place {
-        Place::Inline(bytes) => Some(bytes.clone()),
-        Place::Body => body_chunk(readers, id, 0, carried.size).await?,
-    };
-    Ok(bytes.map(|bytes| carried.with(bytes)))
+    let wanted: Vec<String> = carriers(&rows).iter().map(i64::to_string).collect();
+    let carriers: Vec<CarrierRow> =
+        sqlx::query_as("SELECT id, bytes FROM messages WHERE id IN (SELECT value FROM json_each($1))")
+            .bind(format!("[{}]", wanted.join(",")))
+            .fetch_all(readers)
+            .await?;
+    let mut found = BTreeMap::new();
+    for carried in Carried::read(rows, carriers)? {
+        let bytes = match &carried.place {
+            Place::Inline(bytes) => Some(bytes.clone()),
+            Place::Body => body_chunk(readers, carried.id, 0, carried.size).await?,
+        };
+        found.extend(bytes.map(|bytes| (carried.id, carried.with(bytes))));
+    }
+    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
 }
 
 pub(super) async fn list(

@@ -235,7 +235,11 @@ async fn compare_transactions(
     register: RegisterId,
     number: u32,
 ) -> Result<(), TestCaseError> {
-    for id in [transaction(register, number).id(), large_transaction(register, number).id()] {
+    let (small, large) = (transaction(register, number).id(), large_transaction(register, number).id());
+    // Several, one of them twice, and one that may not be there.
+    let many = vec![transaction(register, number + 1).id(), large, small, large];
+    prop_assert_eq!(store.transactions(register, many.clone()).await, model.transactions(register, many).await);
+    for id in [small, large] {
         prop_assert_eq!(store.transaction(register, id).await, model.transaction(register, id).await);
         prop_assert_eq!(store.dead_letter(register, id).await, model.dead_letter(register, id).await);
         let chunk = BODY_CHUNK_BYTES as u64;

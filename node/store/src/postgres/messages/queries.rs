@@ -6,7 +6,7 @@ use crate::{
     codec::{from_ordered, key, limit, ordered, position},
     message::Place,
     postgres::readers::Readers,
-    rows::{Carried, ListRow, MessageRow, TransactionRow, listed, listed_message},
+    rows::{Carried, CarrierRow, ListRow, MessageRow, TransactionRow, carriers, listed, listed_message},
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -90,27 +90,32 @@ pub(in crate::postgres) async fn read(
     Ok(rows.into_iter().map(|(bytes,)| bytes.into()).collect())
 }
 
-pub(in crate::postgres) async fn transaction(
+pub(in crate::postgres) async fn transactions(
     readers: &Readers,
     register: RegisterId,
-    id: TransactionId,
-) -> Result<Option<StoredTransaction>, StoreError> {
-    let row: Option<TransactionRow> = readers
-        .optional(
-            "SELECT transactions.entry, transactions.size, transactions.stored_at, lives.origin, lives.incarnation,
-             messages.bytes FROM transactions JOIN registers ON registers.id = transactions.register
+    ids: Vec<TransactionId>,
+) -> Result<Vec<Option<StoredTransaction>>, StoreError> {
+    let wanted: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_slice()).collect();
+    let rows: Vec<TransactionRow> = readers
+        .all(
+            "SELECT transactions.id, transactions.entry, transactions.size, transactions.stored_at, lives.origin,
+             lives.incarnation, transactions.message FROM transactions
              JOIN messages ON messages.id = transactions.message JOIN lives ON lives.id = messages.life
-             WHERE registers.register = $1 AND transactions.id = $2",
-            &[&register.as_bytes().as_slice(), &id.as_bytes().as_slice()],
+             WHERE transactions.register = (SELECT id FROM registers WHERE register = $1) AND transactions.id = ANY($2)",
+            &[&register.as_bytes().as_slice(), &wanted],
         )
         .await?;
-    let Some(row) = row else { return Ok(None) };
-    let carried = Carried::read(id, row)?;
-    let bytes = match &carried.place {
-        Place::Inline(bytes) => Some(bytes.clone()),
-        Place::Body => body_chunk(readers, id, 0, carried.size).await?,
-    };
-    Ok(bytes.map(|bytes| carried.with(bytes)))
+    let carriers: Vec<CarrierRow> =
+        readers.all("SELECT id, bytes FROM messages WHERE id = ANY($1)", &[&carriers(&rows)]).await?;
+    let mut found = BTreeMap::new();
+    for carried in Carried::read(rows, carriers)? {
+        let bytes = match &carried.place {
+            Place::Inline(bytes) => Some(bytes.clone()),
+            Place::Body => body_chunk(readers, carried.id, 0, carried.size).await?,
+        };
+        found.extend(bytes.map(|bytes| (carried.id, carried.with(bytes))));
+    }
+    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
 }
 
 pub(in crate::postgres) async fn list(
