@@ -1,6 +1,6 @@
 //! Carries the engine's wishes to the store, in order, and its answers back.
 
-use crate::telemetry::Telemetry;
+use crate::{registers::Advances, telemetry::Telemetry};
 use bytes::Bytes;
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use peerwright_engine::{BodyRefused, Held, Input, MessageRange, StoreFailed, Token};
@@ -8,11 +8,11 @@ use peerwright_ledger::{Message, RegisterId, Transaction, TransactionId};
 use peerwright_secure::NodePublicKey;
 use peerwright_store::{Appended, Store, StoreError};
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 /// Jobs handed to the storage task and not begun. Full: the rest waits in front, as the engine's bounds allow.
@@ -110,7 +110,7 @@ impl Storage {
         store: Arc<dyn Store>,
         own: NodePublicKey,
         telemetry: Arc<Telemetry>,
-        arrived: Arc<Notify>,
+        arrived: Arc<Advances>,
         tasks: &TaskTracker,
     ) -> (Self, mpsc::Receiver<Answer>) {
         let (jobs, received) = mpsc::channel(HANDED);
@@ -147,19 +147,16 @@ async fn run(
     store: Arc<dyn Store>,
     own: NodePublicKey,
     telemetry: Arc<Telemetry>,
-    arrived: Arc<Notify>,
+    arrived: Arc<Advances>,
     mut jobs: mpsc::Receiver<Job>,
     answers: mpsc::Sender<Answer>,
 ) {
-    let (store, telemetry): (&dyn Store, &Telemetry) = (&*store, &telemetry);
+    let (store, telemetry, arrived): (&dyn Store, &Telemetry, &Advances) = (&*store, &telemetry, &arrived);
     let mut under_way = FuturesUnordered::new();
     loop {
         tokio::select! {
             biased;
             Some(answer) = under_way.next(), if !under_way.is_empty() => {
-                if let Some(Answer::Appended { result: Ok(()), .. } | Answer::BodyStored { result: Ok(()), .. }) = &answer {
-                    arrived.notify_one();
-                }
                 if let Some(answer) = answer
                     && answers.send(answer).await.is_err()
                 {
@@ -167,7 +164,7 @@ async fn run(
                 }
             }
             job = jobs.recv(), if under_way.len() < UNDER_WAY => match job {
-                Some(job) => under_way.push(begin(store, own, telemetry, job)),
+                Some(job) => under_way.push(begin(store, own, telemetry, arrived, job)),
                 None => return,
             },
         }
@@ -189,6 +186,7 @@ fn begin<'a>(
     store: &'a dyn Store,
     own: NodePublicKey,
     telemetry: &'a Telemetry,
+    arrived: &'a Advances,
     job: Job,
 ) -> BoxFuture<'a, Option<Answer>> {
     match job {
@@ -199,9 +197,13 @@ fn begin<'a>(
                 .map(Message::body)
                 .map(|body| (body.origin != own).then_some(body.created_at_micros))
                 .collect();
+            let registers: BTreeSet<RegisterId> = messages.iter().map(|message| message.body().register).collect();
             let appending = store.append(messages, super::Clock::wall().0);
             Box::pin(async move {
                 let answer = appending.await;
+                if answer.is_ok() {
+                    registers.into_iter().for_each(|register| arrived.add(register));
+                }
                 telemetry.appended(begun.elapsed(), &answer);
                 tell_propagation(telemetry, &sealed, answer.as_deref().unwrap_or_default());
                 let result = answer.map(|appended| {
@@ -227,7 +229,11 @@ fn begin<'a>(
             })
         }
         Job::StoreBody { token, register, id, bytes } => Box::pin(async move {
-            Some(Answer::BodyStored { token, result: store_body(store, telemetry, register, id, bytes).await })
+            let result = store_body(store, telemetry, register, id, bytes).await;
+            if result.is_ok() {
+                arrived.add(register);
+            }
+            Some(Answer::BodyStored { token, result })
         }),
         Job::ReadChunk { token, id, offset, length } => {
             let reading = store.body_chunk(id, offset.into(), length);

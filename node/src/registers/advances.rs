@@ -1,4 +1,4 @@
-//! Registers that have come further since somebody last looked.
+//! Registers to which something has come since somebody last looked.
 
 use peerwright_ledger::RegisterId;
 use std::{
@@ -7,7 +7,7 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// Each register once, however often it has advanced. Bounded by the registers that this node holds.
+/// Each register once, however often something came. Bounded by the registers that this node holds.
 #[derive(Debug, Default)]
 pub(crate) struct Advances {
     registers: Mutex<BTreeSet<RegisterId>>,
@@ -15,13 +15,13 @@ pub(crate) struct Advances {
 }
 
 impl Advances {
-    /// The register has come further.
+    /// Something has come to the register.
     pub(crate) fn add(&self, register: RegisterId) {
         self.registers.lock().unwrap_or_else(PoisonError::into_inner).insert(register);
         self.added.notify_one();
     }
 
-    /// Waits for registers that have; there is one who asks.
+    /// Waits for registers to which something has; there is one who asks.
     pub(crate) async fn take(&self) -> BTreeSet<RegisterId> {
         loop {
             let taken = std::mem::take(&mut *self.registers.lock().unwrap_or_else(PoisonError::into_inner));

@@ -7,28 +7,35 @@
 //! ```
 //!
 //! Every sealer hears every transaction and moves its mark; the leader alone hands in. So whoever leads next begins where
-//! the dockets end, and what is handed in twice is sealed once.
+//! the dockets end, and what is handed in twice is sealed once. Each register is handed in by itself: a busy one, or one
+//! that waits, holds up no other.
 
 use super::{Registers, marks::MarksDocument};
 use crate::driver::Clock;
 use bytes::Bytes;
 use futures::{
-    StreamExt, TryStreamExt,
-    stream::{self, FuturesUnordered},
+    StreamExt,
+    stream::{FuturesOrdered, FuturesUnordered},
 };
 use peerwright_ledger::{RegisterId, TransactionView, docket::SEALED_HORIZON_MICROS};
 use peerwright_sealing::{Group, GroupRefused};
-use peerwright_store::{ListedTransaction, Seen, Store, StoreError};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use peerwright_store::{ListedTransaction, Seen, Store, StoreError, StoredTransaction};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use thiserror::Error;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, interval_at, sleep, timeout};
 
 /// Transactions handed in at once.
 const CHUNK: usize = 512;
 /// Chunks of a register that wait for their outcome. Full: the next waits.
 const UNDER_WAY: usize = 16;
-/// Transactions that are read at once.
-const READS: usize = 8;
+/// Registers of which something is handed in at once. Full: the next waits.
+const AT_ONCE: usize = 64;
+/// A chunk of more bytes than this has one transaction.
+const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
 /// Looked again without a word that something came.
 const LOOK: Duration = Duration::from_secs(1);
 /// A group that has no room is asked again.
@@ -43,7 +50,7 @@ pub(super) struct Feed {
     messages: Arc<dyn Store>,
     registers: Registers,
     group: Arc<Group>,
-    marks: BTreeMap<RegisterId, u64>,
+    marks: Mutex<BTreeMap<RegisterId, u64>>,
 }
 
 #[derive(Debug, Error)]
@@ -66,87 +73,121 @@ enum Row {
 
 impl Feed {
     pub(super) fn new(messages: Arc<dyn Store>, registers: Registers, group: Arc<Group>) -> Self {
-        Self { messages, registers, group, marks: BTreeMap::new() }
+        Self { messages, registers, group, marks: Mutex::default() }
     }
 
     /// Runs until it is dropped.
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(self) {
         match MARKS.load(&*self.messages).await {
-            Ok(marks) => self.marks = marks,
+            Ok(marks) => *self.marks() = marks,
             Err(error) => tracing::warn!(%error, "what was sealed before is looked at anew"),
         }
-        let mut kept = (self.marks.clone(), Instant::now());
+        tokio::join!(self.hand_in_or_stand_by(), self.keep());
+    }
+
+    async fn hand_in_or_stand_by(&self) {
         loop {
-            let is_leading = self.group.status().is_leading;
-            match self.turn(is_leading).await {
-                // Whatever came meanwhile is seen in the next turn.
-                Ok(()) if is_leading => drop(timeout(LOOK, self.registers.arrived.notified()).await),
-                Ok(()) => drop(timeout(LOOK, self.group.wait_until(|status| status.is_leading)).await),
-                Err(Stopped::Group(GroupRefused::NotLeader { .. })) => {}
+            let turned = if self.group.status().is_leading { self.hand_in_all().await } else { self.stand_by().await };
+            match turned {
+                Ok(()) | Err(Stopped::Group(GroupRefused::NotLeader { .. })) => {}
                 Err(stopped) => {
                     tracing::debug!(%stopped, "handing in pauses");
                     sleep(FULL).await;
                 }
             }
-            if kept.1.elapsed() >= KEEP && kept.0 != self.marks {
-                if let Err(error) = MARKS.keep(&*self.messages, &self.marks).await {
-                    tracing::debug!(%error, "the marks are not kept");
-                }
-                kept = (self.marks.clone(), Instant::now());
+        }
+    }
+
+    /// Writes the marks down from time to time.
+    async fn keep(&self) {
+        let mut kept = self.marks().clone();
+        loop {
+            sleep(KEEP).await;
+            let marks = self.marks().clone();
+            if marks == kept {
+                continue;
+            }
+            match MARKS.keep(&*self.messages, &marks).await {
+                Ok(()) => kept = marks,
+                Err(error) => tracing::debug!(%error, "the marks are not kept"),
             }
         }
     }
 
-    async fn turn(&mut self, is_leading: bool) -> Result<(), Stopped> {
-        for held in self.registers.store.registers().await? {
-            let mark = self.marks.get(&held.register).copied().unwrap_or_default();
-            let reached = if is_leading {
-                self.hand_in(held.register, mark).await?
-            } else {
-                self.skip_settled(held.register, mark).await?
-            };
-            self.marks.insert(held.register, reached);
+    fn marks(&self) -> MutexGuard<'_, BTreeMap<RegisterId, u64>> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn mark(&self, register: RegisterId) -> u64 {
+        self.marks().get(&register).copied().unwrap_or_default()
+    }
+
+    async fn all(&self) -> Result<BTreeSet<RegisterId>, StoreError> {
+        Ok(self.registers.store.registers().await?.into_iter().map(|held| held.register).collect())
+    }
+
+    /// Moves the marks, until this node may lead.
+    async fn stand_by(&self) -> Result<(), Stopped> {
+        for register in self.all().await? {
+            self.skip_settled(register).await?;
+        }
+        drop(timeout(LOOK, self.group.wait_until(|status| status.is_leading)).await);
+        Ok(())
+    }
+
+    /// Hands in while this node leads: each register by itself, so that none waits for another's dockets.
+    async fn hand_in_all(&self) -> Result<(), Stopped> {
+        let (mut wanted, mut busy) = (self.all().await?, BTreeSet::new());
+        let mut under_way = FuturesUnordered::new();
+        let mut look = interval_at(Instant::now() + LOOK, LOOK);
+        while self.group.status().is_leading {
+            while busy.len() < AT_ONCE
+                && let Some(register) = wanted.difference(&busy).next().copied()
+            {
+                wanted.remove(&register);
+                busy.insert(register);
+                under_way.push(async move { (register, self.hand_in(register).await) });
+            }
+            tokio::select! {
+                biased;
+                Some((register, handed)) = under_way.next(), if !under_way.is_empty() => {
+                    busy.remove(&register);
+                    handed?;
+                }
+                // What comes to one that is busy is looked at again afterwards.
+                arrived = self.registers.arrived.take() => wanted.extend(arrived),
+                _ = look.tick() => wanted.extend(self.all().await?),
+            }
         }
         Ok(())
     }
 
     /// Moves past what is settled, and no further.
-    async fn skip_settled(&self, register: RegisterId, mut mark: u64) -> Result<u64, StoreError> {
+    async fn skip_settled(&self, register: RegisterId) -> Result<(), StoreError> {
+        let mut mark = self.mark(register);
         loop {
-            let rows = self.messages.list(register, Some(mark), CHUNK).await?;
-            let begun = mark;
-            let found = self.find(register, &rows).await?;
-            for (row, is_sealed) in rows.iter().zip(found) {
-                let Row::Settled = self.look(register, row, is_sealed).await? else { return Ok(mark) };
-                mark = row.position;
-            }
-            if mark == begun {
-                return Ok(mark);
+            let rows = self.look(register, mark).await?;
+            let settled = rows.iter().take_while(|(_, row)| matches!(row, Row::Settled)).count();
+            let Some((position, _)) = settled.checked_sub(1).and_then(|last| rows.get(last)) else { return Ok(()) };
+            mark = *position;
+            self.marks().insert(register, mark);
+            if settled < rows.len() {
+                return Ok(());
             }
         }
     }
 
-    /// Hands in all that lies behind the mark; gives the mark as far as nothing is missing.
-    async fn hand_in(&self, register: RegisterId, mark: u64) -> Result<u64, Stopped> {
-        let mut under_way = FuturesUnordered::new();
-        let (mut next, mut reached, mut is_whole) = (mark, mark, true);
+    /// Hands in all that lies behind the mark, which follows as far as nothing is missing.
+    async fn hand_in(&self, register: RegisterId) -> Result<(), Stopped> {
+        let mut under_way = FuturesOrdered::new();
+        let mut next = self.mark(register);
+        let (mut reached, mut is_whole) = (next, true);
         loop {
             if under_way.len() < UNDER_WAY {
-                let rows = self.messages.list(register, Some(next), CHUNK).await?;
-                let mut chunk = Vec::with_capacity(rows.len());
-                let found = self.find(register, &rows).await?;
-                let looks: Vec<_> = rows
-                    .iter()
-                    .zip(found)
-                    .map(|(row, is_sealed)| async move {
-                        let look = self.look(register, row, is_sealed).await?;
-                        Ok::<_, StoreError>((row.position, look))
-                    })
-                    .collect();
-                let mut looks = stream::iter(looks).buffered(READS);
-                while let Some((position, look)) = looks.try_next().await? {
+                let mut chunk = Vec::new();
+                for (position, row) in self.look(register, next).await? {
                     next = position;
-                    match look {
+                    match row {
                         Row::Settled => {}
                         Row::Open(bytes) => chunk.push(bytes),
                         Row::Announced => is_whole = false,
@@ -156,38 +197,41 @@ impl Feed {
                     }
                 }
                 if !chunk.is_empty() {
-                    under_way.push(self.submit(register, chunk));
+                    under_way.push_back(async move { self.submit(register, chunk).await.map(|()| reached) });
                     continue;
                 }
             }
             match under_way.next().await {
-                Some(outcome) => outcome?,
-                None => return Ok(reached),
+                Some(handed) => drop(self.marks().insert(register, handed?)),
+                None => {
+                    self.marks().insert(register, reached);
+                    return Ok(());
+                }
             }
         }
     }
 
-    /// Which of the rows are in a docket.
-    async fn find(&self, register: RegisterId, rows: &[ListedTransaction]) -> Result<Vec<bool>, StoreError> {
+    /// The next rows behind a position: all of them by three reads, however many readers wait beside this one.
+    async fn look(&self, register: RegisterId, behind: u64) -> Result<Vec<(u64, Row)>, StoreError> {
+        let mut rows = self.messages.list(register, Some(behind), CHUNK).await?;
+        let mut bytes = 0;
+        let taken = rows.iter().take_while(|row| {
+            bytes += u64::from(row.size);
+            bytes <= CHUNK_BYTES
+        });
+        rows.truncate(taken.count().max(1));
         let ids = rows.iter().map(|row| row.id).collect();
         let places = self.registers.store.find_all(register, ids, Seen::Certified).await;
         let places = places.inspect_err(|error| self.registers.repairs.note(error))?;
-        Ok(places.iter().map(Option::is_some).collect())
-    }
-
-    async fn look(&self, register: RegisterId, row: &ListedTransaction, is_sealed: bool) -> Result<Row, StoreError> {
-        if is_sealed {
-            return Ok(Row::Settled);
-        }
+        let unsealed = rows.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(row, _)| row.id);
+        let unsealed = self.messages.transactions(register, unsealed.collect()).await?;
+        let mut unsealed = unsealed.into_iter();
         let now = Clock::wall().0;
-        let Some(transaction) = self.messages.transaction(register, row.id).await? else {
-            let is_over = now.saturating_sub(row.stored_at) > SEALED_HORIZON_MICROS;
-            return Ok(if is_over { Row::Settled } else { Row::Announced });
-        };
-        match TransactionView::read(&transaction.bytes) {
-            Ok(view) if view.valid_until_micros > now => Ok(Row::Open(transaction.bytes)),
-            _ => Ok(Row::Settled),
-        }
+        let looked = rows.iter().zip(places).map(|(row, place)| {
+            let found = if place.is_some() { Row::Settled } else { unsettled(row, unsealed.next().flatten(), now) };
+            (row.position, found)
+        });
+        Ok(looked.collect())
     }
 
     async fn submit(&self, register: RegisterId, chunk: Vec<Bytes>) -> Result<(), GroupRefused> {
@@ -198,5 +242,17 @@ impl Feed {
                 Err(refused) => return Err(refused),
             }
         }
+    }
+}
+
+/// What a row is that no docket holds.
+fn unsettled(row: &ListedTransaction, transaction: Option<StoredTransaction>, now: u64) -> Row {
+    let Some(transaction) = transaction else {
+        let is_over = now.saturating_sub(row.stored_at) > SEALED_HORIZON_MICROS;
+        return if is_over { Row::Settled } else { Row::Announced };
+    };
+    match TransactionView::read(&transaction.bytes) {
+        Ok(view) if view.valid_until_micros > now => Row::Open(transaction.bytes),
+        _ => Row::Settled,
     }
 }

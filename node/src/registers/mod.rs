@@ -34,6 +34,7 @@ mod tail;
 mod tell;
 mod waiters;
 
+pub(crate) use advances::Advances;
 pub(crate) use blueprints::{Act, Blueprint, BlueprintKeeper, Change, MAX_BLUEPRINT_NAME, Told, is_name, told};
 pub use blueprints::{BlueprintFigures, Blueprints, MAX_BLUEPRINTS};
 pub(crate) use callers::{Callers, Unreached};
@@ -63,14 +64,13 @@ pub use waiters::Settled;
 pub(crate) use {replica::Audit, replicas::Sources};
 
 use crate::telemetry::Telemetry;
-use advances::Advances;
 use bytes::Bytes;
 use outbox::Outbox;
 use peerwright_ledger::{Docket, ForkProof, RegisterId, TransactionId};
 use peerwright_store::{HeldDockets, SealingStore, Seen, StoreError, StoredDocket};
 use std::sync::Arc;
 use thiserror::Error;
-use tokio::sync::{Notify, RwLock, watch};
+use tokio::sync::{RwLock, watch};
 use tonic::Status;
 use waiters::Waiters;
 
@@ -90,8 +90,8 @@ pub struct Registers {
     /// Clients that follow.
     pub followers: Arc<Followers>,
     advances: Arc<Advances>,
-    /// Told when messages were stored.
-    pub(crate) arrived: Arc<Notify>,
+    /// Of which messages were stored.
+    pub(crate) arrived: Arc<Advances>,
     telemetry: Arc<Telemetry>,
     /// Who writes dockets: replicas share it, the sealing group has it alone.
     writing: Arc<RwLock<()>>,

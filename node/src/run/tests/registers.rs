@@ -49,9 +49,14 @@ pub(super) async fn sealed(authority: &Arc<Authority>, nodes: usize, sealers: us
 
 /// Begins a register, to which every node subscribes.
 pub(super) async fn begin(authority: &Authority, nodes: &[RunningNode]) -> RegisterId {
+    begin_like(authority, nodes, &orders()).await
+}
+
+/// As [`begin`], such a register.
+async fn begin_like(authority: &Authority, nodes: &[RunningNode], new: &NewRegister) -> RegisterId {
     let last = nodes.last().unwrap();
     let register = loop {
-        match last.handle().create_register(orders()).await {
+        match last.handle().create_register(new.clone()).await {
             Ok(register) => break register,
             // Its members are still getting to know each other.
             Err(CreateRefused::NoSealers | CreateRefused::Unreached(_)) => {
@@ -285,6 +290,27 @@ async fn sealers_go_on_with_what_the_network_sets() {
         eventually("it is committed on all", async || committed(node, register, second).await).await;
         assert!(committed(node, register, first).await);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_register_that_waits_for_its_next_docket_holds_up_no_other() {
+    let authority = authority();
+    let nodes = sealed(&authority, 1, 1).await;
+    publish(&authority, &nodes.iter().collect::<Vec<_>>(), |content| {
+        // Gossip alone brings them to the sealer.
+        content.settings.set(SettingId::OutboxHandInAfter, 60_000);
+    });
+    let policy = RegisterPolicy { build_interval_millis: 60_000, ..RegisterPolicy::default() };
+    let slow = begin_like(&authority, &nodes, &NewRegister { policy, ..orders() }).await;
+    let quick = begin(&authority, &nodes).await;
+
+    let waits = hand_in(&nodes[0], slow, "in a minute").await;
+    for number in 0..5 {
+        let id = hand_in(&nodes[0], quick, &format!("at once {number}")).await;
+        eventually("it is committed", async || committed(&nodes[0], quick, id).await).await;
+    }
+
+    assert!(!committed(&nodes[0], slow, waits).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
