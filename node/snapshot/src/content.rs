@@ -74,8 +74,12 @@ impl Content {
     }
 
     fn is_held_by_group(&self, subscription: &Subscription, group: Option<(&str, Group)>) -> bool {
-        let hands_on = self.topology == Topology::Hub && group.is_some_and(|(_, group)| group.role == NodeRole::Hub);
-        hands_on || subscription.is_placed_on(group.map(|(name, _)| name))
+        self.hands_on(group) || subscription.is_placed_on(group.map(|(name, _)| name))
+    }
+
+    /// Whether others take dockets of every register from the nodes of a group.
+    fn hands_on(&self, group: Option<(&str, Group)>) -> bool {
+        self.topology == Topology::Hub && group.is_some_and(|(_, group)| group.role == NodeRole::Hub)
     }
 
     /// Registers whose messages `node`, which has the id `peer`, hears and spreads: a sealer those of every register
@@ -91,6 +95,24 @@ impl Content {
     pub fn is_gossiped_by(&self, register: &[u8; 16], node: &str, peer: &PeerId) -> bool {
         let hears = |of| self.sealers.contains(peer) || self.is_held_by_group(of, self.group_of(node));
         self.subscriptions.get(register).is_some_and(hears)
+    }
+
+    /// The node groups that have to do with `register`: those that hold it and those that hand it on. `None` stands for
+    /// every node of the network, of whatever group.
+    #[must_use]
+    pub fn groups_of(&self, register: &[u8; 16]) -> Option<BTreeSet<String>> {
+        let placed = self.subscriptions.get(register).filter(|of| !of.groups.is_empty())?;
+        let handing_on = self.groups.iter().filter(|(name, group)| self.hands_on(Some((name.as_str(), **group))));
+        Some(placed.groups.iter().chain(handing_on.map(|(name, _)| name)).cloned().collect())
+    }
+
+    /// Whether `node`, which has the id `peer`, has to do with `register`: it seals, or it is to hold the register. To a
+    /// register that nobody subscribes to no node of the network is a stranger.
+    #[must_use]
+    pub fn concerns(&self, register: &[u8; 16], node: &str, peer: &PeerId) -> bool {
+        let is_hub = self.topology == Topology::Hub && self.hubs.contains(peer);
+        let is_placed = |of: &Subscription| self.is_held_by_group(of, self.group_of(node));
+        is_hub || self.sealers.contains(peer) || self.subscriptions.get(register).is_none_or(is_placed)
     }
 
     /// Registers that `peer` is to delete; none of a sealer.

@@ -50,6 +50,26 @@ fn a_hub_holds_every_register_where_others_take_dockets_from_it() {
 }
 
 #[test]
+fn a_register_concerns_who_holds_it_hands_it_on_or_seals_it_and_nobody_else() {
+    let mut content = sample().content;
+    let groups = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+    let concerned = |content: &Content, register: &[u8; 16]| {
+        ["demo-peer-0", "demo-hub-1", "stranger"].map(|node| content.concerns(register, node, &OTHER))
+    };
+    assert_eq!((content.groups_of(&ON_HUBS), content.groups_of(&EVERYWHERE)), (Some(groups(&["demo-hub"])), None));
+    assert_eq!(concerned(&content, &ON_HUBS), [false, true, false]);
+    assert_eq!(concerned(&content, &EVERYWHERE), [true; 3]);
+    assert_eq!(concerned(&content, &[0xff; 16]), [true; 3], "nobody subscribes to it");
+    assert!(content.concerns(&ON_HUBS, "demo-peer-0", &SEALER));
+
+    content.topology = Topology::Hub;
+    content.subscriptions.values_mut().for_each(|of| of.groups = groups(&["demo-peer"]));
+    assert_eq!(content.groups_of(&ON_HUBS), Some(groups(&["demo-hub", "demo-peer"])));
+    assert_eq!(concerned(&content, &ON_HUBS), [true, true, false]);
+    assert!(content.concerns(&ON_HUBS, "stranger", &content.hubs[0]));
+}
+
+#[test]
 fn hubs_and_sealers_take_dockets_from_whoever_has_them_and_all_others_from_hubs() {
     let mut content = sample().content;
     assert_eq!(content.upstreams_of(&OTHER), None, "a mesh");
