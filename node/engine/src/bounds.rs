@@ -52,6 +52,17 @@ pub const MAX_HOLDER_ENTRIES: usize = 16_384;
 pub const MAX_HOLDERS_OF_A_REGISTER: usize = 64;
 /// Of them, registers of one holder, and registers that one frame names.
 pub const MAX_REGISTERS_OF_A_HOLDER: usize = 1_024;
+/// Registers that a node advertises, and of one peer those that are kept. Full: a further one cannot be made public, or
+/// is not kept (`advertisements_full`).
+pub const MAX_ADVERTISEMENTS_OF_A_PEER: usize = 1_024;
+/// Advertisements of all peers that are kept. Full: a further one is not (`advertisements_full`).
+pub const MAX_ADVERTISEMENTS_HEARD: usize = 16_384;
+/// Advertisements in one frame. More take more frames.
+pub const MAX_ADVERTISEMENT_ROWS: usize = 64;
+/// Bytes of a register's display name: 38 characters.
+pub const MAX_ADVERTISED_NAME_BYTES: usize = 152;
+/// Bytes of a register's description that are advertised. The rest is left out.
+pub const MAX_ADVERTISED_DESCRIPTION_BYTES: usize = 512;
 /// How long after a subscription a node looks for holders, when no linked peer holds the register.
 pub const SEARCH_FIRST: Duration = Duration::from_secs(5);
 /// How long after that when one does, or when all members are neighbours.

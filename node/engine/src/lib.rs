@@ -13,6 +13,7 @@
 //!                   │ gossip     which messages are new             │
 //!   verdict         │ bodies     large transactions, chunk by chunk │   accepted, refused
 //!   store's answer  │ holdings   what is held   sync  what is lacked│   event
+//!                   │ advertisements   what everybody may know of it │
 //!                   │ ready      whether this node may serve        │
 //!                   └──────────────────────────────────────────────┘
 //! ```
@@ -29,6 +30,7 @@
 //! come in order and once, and only between its `LinkUp` and its end; [`Input::Timer`] comes soon after the armed time.
 
 mod addresses;
+mod advertisements;
 mod appends;
 mod bans;
 mod bodies;

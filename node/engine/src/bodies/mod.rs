@@ -100,12 +100,12 @@ impl Fetches {
         }
     }
 
-    /// Starts what may start, with live links as sources: the pieces to ask for. Fetches without a live holder end; their
-    /// messages are given up.
+    /// Starts what may start, with links that may be asked about the register as sources: the pieces to ask for. Fetches
+    /// that nobody may be asked for end; their messages are given up.
     pub(crate) fn start(
         &mut self,
         deadline: Micros,
-        is_live: impl Fn(LinkId) -> bool,
+        may_ask: impl Fn(LinkId, &RegisterId) -> bool,
     ) -> (Vec<ChunkWanted>, Vec<Candidate>) {
         let (mut wanted, mut orphans) = (Vec::new(), Vec::new());
         let mut active = self.by_id.values().filter(|fetch| !matches!(fetch.state, State::Waiting)).count();
@@ -113,7 +113,7 @@ impl Fetches {
             self.by_id.iter().filter(|(_, fetch)| matches!(fetch.state, State::Waiting)).map(|(id, _)| *id).collect();
         for id in waiting {
             let Some(fetch) = self.by_id.get_mut(&id) else { continue };
-            fetch.holders.retain(|link| is_live(*link));
+            fetch.holders.retain(|link| may_ask(*link, &fetch.register));
             if fetch.holders.is_empty() {
                 orphans.extend(self.by_id.remove(&id).into_iter().flat_map(|fetch| fetch.messages));
             } else if active < MAX_ACTIVE_FETCHES

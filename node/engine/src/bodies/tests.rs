@@ -37,7 +37,7 @@ fn a_body_is_fetched_by_a_window_and_put_together_in_order() {
     let mut fetches = Fetches::default();
     let size = CHUNK * 5 + 7;
     assert!(fetches.want(id(1), size, announcement(1, size, &[1])));
-    let (wanted, orphans) = fetches.start(LATER, |_| true);
+    let (wanted, orphans) = fetches.start(LATER, |_, _| true);
     assert_eq!((offsets(&wanted), orphans.len()), (vec![0, 1, 2, 3], 0));
     let chunk = |number: u8| vec![number; CHUNK as usize];
     let more = |fetches: &mut Fetches, number: u8| match fetches.chunk(
@@ -69,7 +69,7 @@ fn a_body_is_fetched_by_a_window_and_put_together_in_order() {
 fn chunks_that_were_not_asked_for_are_not_taken() {
     let mut fetches = Fetches::default();
     assert!(fetches.want(id(1), CHUNK * 9, announcement(1, CHUNK * 9, &[1])));
-    fetches.start(LATER, |_| true);
+    fetches.start(LATER, |_, _| true);
     let chunk = vec![0; CHUNK as usize];
     for (link, offset, bytes) in [
         (LinkId(2), 0, &chunk[..]),
@@ -87,13 +87,13 @@ fn chunks_that_were_not_asked_for_are_not_taken() {
 fn a_silent_or_lost_holder_is_left_for_the_next_and_the_last_for_none() {
     let mut fetches = Fetches::default();
     assert!(fetches.want(id(1), CHUNK, announcement(1, CHUNK, &[1, 2, 3])));
-    assert_eq!(fetches.start(LATER, |_| true).0[0].link, LinkId(1));
+    assert_eq!(fetches.start(LATER, |_, _| true).0[0].link, LinkId(1));
     assert_eq!(fetches.leave_overdue(LATER), [LinkId(1)]);
-    assert_eq!(fetches.start(LATER, |_| true).0[0].link, LinkId(2));
+    assert_eq!(fetches.start(LATER, |_, _| true).0[0].link, LinkId(2));
     fetches.link_ended(LinkId(2));
-    assert_eq!(fetches.start(LATER, |_| true).0[0].link, LinkId(3));
+    assert_eq!(fetches.start(LATER, |_, _| true).0[0].link, LinkId(3));
     fetches.gone(LinkId(3), &id(1));
-    let (wanted, orphans) = fetches.start(LATER, |_| true);
+    let (wanted, orphans) = fetches.start(LATER, |_, _| true);
     assert_eq!((wanted.len(), orphans.len(), fetches.count()), (0, 1, 0));
 }
 
@@ -101,11 +101,11 @@ fn a_silent_or_lost_holder_is_left_for_the_next_and_the_last_for_none() {
 fn a_body_that_does_not_verify_is_fetched_from_another() {
     let mut fetches = Fetches::default();
     assert!(fetches.want(id(1), CHUNK, announcement(1, CHUNK, &[1, 2])));
-    fetches.start(LATER, |_| true);
+    fetches.start(LATER, |_, _| true);
     assert!(matches!(fetches.chunk(LinkId(1), id(1), 0, &vec![0; CHUNK as usize], LATER), ChunkTaken::Whole { .. }));
     fetches.storing(&id(1), Token(9));
     assert_eq!(fetches.retry(Token(9)), Some((LinkId(1), id(1))));
-    assert_eq!(fetches.start(LATER, |_| true).0[0].link, LinkId(2));
+    assert_eq!(fetches.start(LATER, |_, _| true).0[0].link, LinkId(2));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn few_bodies_are_fetched_at_once_and_a_bounded_number_waits() {
     }
     let another = TransactionId::from_bytes([[7; 16], [8; 16]].concat().try_into().unwrap());
     assert!(!fetches.want(another, CHUNK, announcement(0, CHUNK, &[1])));
-    assert_eq!(fetches.start(LATER, |_| true).0.len(), bounds::MAX_ACTIVE_FETCHES);
+    assert_eq!(fetches.start(LATER, |_, _| true).0.len(), bounds::MAX_ACTIVE_FETCHES);
     assert!(!fetches.want(id(1), CHUNK + 1, announcement(1, CHUNK + 1, &[2])), "an id names one size");
 }
 

@@ -1,8 +1,8 @@
 //! What is set once, at start.
 
 use crate::{
-    AddressSettings, ConnectionSettings, DetectionSettings, GossipSettings, MemberIndex, MembershipSettings,
-    MisbehaviourSettings, OverlaySettings, Role, ScoreSettings, SettingRefused,
+    AddressSettings, AdvertisementSettings, ConnectionSettings, DetectionSettings, GossipSettings, MemberIndex,
+    MembershipSettings, MisbehaviourSettings, OverlaySettings, Role, ScoreSettings, SettingRefused,
 };
 use peerwright_secure::NodeKey;
 use std::net::SocketAddr;
@@ -27,6 +27,8 @@ pub struct Config {
     pub overlay: OverlaySettings,
     /// Which addresses are believed.
     pub addresses: AddressSettings,
+    /// When this node says what it holds, and how long it believes others who do.
+    pub advertisements: AdvertisementSettings,
     /// How messages are spread.
     pub gossip: GossipSettings,
     /// How peers are scored.
@@ -57,6 +59,7 @@ impl Config {
             advertised: None,
             overlay: OverlaySettings::default(),
             addresses: AddressSettings::default(),
+            advertisements: AdvertisementSettings::default(),
             gossip: GossipSettings::default(),
             score: ScoreSettings::default(),
             member_index: MemberIndex::new(),

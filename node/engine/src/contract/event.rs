@@ -2,7 +2,7 @@
 
 use crate::{
     AutoBan, BanRecord, CloseReason, DepartureReason, DialFailure, DownReason, HeartbeatFault, LinkId, Misbehaviour,
-    Rating, Readiness, ServiceStatus, WithheldReason,
+    Rating, Readiness, ServiceStatus, WithdrawalCause, WithheldReason,
     breaker::BreakerChange,
     session::{Carrier, Step},
 };
@@ -269,6 +269,24 @@ pub enum Event {
         register: RegisterId,
         /// Whether it is held from now on.
         subscribed: bool,
+    },
+    /// A peer says that it holds a register, which it did not say before.
+    RegisterAdvertised {
+        /// The peer.
+        peer: PeerId,
+        /// The register.
+        register: RegisterId,
+        /// One more than the number of the highest docket that it holds.
+        dockets: u64,
+    },
+    /// A peer says no longer that it holds a register.
+    RegisterWithdrawn {
+        /// The peer.
+        peer: PeerId,
+        /// The register.
+        register: RegisterId,
+        /// Why.
+        cause: WithdrawalCause,
     },
     /// Readiness changed.
     ReadinessChanged {

@@ -1,6 +1,6 @@
 //! The nouns that the engine and its driver exchange.
 
-use crate::{BanRecord, Protection, Tuning};
+use crate::{Audience, BanRecord, Protection, Tuning};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
@@ -72,6 +72,8 @@ pub struct Policy {
     pub retired: Vec<PeerId>,
     /// Registers that this node holds in full.
     pub registers: Vec<RegisterId>,
+    /// Those of them that it does not advertise, and who may hear of them all the same.
+    pub private: BTreeMap<RegisterId, Audience>,
     /// The network's node groups, by the beginning of their nodes' names, and how many nodes each should have.
     pub groups: BTreeMap<String, usize>,
     /// Peers that no node bans by itself, and why.

@@ -1,8 +1,8 @@
 //! What the driver tells the engine.
 
 use crate::{
-    Address, AddressSource, AutoBan, BanRecord, DialFailure, DownReason, Held, LinkId, Micros, PeerCertificate, Policy,
-    Token,
+    Address, AddressSource, Advertisement, AutoBan, BanRecord, DialFailure, DownReason, Held, LinkId, Micros,
+    PeerCertificate, Policy, Token,
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -119,6 +119,19 @@ pub enum Input<'a> {
     Advertise {
         /// An address that other members can dial.
         address: Option<SocketAddr>,
+    },
+    /// What this node advertises may have changed: which registers, or what it holds of them. Before the first one it
+    /// says nothing.
+    HoldingsChanged {
+        /// Somebody waits for it to be told; otherwise it is told with what else changes soon.
+        at_once: bool,
+    },
+    /// Answers [`Output::ReadAdvertisements`](crate::Output::ReadAdvertisements).
+    Advertisements {
+        /// Of the question.
+        token: Token,
+        /// One row a register.
+        result: Result<Vec<Advertisement>, StoreFailed>,
     },
     /// Answers [`Output::Append`](crate::Output::Append).
     Appended {

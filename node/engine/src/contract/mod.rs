@@ -1,5 +1,6 @@
 //! The contract with the driver: what goes in, what comes out, and how much of anything there may be.
 
+mod advertisement;
 mod ban;
 mod config;
 mod connections;
@@ -15,6 +16,10 @@ mod reason;
 mod tuning;
 mod view;
 
+pub use advertisement::{
+    Advertisement, AdvertisementSettings, AdvertisementStatistics, AdvertisementView, Audience, HolderState,
+    WithdrawalCause,
+};
 pub use ban::{BanRecord, BanView, PeerCertificate};
 pub use config::Config;
 pub use connections::ConnectionSettings;

@@ -15,6 +15,8 @@ pub enum Mutant {
     MissedLinkDown,
     /// Hearing of a banned peer again makes a fresh record of it, without the ban.
     UnbanByUpsert,
+    /// The list of all that a peer advertises withdraws nothing of what it leaves out.
+    ListsOnlyAdd,
 }
 
 /// Whether an engine has a bug.

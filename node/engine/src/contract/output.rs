@@ -75,6 +75,11 @@ pub enum Output {
         /// Which.
         registers: Vec<RegisterId>,
     },
+    /// Tell what this node may say to everybody that it holds, as the store has it now. Answered by `Advertisements`.
+    ReadAdvertisements {
+        /// To answer with.
+        token: Token,
+    },
     /// Read messages in the order of the ranges until a budget ends; the first message is given even when it alone is
     /// above the budget. Answered by `Read`.
     ReadMessages {

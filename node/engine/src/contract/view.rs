@@ -1,6 +1,6 @@
 //! What an engine shows of itself.
 
-use crate::{LinkId, MemberState, Micros, Rating, Role, RoundTrips, ServiceStatus};
+use crate::{AdvertisementStatistics, LinkId, MemberState, Micros, Rating, Role, RoundTrips, ServiceStatus};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::{net::SocketAddr, time::Duration};
@@ -179,6 +179,8 @@ pub struct Statistics {
     pub bans: BanStatistics,
     /// Who holds which registers.
     pub directory: DirectoryStatistics,
+    /// What nodes say they hold.
+    pub advertisements: AdvertisementStatistics,
 }
 
 /// Who holds which registers, as nodes tell each other.

@@ -25,8 +25,11 @@ impl Engine {
     /// Starts fetches that wait, and gives up those that nobody can serve.
     pub(super) fn start_fetches(&mut self, turn: &mut Turn<'_>) {
         let deadline = turn.now + self.config.connections.answer_timeout;
-        let links = &self.links;
-        let (wanted, orphans) = self.fetches.start(deadline, |link| links.get(link).is_some());
+        // To ask a stranger for a body would tell it that the register is held here.
+        let mut fetches = std::mem::take(&mut self.fetches);
+        let may_ask = |link, register: &RegisterId| self.links.get(link).is_some() && self.may_hear(link, register);
+        let (wanted, orphans) = fetches.start(deadline, may_ask);
+        self.fetches = fetches;
         self.ask_chunks(turn, &wanted);
         for candidate in orphans {
             self.counters.sync.bodies_failed += 1;
@@ -118,8 +121,9 @@ impl Engine {
         length: u32,
     ) {
         let token = self.next_token();
-        let may_serve =
-            self.holdings.is_subscribed(&register) && self.serving.begin(token, Served { link, id, offset });
+        let may_serve = self.holdings.is_subscribed(&register)
+            && self.may_hear(link, &register)
+            && self.serving.begin(token, Served { link, id, offset });
         if may_serve {
             turn.out.push(Output::ReadChunk { token, register, id, offset, length });
         } else {

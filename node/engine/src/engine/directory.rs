@@ -130,8 +130,14 @@ impl Engine {
         let signed = self.members.table.of_peer(&contact.peer).and_then(|known| known.record.address);
         let address = signed.unwrap_or(contact.address);
         if let Some(link) = self.links.of_peer(&contact.peer) {
-            self.question(turn, link, register);
-            return Some(address);
+            if self.is_nameless(link) {
+                return Some(address);
+            }
+            let may_hear = self.may_hear(link, &register);
+            if may_hear {
+                self.question(turn, link, register);
+            }
+            return may_hear.then_some(address);
         }
         if self.book.is_dialling(&address) {
             return Some(address);
@@ -148,13 +154,20 @@ impl Engine {
         self.send(turn, link, &Frame::FindHolders { register }, Class::Control);
     }
 
-    /// Who was dialled to be asked is asked.
+    /// Who was dialled to be asked is asked, once it is known who that is and unless it is not to hear of the register.
     pub(super) fn directory_link_up(&mut self, turn: &mut Turn<'_>, link: LinkId, peer: &PeerId) {
+        if self.is_nameless(link) {
+            return;
+        }
         let searches = self.directory.searches.iter();
         let waiting: Vec<_> =
             searches.filter(|(_, search)| search.asked.contains_key(peer)).map(|(register, _)| *register).collect();
         for register in waiting {
-            self.question(turn, link, register);
+            if self.may_hear(link, &register) {
+                self.question(turn, link, register);
+            } else {
+                self.no_answer(turn, register, peer);
+            }
         }
     }
 
@@ -197,9 +210,12 @@ impl Engine {
             return self.dropped(turn, "directory_pause");
         }
         let is_for_it = |contact: &Contact| contact.peer != peer && !self.bans.is_banned(&contact.peer);
-        let mut holders: Vec<Contact> = self.directory.holders.find(turn.now, &register).filter(is_for_it).collect();
+        let may_hear = self.may_hear(link, &register);
+        let told = self.directory.holders.find(turn.now, &register).filter(|_| may_hear);
+        let mut holders: Vec<Contact> = told.filter(is_for_it).collect();
         self.best_first(&mut holders);
-        if let Some(address) = self.config.advertised.filter(|_| self.holdings.is_subscribed(&register)) {
+        let is_held = may_hear && self.holdings.is_subscribed(&register);
+        if let Some(address) = self.config.advertised.filter(|_| is_held) {
             holders.insert(0, Contact { peer: self.own, address });
         }
         holders.truncate(MAX_HOLDERS_TOLD);
@@ -242,7 +258,8 @@ impl Engine {
     fn end_search(&mut self, turn: &mut Turn<'_>, register: RegisterId) {
         let Some(search) = self.directory.searches.remove(&register) else { return };
         for contact in search.lookup.nearest(TOLD_NODES) {
-            if let Some(link) = self.links.of_peer(&contact.peer) {
+            let link = self.links.of_peer(&contact.peer);
+            if let Some(link) = link.filter(|link| self.may_hear(*link, &register)) {
                 self.send(turn, link, &Frame::Hold { registers: vec![register] }, Class::Control);
             }
         }

@@ -83,6 +83,9 @@ impl Engine {
             Frame::FindHolders { register } => self.holders_asked(turn, link, register),
             Frame::Holders { register, holders, nearer } => self.holders_told(turn, link, register, &holders, &nearer),
             Frame::Hold { registers } => self.hold_told(turn, link, &registers),
+            Frame::Advertisements { whole, last, rows, gone } => {
+                self.advertised_by_peer(turn, link, whole, last, rows, &gone);
+            }
             Frame::Records { statements } => self.records(turn, link, &statements),
             Frame::Accusations { statements } => self.accusations(turn, link, &statements),
             Frame::TableRoot { answer, sum, members } => self.table_root(turn, link, answer, sum, members),
@@ -180,12 +183,16 @@ impl Engine {
         self.timers.set(Timer::Heartbeat(link), turn.now + self.random.around(interval));
     }
 
+    /// Says what this node is like to a peer, as soon as it is known who that is.
     pub(super) fn send_state(&mut self, turn: &mut Turn<'_>, link: LinkId) {
-        let state = Frame::State {
-            ready: self.ready.is_ready(),
-            registers: u32::try_from(self.holdings.registers().count()).unwrap_or(u32::MAX),
-            messages: self.holdings.all_messages(),
-        };
+        if self.is_nameless(link) {
+            return;
+        }
+        let told = self.holdings.registers().filter(|register| self.may_hear(link, register));
+        let (registers, messages) = told.fold((0u32, 0u64), |(registers, messages), register| {
+            (registers.saturating_add(1), messages.saturating_add(self.holdings.messages(&register)))
+        });
+        let state = Frame::State { ready: self.ready.is_ready(), registers, messages };
         self.send(turn, link, &state, Class::Control);
     }
 }

@@ -86,7 +86,7 @@ impl Engine {
 
     /// The node group of a peer that is linked, by the name in its certificate: a node of this network lives where this
     /// one does, and is called by its group and its number.
-    fn group_of(&self, peer: &PeerId) -> Option<String> {
+    pub(super) fn group_of(&self, peer: &PeerId) -> Option<String> {
         let own = &self.own_certificate.as_ref()?.spiffe;
         let link = self.links.of_peer(peer).and_then(|link| self.links.get(link))?;
         let spiffe = &link.certificate.as_ref()?.spiffe;

@@ -1,5 +1,7 @@
 //! The engine: hands each input to the parts that it concerns, and lets one part's result reach the others.
 
+mod advertisements;
+mod audience;
 mod bodies;
 mod comparison;
 mod detector;
@@ -23,9 +25,10 @@ mod upkeep;
 mod views;
 
 use crate::{
-    Config, Event, Input, LinkId, Micros, Output, Outputs, PeerCertificate, PolicyLimits, Protection, Readiness,
-    Statistics, Token,
+    Audience, Config, Event, Input, LinkId, Micros, Output, Outputs, PeerCertificate, PolicyLimits, Protection,
+    Readiness, Statistics, Token,
     addresses::{AddressBook, Backoff, Exchange},
+    advertisements::{Heard, Told},
     appends::Appends,
     bans::Bans,
     bodies::{Fetches, Serving},
@@ -80,6 +83,12 @@ pub struct Engine {
     protected: BTreeMap<PeerId, Protection>,
     /// The network's node groups and their sizes.
     groups: BTreeMap<String, usize>,
+    /// Registers that are not advertised, and who may hear of them all the same.
+    private: BTreeMap<RegisterId, Audience>,
+    /// What this node says it holds.
+    advertised: Told,
+    /// What peers say they hold.
+    heard: Heard,
     book: AddressBook,
     overlay: Overlay,
     exchange: Exchange,
@@ -147,6 +156,7 @@ impl Engine {
         config.detection.keepalive = config.detection.keepalive.max(SHORTEST);
         config.connections.answer_timeout = config.connections.answer_timeout.max(SHORTEST);
         config.connections.dial_timeout = config.connections.dial_timeout.max(SHORTEST);
+        config.advertisements.again = config.advertisements.again.max(SHORTEST);
         let mut random = Random::new(config.random_seed);
         let book = AddressBook::new(
             Backoff::new(config.connections.retry_first, config.connections.retry_limit),
@@ -172,6 +182,9 @@ impl Engine {
             offenders: Offenders::new(config.misbehaviour),
             protected: BTreeMap::new(),
             groups: BTreeMap::new(),
+            private: BTreeMap::new(),
+            advertised: Told::default(),
+            heard: Heard::default(),
             book,
             overlay: Overlay::new(config.overlay),
             exchange: Exchange::default(),
@@ -234,6 +247,8 @@ impl Engine {
             Input::Verified { token, valid } => self.verified(turn, token, valid),
             Input::StatementsVerified { token, valid } => self.statements_verified(turn, token, valid),
             Input::Advertise { address } => self.advertise(turn, address),
+            Input::HoldingsChanged { at_once } => self.holdings_changed(turn, at_once),
+            Input::Advertisements { token, result } => self.advertisements_read(turn, token, result.ok()),
             Input::Appended { token, result } => self.appended(turn, token, result.is_ok()),
             Input::Held { token, result } => self.held(turn, token, result.ok()),
             Input::Gone(gone) => self.holdings.let_go(gone),

@@ -83,6 +83,7 @@ impl Engine {
         self.beat(turn, link);
         self.overlay_link_up(turn, link, offer.direction);
         self.directory_link_up(turn, link, &offer.peer);
+        self.advertisements_link_up(turn, link, offer);
         self.pump(turn, link);
     }
 
@@ -144,6 +145,7 @@ impl Engine {
         }
         self.overlay_link_ended(turn, link, ended.peer);
         self.directory_link_ended(turn, link, &ended.peer);
+        self.advertisements_link_ended(link, &ended.peer);
         self.members_link_down(turn, link, &ended.peer);
         self.sync.links.remove(&link);
         self.fetches.link_ended(link);

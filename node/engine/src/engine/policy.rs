@@ -18,6 +18,7 @@ impl Engine {
         }
         self.protected.clone_from(&policy.protected);
         self.groups.clone_from(&policy.groups);
+        self.private.clone_from(&policy.private);
         let changes = self.bans.replace(BanSource::Policy, &policy.bans, turn.wall.seconds());
         self.apply_bans(turn, &changes);
         self.retire(turn, &policy.retired);
@@ -49,6 +50,9 @@ impl Engine {
         self.detector.status_is_due = true;
         for ban in &changes.banned {
             turn.out.event(Event::PeerBanned { ban: ban.clone() });
+            if let BanSubject::Peer(peer) = ban.subject {
+                self.forget_advertisements(turn, peer);
+            }
         }
         if !changes.banned.is_empty() {
             self.close_banned(turn);
@@ -74,6 +78,9 @@ impl Engine {
             },
         }
         self.close_banned(turn);
+        if let Some(link) = of {
+            self.link_named(turn, link);
+        }
     }
 
     /// This node is banned no longer: it dials all it knows.
@@ -94,6 +101,9 @@ impl Engine {
             self.links.iter().filter(|(_, link)| own || self.bans.covers(&link.peer, link.certificate.as_deref()));
         let banned: Vec<LinkId> = links.map(|(id, _)| id).collect();
         for link in banned {
+            if let Some(peer) = self.links.get(link).map(|link| link.peer) {
+                self.forget_advertisements(turn, peer);
+            }
             self.close(turn, link, CloseReason::Banned);
         }
     }

@@ -130,6 +130,7 @@ impl Engine {
         if self.draining != Draining::Begun || !is_flushed {
             return;
         }
+        self.withdraw_advertisements(turn);
         self.say_goodbye(turn);
         self.draining = Draining::Done;
         for link in self.links.ids() {

@@ -16,15 +16,17 @@ use bytes::Bytes;
 use peerwright_ledger::{Message, MessageBody, RegisterId};
 
 impl Engine {
-    /// Tells a peer in short what is held; as soon as that is known, if it is not.
+    /// Tells a peer in short what is held of the registers that it may hear of; as soon as that is known, and who it is.
     pub(super) fn send_digest(&mut self, turn: &mut Turn<'_>, link: LinkId, reply: bool) {
+        let is_nameless = self.is_nameless(link);
         let Some(sync) = self.sync.links.get_mut(&link) else { return };
-        if !self.holdings.all_loaded() {
+        if !self.holdings.all_loaded() || is_nameless {
             sync.owed_digest = Some(reply || sync.owed_digest == Some(true));
             return;
         }
         let reply = reply || sync.owed_digest.take() == Some(true);
-        let registers: Vec<RegisterId> = self.holdings.registers().collect();
+        let registers: Vec<RegisterId> =
+            self.holdings.registers().filter(|register| self.may_hear(link, register)).collect();
         let rows: Vec<DigestRow> = registers.iter().filter_map(|register| self.holdings.digest(register)).collect();
         // A digest without rows says that nothing is held: that is news, too.
         let pages = rows.len().div_ceil(MAX_DIGEST_ROWS).max(1);
@@ -37,12 +39,13 @@ impl Engine {
 
     pub(super) fn digest(&mut self, turn: &mut Turn<'_>, link: LinkId, reply: bool, last: bool, rows: &[DigestRow]) {
         for row in rows {
-            if self.holdings.is_subscribed(&row.register) {
-                self.directory.near.insert(row.register);
+            // To ask a stranger would tell it that the register is held here.
+            if !self.holdings.is_subscribed(&row.register) || !self.may_hear(link, &row.register) {
+                continue;
             }
+            self.directory.near.insert(row.register);
             let own = self.holdings.digest(&row.register).map(|own| own.hash);
-            if self.holdings.is_subscribed(&row.register)
-                && own != Some(row.hash)
+            if own != Some(row.hash)
                 && let Some(sync) = self.sync.links.get_mut(&link)
                 && sync.is_news(row.register, own, row.hash)
             {
@@ -66,7 +69,9 @@ impl Engine {
         registers: &[RegisterId],
         after: Option<&Cursor>,
     ) {
-        let (rows, more) = self.holdings.page(registers, after);
+        let registers: Vec<RegisterId> =
+            registers.iter().filter(|register| self.may_hear(link, register)).copied().collect();
+        let (rows, more) = self.holdings.page(&registers, after);
         self.send(turn, link, &Frame::HeldPage { more, rows }, Class::Bulk);
     }
 
@@ -105,8 +110,9 @@ impl Engine {
         if is_serving {
             return self.dropped(turn, "pull_overlap");
         }
-        let ranges: Vec<MessageRange> =
-            ranges.into_iter().filter(|range| self.holdings.is_subscribed(&range.register)).collect();
+        let may_give =
+            |range: &MessageRange| self.holdings.is_subscribed(&range.register) && self.may_hear(link, &range.register);
+        let ranges: Vec<MessageRange> = ranges.into_iter().filter(may_give).collect();
         if ranges.is_empty() {
             return self.send(turn, link, &Frame::PullEnd { request }, Class::Bulk);
         }

@@ -27,6 +27,7 @@ impl Engine {
                 Timer::Graft => self.look_at_waits(turn),
                 Timer::Fetch => self.chunks_overdue(turn),
                 Timer::Directory => self.look_into_directory(turn),
+                Timer::Advertisements => self.advertisements_due(turn),
                 // Looked at after every input.
                 Timer::Ready => {}
                 Timer::Store => self.retry_store(turn),
@@ -51,6 +52,7 @@ impl Engine {
         self.sweep_offenders(turn);
         self.links.pauses.end(turn.now);
         self.directory.holders.sweep(turn.now);
+        self.sweep_advertisements(turn);
         self.timers.set(Timer::Sweep, turn.now + SWEEP_INTERVAL);
     }
 }

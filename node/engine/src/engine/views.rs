@@ -2,9 +2,9 @@
 
 use super::Engine;
 use crate::{
-    AddressView, BanStatistics, BanView, Direction, DirectoryStatistics, GossipStatistics, LinkStatistics, MemberState,
-    MemberStatistics, MemberView, PeerView, Readiness, RegisterView, ScoreView, ServiceStatus, Statistics,
-    StoreStatistics, SubmitStatistics, SyncStatistics, membership::Known,
+    AddressView, AdvertisementStatistics, AdvertisementView, BanStatistics, BanView, Direction, DirectoryStatistics,
+    GossipStatistics, LinkStatistics, MemberState, MemberStatistics, MemberView, PeerView, Readiness, RegisterView,
+    ScoreView, ServiceStatus, Statistics, StoreStatistics, SubmitStatistics, SyncStatistics, membership::Known,
 };
 use peerwright_secure::PeerId;
 use std::time::Duration;
@@ -37,6 +37,12 @@ impl Engine {
                 contacts: self.directory.buckets.len() as u64,
                 kept: self.directory.holders.len() as u64,
                 ..self.counters.directory
+            },
+            advertisements: AdvertisementStatistics {
+                told: self.advertised.len() as u64,
+                heard: self.heard.len() as u64,
+                peers: self.heard.peers() as u64,
+                ..self.counters.advertisements
             },
         }
     }
@@ -139,6 +145,13 @@ impl Engine {
                 && !self.sync.links.values().any(|link| link.lacks(&register)),
         };
         self.holdings.registers().map(view).collect()
+    }
+
+    /// What peers say they hold, ordered by peer and register. Those that are banned are left out.
+    #[must_use]
+    pub fn advertisements(&self) -> Vec<AdvertisementView> {
+        let counts = self.heard.views(self.now, self.config.advertisements.expiry);
+        counts.filter(|view| !self.bans.is_banned(&view.peer)).collect()
     }
 
     /// Bans in force, ordered by subject.

@@ -5,9 +5,10 @@ use super::{
     VERSION, kind,
 };
 use crate::{
-    Held, MessageRange,
+    Advertisement, Held, HolderState, MessageRange,
     bounds::{
-        ANNOUNCE_BYTES, BUCKET_CONTACTS, CHUNK_BYTES, MAX_ASKED_REGISTERS, MAX_DIGEST_ROWS, MAX_EXCHANGED,
+        ANNOUNCE_BYTES, BUCKET_CONTACTS, CHUNK_BYTES, MAX_ADVERTISED_DESCRIPTION_BYTES, MAX_ADVERTISED_NAME_BYTES,
+        MAX_ADVERTISEMENT_ROWS, MAX_ADVERTISEMENTS_OF_A_PEER, MAX_ASKED_REGISTERS, MAX_DIGEST_ROWS, MAX_EXCHANGED,
         MAX_FRAME_ITEMS, MAX_FRAME_STATEMENTS, MAX_HOLDERS_TOLD, MAX_PAGE_RANGES, MAX_PAGE_ROWS, MAX_PULL_RANGES,
         MAX_REGISTERS_OF_A_HOLDER, MAX_ROW_RANGES, MAX_SHUFFLED,
     },
@@ -134,6 +135,12 @@ fn member_fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'
             nearer: reader.list(BUCKET_CONTACTS, "nearer nodes", contact)?,
         },
         kind::HOLD => Frame::Hold { registers: reader.list(MAX_REGISTERS_OF_A_HOLDER, "registers", register)? },
+        kind::ADVERTISEMENTS => Frame::Advertisements {
+            whole: reader.bool("whole list")?,
+            last: reader.bool("end of the list")?,
+            rows: reader.list(MAX_ADVERTISEMENT_ROWS, "advertisements", advertisement)?,
+            gone: reader.list(MAX_ADVERTISEMENTS_OF_A_PEER, "registers", register)?,
+        },
         kind::TABLE_WANT => {
             Frame::TableWant { ids: reader.list(MAX_FRAME_ITEMS, "ids", |reader| reader.u64("beginning of an id"))? }
         }
@@ -243,6 +250,28 @@ fn message_range(reader: &mut Reader<'_>) -> Result<MessageRange, DecodeError> {
 
 fn digest_row(reader: &mut Reader<'_>) -> Result<DigestRow, DecodeError> {
     Ok(DigestRow { register: register(reader)?, messages: reader.u64("messages held")?, hash: reader.array("hash")? })
+}
+
+fn advertisement(reader: &mut Reader<'_>) -> Result<Advertisement, DecodeError> {
+    let row = Advertisement {
+        register: register(reader)?,
+        first: reader.u64("lowest docket")?,
+        dockets: reader.u64("number of dockets")?,
+        state: match reader.u8("state of a holder")? {
+            0 => HolderState::Syncing,
+            1 => HolderState::FullReplica,
+            2 => HolderState::ForwardOnly,
+            3 => HolderState::Sealing,
+            4 => HolderState::Frozen,
+            value => return Err(DecodeError::Unknown { what: "state of a holder", value: value.into() }),
+        },
+        name: reader.text(MAX_ADVERTISED_NAME_BYTES, "name of a register")?.to_owned(),
+        description: reader.text(MAX_ADVERTISED_DESCRIPTION_BYTES, "description of a register")?.to_owned(),
+    };
+    if row.first >= row.dockets {
+        return Err(DecodeError::Invalid("an advertisement is of no docket"));
+    }
+    Ok(row)
 }
 
 fn cursor(reader: &mut Reader<'_>) -> Result<Cursor, DecodeError> {

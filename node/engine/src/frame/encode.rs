@@ -1,7 +1,7 @@
 //! Frames as bytes.
 
 use super::{Contact, DEFINITION_BYTES, Frame, ROW_BYTES, VERSION, kind};
-use crate::detector::ProbeAnswer;
+use crate::{Advertisement, HolderState, detector::ProbeAnswer};
 use bytes::Bytes;
 use peerwright_encoding::Writer;
 use std::net::{IpAddr, SocketAddr};
@@ -89,6 +89,12 @@ impl Frame<'_> {
             Self::Hold { registers } => writer.u8(kind::HOLD).list(registers, |writer, register| {
                 writer.raw(register.as_bytes());
             }),
+            Self::Advertisements { whole, last, rows, gone } => {
+                writer.u8(kind::ADVERTISEMENTS).bool(*whole).bool(*last).list(rows, write_advertisement);
+                writer.list(gone, |writer, register| {
+                    writer.raw(register.as_bytes());
+                })
+            }
             Self::AddressAnswer { contacts } => writer.u8(kind::ADDRESS_ANSWER).list(contacts, write_contact),
             Self::Records { statements: list } => statements(writer.u8(kind::RECORDS), list),
             Self::Accusations { statements: list } => statements(writer.u8(kind::ACCUSATIONS), list),
@@ -135,6 +141,18 @@ impl Frame<'_> {
             _ => 0,
         }
     }
+}
+
+fn write_advertisement(writer: &mut Writer, row: &Advertisement) {
+    writer.raw(row.register.as_bytes()).u64(row.first).u64(row.dockets);
+    writer.u8(match row.state {
+        HolderState::Syncing => 0,
+        HolderState::FullReplica => 1,
+        HolderState::ForwardOnly => 2,
+        HolderState::Sealing => 3,
+        HolderState::Frozen => 4,
+    });
+    writer.text(&row.name).text(&row.description);
 }
 
 fn write_contact(writer: &mut Writer, contact: &Contact) {

@@ -18,6 +18,7 @@
 //! 43 Shuffle      44 ShuffleReply                nodes at hand, mixed with a neighbour's
 //! 48 Introduction 49 AddressRequest 50 AddressAnswer   where nodes listen
 //! 56 FindHolders  57 Holders      58 Hold        who holds a register
+//! 59 Advertisements                             what the sender holds for everybody to know
 //! ```
 //!
 //! A version or kind that is not known is `unsupported` and no violation: a newer peer may speak of things that this
@@ -30,7 +31,7 @@ mod encode;
 mod tests;
 
 use crate::{
-    Held, MessageRange,
+    Advertisement, Held, MessageRange,
     detector::ProbeAnswer,
     membership::{Item, Sums},
 };
@@ -82,6 +83,7 @@ pub(crate) mod kind {
     pub(crate) const FIND_HOLDERS: u8 = 56;
     pub(crate) const HOLDERS: u8 = 57;
     pub(crate) const HOLD: u8 = 58;
+    pub(crate) const ADVERTISEMENTS: u8 = 59;
     pub(crate) const RECORDS: u8 = 24;
     pub(crate) const ACCUSATIONS: u8 = 25;
     pub(crate) const TABLE_ROOT: u8 = 26;
@@ -224,6 +226,16 @@ pub(crate) enum Frame<'a> {
     /// The sender holds these registers.
     Hold {
         registers: Vec<RegisterId>,
+    },
+    /// What the sender holds, for everybody to know.
+    Advertisements {
+        /// Part of the list of all that it advertises; otherwise what has changed of it.
+        whole: bool,
+        /// The end of that list: what it did not name is advertised no longer.
+        last: bool,
+        rows: Vec<Advertisement>,
+        /// What is advertised no longer.
+        gone: Vec<RegisterId>,
     },
     /// Signed records of members.
     Records {

@@ -2,7 +2,7 @@ use super::{
     Contact, Cursor, DEFINITION_BYTES, Definition, DigestRow, Frame, FrameRefused, Graft, MAX_FRAME_BYTES, ROW_BYTES,
 };
 use crate::{
-    Held, MessageRange, bounds,
+    Advertisement, Held, HolderState, MessageRange, bounds,
     detector::ProbeAnswer,
     membership::{Item, MAX_STATEMENT_BYTES},
 };
@@ -24,6 +24,18 @@ fn contacts(count: u16) -> Vec<Contact> {
         _ => SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], number)),
     };
     (0..count).map(|number| Contact { peer: PeerId::from_bytes([8; 32]), address: address(number) }).collect()
+}
+
+/// With texts as long as they may be.
+fn advertisement(state: HolderState) -> Advertisement {
+    Advertisement {
+        register: REGISTER,
+        first: 3,
+        dockets: u64::MAX,
+        state,
+        name: "n".repeat(bounds::MAX_ADVERTISED_NAME_BYTES),
+        description: "d".repeat(bounds::MAX_ADVERTISED_DESCRIPTION_BYTES),
+    }
 }
 
 fn one_of_each() -> Vec<Frame<'static>> {
@@ -69,6 +81,20 @@ fn one_of_each() -> Vec<Frame<'static>> {
         Frame::FindHolders { register: REGISTER },
         Frame::Holders { register: REGISTER, holders: contacts(2), nearer: contacts(20) },
         Frame::Hold { registers: vec![REGISTER] },
+        Frame::Advertisements {
+            whole: true,
+            last: false,
+            rows: [
+                HolderState::Syncing,
+                HolderState::FullReplica,
+                HolderState::ForwardOnly,
+                HolderState::Sealing,
+                HolderState::Frozen,
+            ]
+            .map(advertisement)
+            .into(),
+            gone: vec![REGISTER],
+        },
         Frame::Records { statements: vec![b"one", b""] },
         Frame::Accusations { statements: vec![&[9; 160]] },
         Frame::TableRoot { answer: true, sum: 1, members: 2 },
@@ -157,11 +183,24 @@ fn the_largest_of_each_list_fits_a_frame() {
         Frame::Records { statements: vec![&[1; MAX_STATEMENT_BYTES]; bounds::MAX_FRAME_STATEMENTS] },
         Frame::TableItems { first: 0, mask: 1, items: vec![Item { id: 1, fingerprint: 1 }; bounds::MAX_FRAME_ITEMS] },
         Frame::TableWant { ids: vec![1; bounds::MAX_FRAME_ITEMS] },
+        Frame::Advertisements {
+            whole: false,
+            last: false,
+            rows: vec![advertisement(HolderState::Sealing); bounds::MAX_ADVERTISEMENT_ROWS],
+            gone: vec![REGISTER; bounds::MAX_ADVERTISEMENTS_OF_A_PEER],
+        },
     ] {
         let bytes = frame.encode();
         assert!(bytes.len() <= MAX_FRAME_BYTES, "{}", bytes.len());
         assert!(Frame::decode(&bytes).is_ok());
     }
+}
+
+#[test]
+fn an_advertisement_of_no_docket_is_malformed() {
+    let nothing = Advertisement { first: 3, dockets: 3, ..advertisement(HolderState::Syncing) };
+    let frame = Frame::Advertisements { whole: true, last: true, rows: vec![nothing], gone: vec![] };
+    assert!(matches!(Frame::decode(&frame.encode()), Err(FrameRefused::Malformed(_))));
 }
 
 #[test]

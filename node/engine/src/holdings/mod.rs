@@ -204,11 +204,6 @@ impl Holdings {
         self.registers.get(register).map_or(0, |holding| holding.messages)
     }
 
-    /// How many messages are held in all.
-    pub(crate) fn all_messages(&self) -> u64 {
-        self.registers.values().fold(0, |sum: u64, holding| sum.saturating_add(holding.messages))
-    }
-
     /// What is held of a register, in short; `None` unless the store has told.
     pub(crate) fn digest(&mut self, register: &RegisterId) -> Option<DigestRow> {
         let holding = self.registers.get_mut(register).filter(|holding| holding.loaded)?;

@@ -1,7 +1,7 @@
 //! A node that ends in order.
 
-use super::net::{Net, OwnedInput, SECOND, texts};
-use crate::{Event, Input, SubmitRefusal};
+use super::net::{Net, OwnedInput, REGISTER, SECOND, texts};
+use crate::{Advertisement, Event, HolderState, Input, SubmitRefusal};
 use std::time::Duration;
 
 #[test]
@@ -44,4 +44,20 @@ fn draining_waits_for_the_store() {
     net.run(SECOND * 2);
     assert!(net.events(0).any(|event| *event == Event::Drained));
     assert!(net.holds_exactly(1, &texts("text", 1)));
+}
+
+#[test]
+fn who_ends_in_order_takes_back_what_it_has_said_it_holds() {
+    let mut net = Net::running(2);
+    let (register, state) = (REGISTER, HolderState::Sealing);
+    let (name, description) = (String::new(), String::new());
+    net.nodes[0].advertised = vec![Advertisement { register, first: 0, dockets: 5, state, name, description }];
+    net.give(0, OwnedInput::Plain(Input::HoldingsChanged { at_once: true }));
+    net.run(SECOND);
+    assert_eq!(net.engine(1).advertisements().len(), 1);
+    net.give(0, OwnedInput::Plain(Input::Drain));
+    net.give(0, OwnedInput::Plain(Input::HoldingsChanged { at_once: true }));
+    net.run(SECOND);
+    assert!(net.engine(1).advertisements().is_empty());
+    assert_eq!(net.engine(0).statistics().advertisements.told, 0);
 }

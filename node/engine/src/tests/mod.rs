@@ -1,5 +1,7 @@
 //! Whole engines against each other, on a virtual clock.
 
+mod advertisements;
+mod audience;
 mod bans;
 mod bodies;
 mod catching_up;

@@ -48,12 +48,14 @@ pub(crate) enum Timer {
     Case,
     /// Searches for holders may begin, or wait for answers that do not come.
     Directory,
+    /// Links are to be told what this node holds.
+    Advertisements,
     /// Quiet origins may be forgotten.
     Sweep,
 }
 
 /// The timers that there is one of, in their order.
-const LONE: [Timer; 22] = [
+const LONE: [Timer; 23] = [
     Timer::Batch,
     Timer::Dial,
     Timer::Upkeep(Chore::Shuffle),
@@ -75,6 +77,7 @@ const LONE: [Timer; 22] = [
     Timer::Suspicion,
     Timer::Case,
     Timer::Directory,
+    Timer::Advertisements,
     Timer::Sweep,
 ];
 
@@ -104,7 +107,8 @@ impl Timer {
             Self::Suspicion => 18,
             Self::Case => 19,
             Self::Directory => 20,
-            Self::Sweep => 21,
+            Self::Advertisements => 21,
+            Self::Sweep => 22,
         })
     }
 }

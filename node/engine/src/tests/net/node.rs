@@ -2,7 +2,8 @@
 
 use super::{MemoryStore, REGISTER, address_of};
 use crate::{
-    AutoBan, Class, Config, Engine, Event, Input, LinkId, Micros, Output, Policy, StoreFailed, SubmitRefusal, Token,
+    Advertisement, AutoBan, Class, Config, Engine, Event, Input, LinkId, Micros, Output, Policy, StoreFailed,
+    SubmitRefusal, Token,
 };
 use peerwright_secure::{NodeKey, PeerId};
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
@@ -19,6 +20,10 @@ pub(crate) struct Node {
     pub(crate) armed: Option<Micros>,
     pub(crate) links: BTreeSet<LinkId>,
     pub(crate) store: MemoryStore,
+    /// What it holds for everybody to know.
+    pub(crate) advertised: Vec<Advertisement>,
+    /// How often it was asked what that is.
+    pub(crate) advertisements_read: usize,
     /// Addresses that the engine wants back in its next life.
     pub(crate) anchors: Vec<SocketAddr>,
     pub(crate) accepted: Vec<Token>,
@@ -49,6 +54,8 @@ impl Node {
             armed: None,
             links: BTreeSet::new(),
             store: MemoryStore::default(),
+            advertised: Vec::new(),
+            advertisements_read: 0,
             anchors: Vec::new(),
             accepted: Vec::new(),
             refused: Vec::new(),
@@ -105,6 +112,11 @@ impl Node {
             Output::ReadHeld { token, registers } => {
                 let result = if failed { Err(StoreFailed) } else { Ok(self.store.held(&registers)) };
                 (millis(2), Input::Held { token, result })
+            }
+            Output::ReadAdvertisements { token } => {
+                self.advertisements_read += 1;
+                let result = if failed { Err(StoreFailed) } else { Ok(self.advertised.clone()) };
+                (millis(2), Input::Advertisements { token, result })
             }
             Output::ReadMessages { token, ranges, max_messages, max_bytes } => {
                 let messages = self.store.read(&ranges, max_messages, max_bytes);
