@@ -10,7 +10,7 @@ use crate::{
     registers::{CreateRefused, Creator, NewRegister, Registers},
 };
 use futures::future::BoxFuture;
-use peerwright_engine::{BanRecord, MemberView, ServiceStatus};
+use peerwright_engine::{AdvertisementView, BanRecord, MemberView, ServiceStatus};
 use peerwright_ledger::{Limits, Refusal, RegisterId, Transaction, TransactionBody};
 use peerwright_proto::v1::HeartbeatDigest;
 use peerwright_sealing::GroupStatus;
@@ -130,6 +130,10 @@ impl Node for NodeHandle {
 
     fn members(&self) -> BoxFuture<'_, Result<(ServiceStatus, Vec<MemberView>), Gone>> {
         Box::pin(self.commands.members())
+    }
+
+    fn advertisements(&self) -> BoxFuture<'_, Result<Vec<AdvertisementView>, Gone>> {
+        Box::pin(self.commands.advertisements())
     }
 
     fn sign(&self, body: TransactionBody) -> Result<Transaction, Refusal> {

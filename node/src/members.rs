@@ -11,7 +11,9 @@ use crate::{
     limits::{Ask, Asker, RateLimits},
     link::{LinkContext, LinkService},
     member::Membership,
-    registers::{Filter, Following, HubSettings, Sealer, SealingService, Source, Tail, register_id},
+    registers::{
+        Filter, Following, Hearing, HubSettings, Sealer, SealingService, Source, Tail, TailEnded, register_id,
+    },
     telemetry::Telemetry,
     transport::{ConnectionInfo, MAX_FRAMED_BYTES, MAX_MESSAGE_BYTES},
 };
@@ -127,6 +129,11 @@ struct RegistersService {
 }
 
 impl RegistersService {
+    fn hearing(&self, member: &Arc<MemberCertificate>, register: RegisterId) -> Hearing {
+        let (advertised, membership) = (self.node.registers.advertised.clone(), self.node.membership.clone());
+        Hearing { advertised, membership, member: member.clone(), register }
+    }
+
     /// What has become of a transaction that no docket here holds.
     async fn open_state(
         &self,
@@ -165,6 +172,10 @@ impl RegistersService {
     }
 }
 
+fn not_held() -> Status {
+    Status::not_found("this node does not hold the transaction")
+}
+
 fn unavailable(error: StoreError) -> Status {
     Status::unavailable(format!("{}: {error}", error.code()))
 }
@@ -180,7 +191,8 @@ impl Registers for RegistersService {
         let caller = request.extensions().get::<ConnectionInfo>().cloned();
         let caller = caller.ok_or_else(|| Status::internal("a call without a connection"))?;
         let source = Source::of(&self.node.registers, self.tasks.clone());
-        Ok(self.read(source.follow(request.into_inner(), &caller).await?))
+        let hearing = |register| Some(self.hearing(caller.member.as_ref()?, register));
+        Ok(self.read(source.follow(request.into_inner(), &caller, hearing).await?))
     }
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitResponse>, Status> {
@@ -200,16 +212,21 @@ impl Registers for RegistersService {
         let asker = self.allowances.take(&request, Ask { requests: 1, ..Ask::default() })?;
         let expires = request.extensions().get::<ConnectionInfo>().map(tail::expires);
         let expires = expires.ok_or_else(|| Status::internal("a call without a connection"))?;
+        let asking = member(&request)?.clone();
         let TailRequest { register_id: register, from, filter } = request.into_inner();
         let (register, wanted) = (register_id(&register)?, filter.unwrap_or_default());
         let filter = Filter::read(&wanted.sender, &wanted.recipient, &wanted.r#type, &wanted.blueprint);
         let filter = filter.map_err(|invalid| Status::invalid_argument(invalid.to_string()))?;
+        let hearing = self.hearing(&asking, register);
+        if !hearing.is_granted() {
+            return Err(tail::status(&TailEnded::NotHeld(register)));
+        }
         let registers = &self.node.registers;
         let seat = registers.followers.enter(Some(asker.clone()));
         let seat = seat.map_err(|full| Status::resource_exhausted(format!("{}: {full}", full.code())))?;
         let tail = Tail::begin(registers, register, from, filter).await.map_err(|ended| tail::status(&ended))?;
         let limits = self.allowances.limits.clone();
-        Ok(self.read(tail::follow(tail::Reader { tail, seat, limits, asker, expires })))
+        Ok(self.read(tail::follow(tail::Reader { tail, seat, limits, asker, expires, hearing })))
     }
 
     async fn get_transaction(
@@ -217,18 +234,22 @@ impl Registers for RegistersService {
         request: Request<GetTransactionRequest>,
     ) -> Result<Response<GetTransactionResponse>, Status> {
         let asker = self.allowances.take(&request, Ask { requests: 1, ..Ask::default() })?;
+        let asking = member(&request)?.clone();
         let request = request.into_inner();
         let register = register_id(&request.register_id)?;
         let id = <[u8; 32]>::try_from(request.transaction_id.as_ref())
             .map_err(|_| Status::invalid_argument("transaction_id must have 32 bytes"))?;
         let id = TransactionId::from_bytes(id);
+        if !self.hearing(&asking, register).is_granted() {
+            return Err(not_held());
+        }
         let place = self.node.registers.store.find(register, id, Seen::Certified).await.map_err(unavailable)?;
         let gossiped = self.node.store.transaction(register, id).await.map_err(unavailable)?.map(|found| found.bytes);
         let found = match (gossiped, place) {
             (None, Some(place)) => self.of_docket(register, place).await?,
             (gossiped, _) => gossiped,
         };
-        let transaction = found.ok_or_else(|| Status::not_found("this node does not hold the transaction"))?;
+        let transaction = found.ok_or_else(not_held)?;
         self.allowances.limits.charge(&asker, Ask { bytes: transaction.len() as u64, ..Ask::default() });
         let (state, reason) = match place {
             Some(_) => (State::Committed, String::new()),

@@ -7,6 +7,7 @@ use super::{
     registers::register_id,
     time,
 };
+use crate::registers::read_genesis;
 use axum::{
     Json,
     extract::{Path, State},
@@ -16,13 +17,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use peerwright_encoding::to_lower_hex;
 use peerwright_ledger::{
-    Chain, ControlRecord, DocketBody, DocketHeader, ForkProof, GenesisRecord, InclusionProof, LeafHash, RegisterId,
-    Transaction, TransactionId, TransactionView,
+    Chain, DocketBody, DocketHeader, ForkProof, InclusionProof, LeafHash, RegisterId, TransactionId, TransactionView,
     register::{Quorum, VerifyPolicy},
 };
 use peerwright_secure::PeerId;
 use peerwright_snapshot::ReplicaMode;
-use peerwright_store::{Seen, StoredDocket, StoredHeader, TransactionPlace};
+use peerwright_store::{Seen, StoredHeader, TransactionPlace};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize)]
@@ -151,7 +151,7 @@ pub(super) async fn view(state: &ApiState, register: RegisterId) -> Result<Regis
     let chain = Chain::decode(&checkpoint).map_err(|error| damaged(error.to_string()))?;
     let head = one_header(state, register, through).await?;
     let genesis = match store.docket(register, 0, Seen::Certified).await? {
-        Some(docket) => Some(genesis(docket)?),
+        Some(docket) => Some(read_genesis(docket).map_err(damaged)?),
         None if held.first > 0 => None,
         None => return Err(docket_unknown(register, 0)),
     };
@@ -211,16 +211,6 @@ pub(super) fn replica(state: &ApiState, register: RegisterId) -> Option<ReplicaV
         behind_since: progress.behind_since.and_then(time::rfc3339),
         fork: state.node.registers().fork(register).as_deref().map(ForkView::of),
     })
-}
-
-fn genesis(docket: StoredDocket) -> Result<GenesisRecord, ApiError> {
-    let body = DocketBody::decode(docket.body).map_err(|error| damaged(error.to_string()))?;
-    let transaction = body.transactions().next().map(|encoded| Transaction::decode(body.encoded().slice_ref(encoded)));
-    let transaction = transaction.transpose()?.ok_or_else(|| damaged("docket 0 is empty"))?;
-    match ControlRecord::of(&transaction).map_err(|error| damaged(error.to_string()))? {
-        ControlRecord::Genesis(record) => Ok(*record),
-        _ => Err(damaged("docket 0 holds no genesis")),
-    }
 }
 
 #[derive(Deserialize)]

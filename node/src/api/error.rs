@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{Gone, SubmitRefused};
 use crate::{
     limits::Limited,
-    registers::{FollowersFull, TailEnded},
+    registers::{FollowersFull, NotChosen, TailEnded},
 };
 
 /// A refused or failed call.
@@ -129,6 +129,15 @@ impl From<FollowersFull> for ApiError {
         match full {
             FollowersFull::Node => Self::unavailable(full.code(), full.to_string()),
             FollowersFull::Identity => Self::new(StatusCode::TOO_MANY_REQUESTS, full.code(), full.to_string()),
+        }
+    }
+}
+
+impl From<NotChosen> for ApiError {
+    fn from(not_chosen: NotChosen) -> Self {
+        match not_chosen {
+            NotChosen::Full => Self::conflict("advertisements_full", not_chosen.to_string()),
+            NotChosen::Store(error) => error.into(),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! answer is JSON; an error is `{"error": "what to do", "code": "one_word"}`.
 
 mod about;
+mod advertisements;
 mod bans;
 mod blueprints;
 mod checkpoints;
@@ -147,7 +148,10 @@ pub fn router(state: ApiState) -> Router {
         )
         .route("/api/registers", write(post(create::create)))
         .route("/api/registers/subscriptions", read(get(registers::subscriptions)))
+        .route("/api/registers/available", read(get(advertisements::available)))
+        .route("/api/registers/bulk-advertise", write(post(advertisements::advertise_all)))
         .route("/api/registers/{id}", read(get(dockets::register)))
+        .route("/api/registers/{id}/advertise", write(post(advertisements::advertise)))
         .route("/api/registers/{id}/dockets", read(get(dockets::list)))
         .route("/api/registers/{id}/dockets/{number}", read(get(dockets::one)))
         .route("/api/registers/{id}/follow", read(get(follow::follow)))

@@ -6,8 +6,8 @@ use crate::{
 };
 use futures::future::BoxFuture;
 use peerwright_engine::{
-    AddressView, AutoBan, BanRecord, BanView, MemberView, Micros, PeerView, RegisterView, ScoreView, ServiceStatus,
-    Statistics, SubmitRefusal, breaker::BreakerStatistics,
+    AddressView, AdvertisementView, AutoBan, BanRecord, BanView, MemberView, Micros, PeerView, RegisterView, ScoreView,
+    ServiceStatus, Statistics, SubmitRefusal, breaker::BreakerStatistics,
 };
 use peerwright_ledger::{Refusal, RegisterId, Transaction, TransactionBody};
 use peerwright_sealing::GroupStatus;
@@ -45,6 +45,9 @@ pub trait Node: Send + Sync + 'static {
 
     /// Whether enough peers are healthy, and the members that the engine knows, ordered by peer id.
     fn members(&self) -> BoxFuture<'_, Result<(ServiceStatus, Vec<MemberView>), Gone>>;
+
+    /// What peers say they hold of registers, ordered by peer and register; nothing of those that are banned.
+    fn advertisements(&self) -> BoxFuture<'_, Result<Vec<AdvertisementView>, Gone>>;
 
     /// Signs as this node; the body's author must be this node's key.
     fn sign(&self, body: TransactionBody) -> Result<Transaction, Refusal>;

@@ -3,7 +3,8 @@
 use crate::api::{Gone, View};
 use bytes::Bytes;
 use peerwright_engine::{
-    BanRecord, Engine, Held, MemberView, Micros, ServiceStatus, SubmitRefusal, breaker::BreakerStatistics,
+    AdvertisementView, BanRecord, Engine, Held, MemberView, Micros, ServiceStatus, SubmitRefusal,
+    breaker::BreakerStatistics,
 };
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::PeerId;
@@ -68,6 +69,11 @@ pub enum Command {
     Members {
         /// Takes them, and whether enough peers are healthy.
         reply: oneshot::Sender<(ServiceStatus, Vec<MemberView>)>,
+    },
+    /// Show what peers say they hold.
+    Advertisements {
+        /// Takes it.
+        reply: oneshot::Sender<Vec<AdvertisementView>>,
     },
     /// Finish.
     Drain {
@@ -136,6 +142,11 @@ impl Commands {
     /// Whether enough peers are healthy, and the members that the engine knows.
     pub async fn members(&self) -> Result<(ServiceStatus, Vec<MemberView>), Gone> {
         self.ask(|reply| Command::Members { reply }).await
+    }
+
+    /// What peers say they hold.
+    pub async fn advertisements(&self) -> Result<Vec<AdvertisementView>, Gone> {
+        self.ask(|reply| Command::Advertisements { reply }).await
     }
 
     /// Returns when everything accepted is with the links, and they are closed.

@@ -66,6 +66,12 @@ pub(crate) fn log(event: &Event) {
         Event::SubscriptionChanged { register, subscribed } => {
             tracing::info!(%register, subscribed, "a subscription changed");
         }
+        Event::RegisterAdvertised { peer, register, dockets } => {
+            tracing::debug!(%peer, %register, dockets, "a peer holds a register");
+        }
+        Event::RegisterWithdrawn { peer, register, cause } => {
+            tracing::debug!(%peer, %register, cause = cause.label(), "a peer's word of a register counts no longer");
+        }
         Event::ReadinessChanged { readiness } => tracing::info!(?readiness, "the engine's readiness changed"),
         Event::MemberJoined { peer } => tracing::debug!(%peer, "a member is known"),
         Event::MemberUpdated { peer, incarnation } => tracing::debug!(%peer, incarnation, "a member has changed"),

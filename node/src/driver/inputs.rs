@@ -9,15 +9,14 @@ use std::sync::Arc;
 impl Driver {
     pub(super) fn take_link_event(&mut self, event: LinkEvent) {
         match event {
-            LinkEvent::Up { link, queue, peer, node, incarnation, outbound, address } => {
+            LinkEvent::Up { link, queue, member, incarnation, outbound, address } => {
+                let (peer, node) = (member.peer_id, member.spiffe.node());
                 tracing::debug!(%peer, node, link = link.0, outbound, "Hello was answered");
                 self.links.insert(link, queue);
                 self.link_count.send_replace(self.links.len());
                 self.take(Input::LinkUp { link, peer, incarnation, outbound, address: Some(address) });
-                // Bans may name what the connection has proved of the peer.
-                if let Some(member) = self.connections.certificate_of(&peer) {
-                    self.take_certificate(Some(link), &member);
-                }
+                // Bans and audiences may name what the connection has proved of the peer.
+                self.take_certificate(Some(link), &member);
             }
             LinkEvent::Frame { link, payload } => {
                 // A frame that was on its way when the engine closed the link.
@@ -82,6 +81,7 @@ impl Driver {
                 drop(reply.send(command::view(&self.engine, breakers, self.clock.now())));
             }
             Command::Members { reply } => drop(reply.send((self.engine.service_status(), self.engine.members()))),
+            Command::Advertisements { reply } => drop(reply.send(self.engine.advertisements())),
             Command::Drain { done } => {
                 self.drained.push(done);
                 self.take(Input::Drain);

@@ -50,6 +50,7 @@ pub(super) async fn wait_for_membership(parts: &mut DriverParts) -> Option<Befor
                     drop(reply.send(command::view(&Engine::new(parts.config.clone()), breakers, Clock::wall())));
                 }
                 Command::Members { reply } => drop(reply.send((ServiceStatus::Offline, Vec::new()))),
+                Command::Advertisements { reply } => drop(reply.send(Vec::new())),
                 Command::Drain { done } => {
                     let _ = done.send(());
                 }

@@ -33,7 +33,6 @@ use crate::{
     registers::{HubSettings, Registers},
     settings::{NodeSettings, SettingNotTaken},
     telemetry::Telemetry,
-    transport::Connections,
 };
 use joining::Before;
 use peerwright_engine::{
@@ -106,7 +105,6 @@ pub struct Driver {
     outputs: Outputs,
     clock: Clock,
     dialler: LinkDialler,
-    connections: Arc<Connections>,
     tasks: TaskTracker,
     links: BTreeMap<LinkId, Arc<Queue>>,
     link_count: watch::Sender<usize>,
@@ -167,6 +165,8 @@ impl Driver {
         let arrived = registers.arrived.clone();
         let (storage, mut stored) =
             Storage::start(store, membership.key().public(), parts.telemetry.clone(), arrived, &tasks);
+        let advertised = registers.advertised.clone();
+        let mut choices = advertised.watch();
         let mut snapshots = membership.watch_snapshot();
         let mut own_certificates = membership.watch_certificate();
         let own_settings = NodeSettings {
@@ -184,7 +184,6 @@ impl Driver {
             outputs: Outputs::new(),
             clock: Clock::start(),
             dialler,
-            connections: membership.connections().clone(),
             tasks,
             links: BTreeMap::new(),
             link_count: parts.links,
@@ -216,6 +215,7 @@ impl Driver {
         let neighbours: Vec<_> = neighbours.map(|socket| Address { host: String::new(), socket }).collect();
         driver.take(Input::Addresses { source: AddressSource::Anchors, addresses: &neighbours });
         driver.take(Input::Addresses { source: AddressSource::Seeds, addresses: &before.addresses });
+        driver.take(Input::HoldingsChanged { at_once: true });
         let mut wall_clock = interval(WALL_CLOCK);
         wall_clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -229,7 +229,16 @@ impl Driver {
                     }
                     let current = snapshots.borrow_and_update().clone();
                     driver.take_policy(current);
+                    driver.take(Input::HoldingsChanged { at_once: true });
                 }
+                // Its sender lives as long as the driver.
+                _ = choices.changed() => {
+                    // Who may hear of what comes before what is told.
+                    let current = snapshots.borrow().clone();
+                    driver.take_policy(current);
+                    driver.take(Input::HoldingsChanged { at_once: true });
+                }
+                () = advertised.moved.notified() => driver.take(Input::HoldingsChanged { at_once: false }),
                 changed = own_certificates.changed() => {
                     if changed.is_err() {
                         return;

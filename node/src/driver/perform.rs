@@ -32,6 +32,10 @@ impl Driver {
             }
             Output::Append { token, messages } => self.storage.push(Job::Append { token, messages }),
             Output::ReadHeld { token, registers } => self.storage.push(Job::ReadHeld { token, registers }),
+            Output::ReadAdvertisements { token } => {
+                let (registers, membership) = (self.registers.clone(), self.membership.clone());
+                self.storage.push(Job::ReadAdvertisements { token, registers, membership });
+            }
             Output::ReadMessages { token, ranges, max_messages, max_bytes } => {
                 self.storage.push(Job::ReadMessages { token, ranges, max_messages, max_bytes });
             }

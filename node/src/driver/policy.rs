@@ -5,7 +5,7 @@ use crate::{
     member::InForce,
     settings::{NodeSettings, SettingNotTaken},
 };
-use peerwright_engine::{BanRecord, Input, Policy, Protection, Role};
+use peerwright_engine::{Audience, BanRecord, Input, Policy, Protection, Role};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{Content, NodeRole};
@@ -28,7 +28,11 @@ impl Driver {
             let hub = settings.hub;
             self.hub.send_if_modified(|known| std::mem::replace(known, hub) != hub);
             let (node, own) = (self.membership.spiffe().node(), self.membership.peer_id());
-            self.take(Input::Policy(policy(content, node, &own, settings)));
+            let mut policy = policy(content, node, &own, settings);
+            let is_private = |register: &&RegisterId| !self.registers.advertised.is_public(register);
+            let private = policy.registers.iter().filter(is_private);
+            policy.private = private.map(|register| (*register, audience(content, *register))).collect();
+            self.take(Input::Policy(policy));
             let readiness = self.engine.readiness();
             self.readiness.send_if_modified(|known| known.replace(readiness) != Some(readiness));
         }
@@ -60,6 +64,11 @@ fn protected(content: &Content) -> BTreeMap<PeerId, Protection> {
     hubs.chain(content.sealers.iter().map(|sealer| (*sealer, Protection::Sealer))).collect()
 }
 
+/// Who may hear of a register that this node does not advertise.
+fn audience(content: &Content, register: RegisterId) -> Audience {
+    content.groups_of(register.as_bytes()).map_or(Audience::Network, Audience::Groups)
+}
+
 /// What the snapshot means to the engine of `node`, whose id is `own`.
 pub(super) fn policy(content: &Content, node: &str, own: &PeerId, settings: NodeSettings) -> Policy {
     Policy {
@@ -72,6 +81,8 @@ pub(super) fn policy(content: &Content, node: &str, own: &PeerId, settings: Node
         groups: content.groups.iter().map(|(name, group)| (name.clone(), group.nodes as usize)).collect(),
         protected: protected(content),
         registers: content.gossiped_by(node, own).map(|register| RegisterId::from_bytes(*register)).collect(),
+        // A choice of this node and not of the snapshot.
+        private: BTreeMap::new(),
         limits: settings.limits,
         tuning: Some(Box::new(settings.engine)),
     }

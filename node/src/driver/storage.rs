@@ -1,9 +1,13 @@
 //! Carries the engine's wishes to the store, in order, and its answers back.
 
-use crate::{registers::Advances, telemetry::Telemetry};
+use crate::{
+    member::Membership,
+    registers::{Advances, Registers},
+    telemetry::Telemetry,
+};
 use bytes::Bytes;
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use peerwright_engine::{BodyRefused, Held, Input, MessageRange, StoreFailed, Token};
+use peerwright_engine::{Advertisement, BodyRefused, Held, Input, MessageRange, StoreFailed, Token};
 use peerwright_ledger::{Message, RegisterId, Transaction, TransactionId};
 use peerwright_secure::NodePublicKey;
 use peerwright_store::{Appended, Store, StoreError};
@@ -48,6 +52,11 @@ pub(super) enum Job {
         offset: u32,
         length: u32,
     },
+    ReadAdvertisements {
+        token: Token,
+        registers: Registers,
+        membership: Arc<Membership>,
+    },
     /// Not answered.
     PutDocument {
         name: &'static str,
@@ -66,6 +75,10 @@ pub(super) enum Answer {
     Held {
         token: Token,
         result: Result<(Vec<Held>, Vec<Held>), StoreFailed>,
+    },
+    Advertisements {
+        token: Token,
+        result: Result<Vec<Advertisement>, StoreFailed>,
     },
     Read {
         token: Token,
@@ -90,6 +103,7 @@ impl Answer {
                 (Input::Held { token, result: Ok(held) }, Some(Input::Gone(gone)))
             }
             Self::Held { token, result: Err(failed) } => (Input::Held { token, result: Err(failed) }, None),
+            Self::Advertisements { token, result } => (Input::Advertisements { token, result }, None),
             Self::Read { token, result } => (Input::Read { token, result }, None),
             Self::BodyStored { token, result } => (Input::BodyStored { token, result }, None),
             Self::Chunk { token, bytes } => (Input::Chunk { token, bytes }, None),
@@ -222,6 +236,17 @@ fn begin<'a>(
                 Some(Answer::Held { token, result: read.await.map_err(|error| failed("held", &error)) })
             })
         }
+        Job::ReadAdvertisements { token, registers, membership } => Box::pin(async move {
+            let result = match membership.snapshot() {
+                Some(current) => {
+                    let (content, node) = (&current.snapshot.content, membership.spiffe().node());
+                    registers.advertisements(content, node, &membership.peer_id()).await
+                }
+                None => Ok(Vec::new()),
+            };
+            let result = result.map_err(|error| failed("advertisements", &error));
+            Some(Answer::Advertisements { token, result })
+        }),
         Job::ReadMessages { token, ranges, max_messages, max_bytes } => {
             let reading = store.read(ranges, max_messages, max_bytes);
             Box::pin(async move {

@@ -130,8 +130,7 @@ impl LinkService {
         place.send(LinkEvent::Up {
             link,
             queue,
-            peer,
-            node: caller.member.spiffe.node().to_owned(),
+            member: caller.member.clone(),
             incarnation: greeting.incarnation,
             outbound: false,
             address: caller.info.remote,

@@ -127,18 +127,17 @@ impl LinkDialler {
 
     async fn live(self, address: SocketAddr, begun: Begun) {
         let Begun { session, queue, carrier, member, incarnation } = begun;
-        let link = self.context.new_link();
+        let (link, peer) = (self.context.new_link(), member.peer_id);
         let up = LinkEvent::Up {
             link,
             queue: queue.clone(),
-            peer: member.peer_id,
-            node: member.spiffe.node().to_owned(),
+            member: Arc::new(member),
             incarnation,
             outbound: true,
             address,
         };
         if self.context.events.send(up).await.is_ok() {
-            let life = Life { dialler: self, address, link, queue, session, peer: member.peer_id, incarnation };
+            let life = Life { dialler: self, address, link, queue, session, peer, incarnation };
             life.run(carrier).await;
         }
     }

@@ -58,7 +58,7 @@ use crate::{telemetry::Traces, tls::unix_now};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use peerwright_engine::{DialFailure, DownReason, LinkId, session::SessionBroken};
-use peerwright_secure::PeerId;
+use peerwright_secure::MemberCertificate;
 use std::{
     net::SocketAddr,
     sync::{
@@ -91,10 +91,8 @@ pub enum LinkEvent {
         link: LinkId,
         /// Where its frames go.
         queue: Arc<Queue>,
-        /// Who is at the other end.
-        peer: PeerId,
-        /// The name in the peer's certificate.
-        node: String,
+        /// Who is at the other end, as the connection has proved.
+        member: Arc<MemberCertificate>,
         /// The life of the peer's process.
         incarnation: u64,
         /// Whether this node dialled.

@@ -9,7 +9,7 @@ use crate::{
     transport::{HttpConnection, Registered},
 };
 use http::Uri;
-use peerwright_secure::PeerId;
+use peerwright_secure::{MemberCertificate, PeerId};
 use std::{
     net::SocketAddr,
     sync::atomic::{AtomicU64, Ordering},
@@ -25,6 +25,8 @@ pub(crate) struct MemberConnection {
     cut: CancellationToken,
     /// When the first of the certificates on both sides expires, unix seconds.
     expires: i64,
+    /// Who is at the other end.
+    member: MemberCertificate,
     /// Messages that have come by it, as far as those who took them have said.
     heard: AtomicU64,
     _registered: Registered,
@@ -39,7 +41,8 @@ impl LinkDialler {
         let Connected { connection, member, cut, registered } = connected;
         let own = self.leaf.member().map_or(i64::MAX, |own| own.not_after);
         let expires = member.not_after.min(own);
-        Ok(MemberConnection { connection, origin, cut, expires, heard: AtomicU64::new(0), _registered: registered })
+        let heard = AtomicU64::new(0);
+        Ok(MemberConnection { connection, origin, cut, expires, member, heard, _registered: registered })
     }
 }
 
@@ -47,6 +50,11 @@ impl MemberConnection {
     /// What gRPC clients are made of.
     pub(crate) fn channel(&self) -> (HttpConnection, Uri) {
         (self.connection.clone(), self.origin.clone())
+    }
+
+    /// Who is at the other end.
+    pub(crate) fn member(&self) -> &MemberCertificate {
+        &self.member
     }
 
     /// A message has come by it.

@@ -6,6 +6,7 @@ use crate::{
     tls::{Anchors, Bans, Leaf},
     transport::Connections,
 };
+use peerwright_ledger::RegisterId;
 use peerwright_secure::{MemberCertificate, NodeKey, PeerId, SpiffeId};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -93,6 +94,16 @@ impl Membership {
     #[must_use]
     pub fn snapshot(&self) -> Option<Arc<InForce>> {
         self.in_force.borrow().clone()
+    }
+
+    /// Whether a member is a node of this network that has to do with a register, as the snapshot says.
+    pub(crate) fn concerns(&self, register: RegisterId, member: &MemberCertificate) -> bool {
+        let (own, theirs) = (self.spiffe(), &member.spiffe);
+        let is_at_home = own.trust_domain() == theirs.trust_domain() && own.namespace() == theirs.namespace();
+        is_at_home
+            && self.snapshot().is_some_and(|current| {
+                current.snapshot.content.concerns(register.as_bytes(), theirs.node(), &member.peer_id)
+            })
     }
 
     /// This node's certificate, and every one after it.

@@ -2,7 +2,7 @@
 
 use crate::{
     limits::{Ask, Asker, RateLimits},
-    registers::{Matched, MatchedDocket, Seat, Step, Tail, TailEnded},
+    registers::{Hearing, Matched, MatchedDocket, Seat, Step, Tail, TailEnded},
     transport::ConnectionInfo,
 };
 use bytes::Bytes;
@@ -28,6 +28,8 @@ pub(super) struct Reader {
     pub(super) asker: Asker,
     /// When the caller's certificate is over.
     pub(super) expires: Instant,
+    /// Whether the caller may go on reading.
+    pub(super) hearing: Hearing,
 }
 
 /// When the certificate of a connection is over.
@@ -57,6 +59,7 @@ impl Reader {
             () = sleep_until(self.expires) => {
                 return Err(Status::unauthenticated("certificate_expired: show the new one"));
             }
+            () = self.hearing.ended() => return Err(status(&TailEnded::NotHeld(self.hearing.register))),
             step = self.tail.next() => step.map_err(|ended| status(&ended))?,
         };
         let kinds = match step {

@@ -11,7 +11,7 @@
 //! The follower decides how much is on its way; a slow one costs the connection's window and nothing else, for every
 //! docket is read from the store when it is sent. Who takes nothing for a minute is left.
 
-use super::{Budget, Heads, Registers, Repairs, encoded};
+use super::{Budget, Heads, Hearing, Registers, Repairs, encoded};
 use crate::transport::ConnectionInfo;
 use bytes::Bytes;
 use futures::Stream;
@@ -104,11 +104,12 @@ impl Source {
         }
     }
 
-    /// Begins to serve.
+    /// Begins to serve, unless the caller may not hear of the register that it names: that is as if it were not held.
     pub(crate) async fn follow(
         self,
         mut requests: Streaming<FollowRequest>,
         caller: &ConnectionInfo,
+        hearing: impl FnOnce(RegisterId) -> Option<Hearing>,
     ) -> Result<Following, Status> {
         let first = timeout(BEGIN_WITHIN, requests.message()).await;
         let first = first.map_err(|_| Status::deadline_exceeded("no FollowBegin in time"))??;
@@ -116,9 +117,8 @@ impl Source {
             return Err(Status::invalid_argument("the first message of Follow is FollowBegin"));
         };
         let register = super::register_id(&register_id)?;
-        if self.heads.count(register) == 0 {
-            return Err(Status::not_found("this node does not hold the register"));
-        }
+        let granted = hearing(register).filter(|hearing| self.heads.count(register) > 0 && hearing.is_granted());
+        let hearing = granted.ok_or_else(not_held)?;
         let (sender, receiver) = mpsc::channel(WAITING);
         let expires = caller.member.as_ref().map_or(0, |member| member.not_after);
         let left = u64::try_from(expires).unwrap_or_default().saturating_sub(crate::tls::unix_now());
@@ -132,6 +132,7 @@ impl Source {
                 // Who wants to go on shows its new certificate.
                 () = sleep(Duration::from_secs(left)) => {}
                 () = sender.closed() => {}
+                () = hearing.ended() => drop(timeout(TAKE_WITHIN, sender.send(Err(not_held()))).await),
                 end = answer.serve(&heads, requests) => {
                     let status = match end {
                         End::Left => return,
@@ -148,6 +149,10 @@ impl Source {
         });
         Ok(Box::pin(ReceiverStream::new(receiver)))
     }
+}
+
+fn not_held() -> Status {
+    Status::not_found("this node does not hold the register")
 }
 
 impl Answer {

@@ -10,6 +10,7 @@
 //! ```
 
 mod advances;
+mod advertised;
 mod blueprints;
 mod callers;
 mod create;
@@ -20,6 +21,7 @@ mod follow;
 mod followers;
 mod forks;
 mod heads;
+mod hearing;
 mod hubs;
 mod marks;
 mod outbox;
@@ -35,6 +37,8 @@ mod tell;
 mod waiters;
 
 pub(crate) use advances::Advances;
+pub(crate) use advertised::{Advertised, read_genesis};
+pub use advertised::{Chosen, NotChosen};
 pub(crate) use blueprints::{Act, Blueprint, BlueprintKeeper, Change, MAX_BLUEPRINT_NAME, Told, is_name, told};
 pub use blueprints::{BlueprintFigures, Blueprints, MAX_BLUEPRINTS};
 pub(crate) use callers::{Callers, Unreached};
@@ -45,6 +49,7 @@ pub(crate) use followers::Seat;
 pub use followers::{Followers, FollowersFull, MAX_FOLLOWERS, MAX_FOLLOWERS_OF_ONE};
 pub(crate) use forks::Forks;
 pub(crate) use heads::Heads;
+pub(crate) use hearing::Hearing;
 pub(crate) use hubs::{HubKeeper, Hubs, Remark};
 pub use hubs::{HubRow, HubSettings, HubSettingsRefused, HubStanding, HubState};
 pub use outbox::{HAND_IN_AFTER, OUTBOX_CAPACITY, OutboxFigures, OutboxFull, OutboxSettings, OutboxSettingsRefused};
@@ -102,6 +107,8 @@ pub struct Registers {
     pub(crate) repairs: Arc<Repairs>,
     /// Whom the dockets come from, where that is a hub.
     pub(crate) hubs: Arc<Hubs>,
+    /// Which of them everybody may know of.
+    pub(crate) advertised: Arc<Advertised>,
     /// What the system register says.
     pub(crate) blueprints: Arc<Blueprints>,
 }
@@ -126,6 +133,7 @@ impl Registers {
             forks: Arc::default(),
             repairs: Arc::default(),
             hubs: Arc::default(),
+            advertised: Arc::default(),
             blueprints: Arc::default(),
         }
     }
@@ -164,6 +172,9 @@ impl Registers {
         self.telemetry.dockets_committed(more);
         if more > 0 {
             self.advances.add(register);
+            if self.advertised.is_public(&register) {
+                self.advertised.moved.notify_one();
+            }
         }
     }
 

@@ -118,6 +118,7 @@ impl Replicas {
 
     /// Deletes all that is here of a register which nobody follows any more.
     async fn purge(&self, register: RegisterId) -> Result<(), StoreError> {
+        self.registers.advertised.forget(&*self.messages, register).await?;
         let writing = self.registers.writing.read().await;
         let messages = self.messages.purge(register).await?.messages;
         let dockets = self.registers.store.purge_dockets(register).await?;

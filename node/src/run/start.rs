@@ -85,6 +85,7 @@ impl RunningNode {
         let (store, dockets) = open_store(configuration, options, &membership).await?;
         let registers = Registers::new(dockets, begun.telemetry.clone()).with_outbox(configuration.outbox);
         registers.begin().await?;
+        registers.advertised.load(&*store).await?;
         let incarnation = store.next_incarnation(Clock::wall().0).await?;
         let local_bans = Arc::new(LocalBans::load(store.clone()).await?);
         let auto_bans = auto_bans::load(&*store).await?;

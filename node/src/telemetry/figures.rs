@@ -141,6 +141,36 @@ const FIGURES: &[Figure] = &[
         "Questions of others about holders that were answered",
         &[("", |figures| figures.directory.answered)],
     ),
+    gauge(
+        "advertisements",
+        "Registers that this node advertises, advertisements of peers that it keeps, and the peers that these are of",
+        &[
+            ("told", |figures| figures.advertisements.told),
+            ("heard", |figures| figures.advertisements.heard),
+            ("peers", |figures| figures.advertisements.peers),
+        ],
+    )
+    .by("of"),
+    counter(
+        "advertisement_frames",
+        "Frames with advertisements",
+        &[
+            ("in", |figures| figures.advertisements.frames_received),
+            ("out", |figures| figures.advertisements.frames_sent),
+        ],
+    )
+    .by("direction"),
+    counter(
+        "advertisements_heard",
+        "Advertisements of peers, by what became of them",
+        &[
+            ("changed", |figures| figures.advertisements.changed),
+            ("repeated", |figures| figures.advertisements.repeated),
+            ("withdrawn", |figures| figures.advertisements.withdrawn),
+            ("expired", |figures| figures.advertisements.expired),
+        ],
+    )
+    .by("outcome"),
     counter(
         "feelers",
         "Untried addresses that were dialled to see who is there",

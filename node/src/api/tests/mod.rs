@@ -1,5 +1,6 @@
 //! The routes, called as clients call them, over a node in memory.
 
+mod advertisements;
 mod bans;
 mod blueprints;
 mod dead_letters;

@@ -6,7 +6,7 @@ use crate::{
     registers::{CreateRefused, NewRegister, Registers},
 };
 use futures::future::BoxFuture;
-use peerwright_engine::{BanRecord, BanView, MemberView, Micros, ServiceStatus};
+use peerwright_engine::{AdvertisementView, BanRecord, BanView, MemberView, Micros, ServiceStatus};
 use peerwright_ledger::{
     Entry, Limits, Message, MessageBody, Refusal, RegisterId, Transaction, TransactionBody, message::MAX_INLINE_BYTES,
 };
@@ -32,6 +32,7 @@ pub(crate) struct TestNode {
     pub(crate) readiness: Mutex<Readiness>,
     pub(crate) view: Mutex<View>,
     pub(crate) members: Mutex<(ServiceStatus, Vec<MemberView>)>,
+    pub(crate) heard: Mutex<Vec<AdvertisementView>>,
     pub(crate) store: Arc<Memory>,
     registers: Registers,
     /// Refuses every submission with it.
@@ -72,6 +73,7 @@ impl TestNode {
             readiness: Mutex::new(Readiness::Ready { alone: false }),
             view: Mutex::new(view),
             members: Mutex::default(),
+            heard: Mutex::default(),
             store,
             registers,
             refusal: Mutex::new(None),
@@ -154,6 +156,11 @@ impl Node for TestNode {
     fn members(&self) -> BoxFuture<'_, Result<(ServiceStatus, Vec<MemberView>), Gone>> {
         let members = self.members.lock().unwrap().clone();
         Box::pin(async { Ok(members) })
+    }
+
+    fn advertisements(&self) -> BoxFuture<'_, Result<Vec<AdvertisementView>, Gone>> {
+        let heard = self.heard.lock().unwrap().clone();
+        Box::pin(async { Ok(heard) })
     }
 
     fn sign(&self, body: TransactionBody) -> Result<Transaction, Refusal> {

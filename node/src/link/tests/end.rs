@@ -144,7 +144,7 @@ impl End {
 
     pub(super) async fn up(&mut self) -> Link {
         match self.event().await {
-            LinkEvent::Up { link, queue, peer, .. } => Link { id: link, queue, peer },
+            LinkEvent::Up { link, queue, member, .. } => Link { id: link, queue, peer: member.peer_id },
             other => panic!("expected a link, got {other:?}"),
         }
     }

@@ -55,6 +55,10 @@ impl SourceStream {
         reign: CancellationToken,
     ) -> Result<Self, Ended> {
         let connection = sources.reach(peer).await?;
+        // To ask a stranger would tell it of the register.
+        if !sources.membership.concerns(register, connection.member()) {
+            return Err(Ended::NotHeld);
+        }
         let (channel, origin) = connection.channel();
         let mut client = RegistersClient::with_origin(channel, origin).max_decoding_message_size(MAX_FRAMED_BYTES);
         let (asks, receiver) = mpsc::channel(ASKS);

@@ -1,5 +1,6 @@
 //! Whole nodes on loopback: real sockets, real TLS.
 
+mod advertisements;
 mod bans;
 mod blueprints;
 mod carriers;
