@@ -1,7 +1,7 @@
 //! What happens to a host.
 
 use bytes::Bytes;
-use peerwright_engine::{BodyRefused, CloseReason, DownReason, Held, Micros, Token};
+use peerwright_engine::{Advertisement, BodyRefused, CloseReason, DownReason, Held, Micros, Token};
 use peerwright_secure::PeerId;
 use std::cmp::Ordering;
 
@@ -62,6 +62,7 @@ pub(crate) enum Answer {
     Appended { token: Token, stored: bool },
     BodyStored { token: Token, result: Result<(), BodyRefused> },
     Held { token: Token, held: Option<Vec<Held>> },
+    Advertised { token: Token, rows: Option<Vec<Advertisement>> },
     Read { token: Token, messages: Option<Vec<Bytes>> },
     Chunk { token: Token, bytes: Option<Bytes> },
 }

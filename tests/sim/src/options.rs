@@ -60,6 +60,8 @@ pub struct Options {
     pub transaction_bytes: usize,
     /// Every so many transactions one is above 32 KiB; zero: none.
     pub large_every: u32,
+    /// Nodes say what they hold.
+    pub advertises: bool,
     /// Time between two state heartbeats of a link.
     pub heartbeat: Duration,
     /// Who is banned is refused at the handshake, before the engine hears of it.
@@ -106,6 +108,7 @@ impl Options {
             publish_every: Duration::from_secs(10),
             transaction_bytes: 256,
             large_every: 0,
+            advertises: false,
             heartbeat: Duration::from_secs(30),
             bans_at_handshake: true,
             faults: Vec::new(),
@@ -137,6 +140,7 @@ impl Options {
         options.publish_every = Duration::from_secs(2 + random.below(20));
         options.transaction_bytes = [16, 256, 4_000][random.place(3)];
         options.large_every = [0, 0, 40][random.place(3)];
+        options.advertises = seed.is_multiple_of(2);
         options.bans_at_handshake = random.chance(500_000);
         options.fault_every = Duration::from_secs(1 + random.below(15));
         options.faults = Fault::ALL.iter().copied().filter(|_| random.chance(500_000)).collect();
@@ -179,8 +183,8 @@ impl fmt::Display for Options {
         )?;
         writeln!(
             formatter,
-            "load: {} origins, a transaction of {} bytes every {:?} each, one in {} above 32 KiB",
-            self.origins, self.transaction_bytes, self.publish_every, self.large_every
+            "load: {} origins, a transaction of {} bytes every {:?} each, one in {} above 32 KiB; advertisements: {}",
+            self.origins, self.transaction_bytes, self.publish_every, self.large_every, self.advertises
         )?;
         writeln!(formatter, "adversaries: {:?}", self.adversaries)?;
         write!(formatter, "faults: one every {:?} of {:?}", self.fault_every, self.faults)?;

@@ -258,6 +258,21 @@ impl Simulation {
             invariants::proofs::known(host.key.public(), &host.convicted, &guilty).map_err(place)?;
             invariants::readiness::at_the_end(engine.readiness()).map_err(place)?;
         }
+        drop(pool);
+        if self.options().advertises { self.advertised() } else { Ok(()) }
+    }
+
+    /// Whether all know of those that they are linked to what these say they hold.
+    fn advertised(&self) -> Result<(), Broken> {
+        let world = &self.network.world;
+        for host in self.honest() {
+            let Some(engine) = host.engine.as_deref() else { continue };
+            let (linked, heard) = (engine.peers(), engine.advertisements());
+            let peers = self.honest().filter(|peer| peer.engine.is_some() && world.is_sound(&peer.key.public()));
+            for peer in peers.filter(|peer| linked.iter().any(|view| view.peer == peer.peer)) {
+                invariants::advertised::as_they_are(host, &heard, peer).map_err(|broken| self.place(broken, host))?;
+            }
+        }
         Ok(())
     }
 

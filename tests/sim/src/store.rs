@@ -28,6 +28,10 @@ impl Numbers {
         is_new
     }
 
+    pub(crate) fn count(&self) -> u32 {
+        self.words.iter().map(|word| word.count_ones()).sum()
+    }
+
     pub(crate) fn insert_all(&mut self, numbers: impl IntoIterator<Item = Number>) {
         for number in numbers {
             self.insert(number);

@@ -91,6 +91,19 @@ fn a_ban_that_ends_when_the_peer_is_heard_of_again() {
 }
 
 #[test]
+fn a_list_that_withdraws_nothing() {
+    is_caught_as(
+        "advertised",
+        |options| {
+            options.faults = vec![Fault::Partition];
+            options.advertises = true;
+            options.publish_every = Duration::from_secs(1);
+        },
+        |options| options.mutant = Some(Mutant::ListsOnlyAdd),
+    );
+}
+
+#[test]
 fn an_incarnation_that_was_not_synced() {
     is_caught_as(
         "incarnations",

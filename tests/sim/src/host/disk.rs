@@ -51,6 +51,10 @@ impl Host {
                 drop(pool);
                 self.reply(context, read, Answer::Held { token, held });
             }
+            Output::ReadAdvertisements { token } => {
+                let rows = (!self.store.fails).then(|| self.advertised());
+                self.reply(context, read, Answer::Advertised { token, rows });
+            }
             Output::ReadMessages { token, ranges, max_messages, max_bytes } => {
                 let pool = context.world.pool.read().unwrap_or_else(PoisonError::into_inner);
                 let messages = &self.store.volume.messages;
@@ -178,6 +182,7 @@ impl Host {
             Answer::Appended { token, stored } => {
                 if stored {
                     self.store.synced(token);
+                    self.advertise(context, false);
                 }
                 let result = if stored { Ok(()) } else { Err(StoreFailed) };
                 self.input(context, Input::Appended { token, result });
@@ -190,6 +195,9 @@ impl Host {
             }
             Answer::Held { token, held } => {
                 self.input(context, Input::Held { token, result: held.ok_or(StoreFailed) });
+            }
+            Answer::Advertised { token, rows } => {
+                self.input(context, Input::Advertisements { token, result: rows.ok_or(StoreFailed) });
             }
             Answer::Read { token, messages } => {
                 let result = messages.ok_or(StoreFailed);

@@ -8,6 +8,7 @@
 //!
 //! With the shell's tokio driver this is the only code that differs between production and the simulation.
 
+mod advertised;
 mod connection;
 mod disk;
 mod hostile;

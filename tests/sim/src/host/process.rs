@@ -53,6 +53,7 @@ impl Host {
         self.input(context, Input::Addresses { source: AddressSource::Anchors, addresses: &anchors });
         let addresses = known_addresses(&context.world.options, self.id);
         self.input(context, Input::Addresses { source: AddressSource::Seeds, addresses: &addresses });
+        self.advertise(context, true);
         if self.hostility.is_newer {
             self.say_something_new(context);
         }

@@ -6,7 +6,7 @@ use peerwright_engine::{Config, Statistics, bounds};
 /// The gauges of one engine.
 pub(crate) fn respected(statistics: &Statistics, config: &Config) -> Result<(), Broken> {
     let links = statistics.links;
-    let rows: [(&str, u64, usize); 12] = [
+    let rows: [(&str, u64, usize); 14] = [
         ("links", links.inbound + links.outbound, config.connections.outbound + config.connections.inbound),
         ("addresses", links.addresses, bounds::MAX_ADDRESSES),
         ("addresses that were named", links.addresses_new, table(bounds::NEW_BUCKETS)),
@@ -18,6 +18,8 @@ pub(crate) fn respected(statistics: &Statistics, config: &Config) -> Result<(), 
         ("seen origins", statistics.gossip.origins, bounds::MAX_SEEN_ORIGINS),
         ("verifying", statistics.gossip.verifying, bounds::MAX_VERIFYING),
         ("bodies being fetched", statistics.sync.fetching_bodies, bounds::MAX_FETCHES),
+        ("advertised registers", statistics.advertisements.told, bounds::MAX_ADVERTISEMENTS_OF_A_PEER),
+        ("advertisements of peers", statistics.advertisements.heard, bounds::MAX_ADVERTISEMENTS_HEARD),
         (
             "messages for the store",
             statistics.store.queued,

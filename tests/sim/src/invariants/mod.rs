@@ -1,5 +1,6 @@
 //! What must hold, one file each. A check gives [`Broken`] with the invariant's name; the run ends there.
 
+pub(crate) mod advertised;
 pub(crate) mod answers;
 pub(crate) mod bans;
 pub(crate) mod bounds;
