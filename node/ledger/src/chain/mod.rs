@@ -9,6 +9,7 @@
 //!    governance)
 //!     -- extend: both
 //!     -- seal: the next docket of these transactions, the same on every sealer
+//!     -- replace_sealers: the docket that its authority signs when most sealers are gone
 //! ```
 //!
 //! A chain is small whatever the register's length, and its [checkpoint](Chain::encode) belongs beside the dockets, in
@@ -16,8 +17,10 @@
 
 mod checkpoint;
 mod next;
+mod replace;
 mod seal;
 
+pub use replace::endorse;
 pub use seal::{Proposal, SealedDocket, seal_genesis};
 
 use crate::docket::{CertificateRefused, CommitCertificate, Docket, DocketBody, DocketHeader, DocketRefused};

@@ -10,6 +10,7 @@ mod merkle;
 mod message;
 mod proofs;
 mod registers;
+mod replace;
 mod samples;
 mod transaction;
 mod vectors;
