@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_store::{
     Applied, DocketCertificate, DocketStore, DocketTransactions, Extension, HeldDockets, LogEntry, LogState, Memory,
-    NewDocket, Pending, SealingStore, Seen, StoredDocket, StoredHeader, TransactionPlace,
+    NewDocket, NewLog, Pending, SealingStore, Seen, StoredDocket, StoredHeader, TransactionPlace,
 };
 use std::sync::{
     Arc, Mutex, PoisonError,
@@ -171,5 +171,9 @@ impl SealingStore for Tampered {
 
     fn apply(&self, extensions: Vec<Extension>, applied: Applied) -> Pending<'_, ()> {
         self.inner.apply(extensions, applied)
+    }
+
+    fn begin_log(&self, extensions: Vec<Extension>, log: NewLog) -> Pending<'_, ()> {
+        self.inner.begin_log(extensions, log)
     }
 }

@@ -179,6 +179,32 @@ pub struct LogState {
     pub applied: Option<Applied>,
 }
 
+/// A log in place of the one that is there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewLog {
+    /// What it begins behind, as if that had been purged; `None`: with the first entry of all.
+    pub purged: Option<LogEntry>,
+    /// Its vote.
+    pub vote: Bytes,
+    /// What was applied; `None`: nothing.
+    pub applied: Option<Applied>,
+    /// Its entries.
+    pub entries: Vec<LogEntry>,
+}
+
+impl NewLog {
+    /// Checks that its entries have no hole.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        follow_log(self.purged.as_ref().map(|purged| purged.index), &self.entries)
+    }
+
+    /// How much it takes in the queue of the writer.
+    pub(crate) fn size(&self) -> usize {
+        let applied = self.applied.as_ref().map_or(0, |applied| applied.state.len());
+        self.vote.len() + applied + self.entries.iter().map(|entry| entry.bytes.len()).sum::<usize>()
+    }
+}
+
 /// Number and hash of a docket.
 pub(crate) type Link = (u64, DocketHash);
 

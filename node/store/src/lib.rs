@@ -43,8 +43,8 @@ mod values;
 
 pub use contract::{DocketStore, Failure, Pending, SealingStore, Store};
 pub use docket::{
-    Applied, DocketCertificate, DocketTransactions, Extension, HeldDockets, LogEntry, LogState, NewDocket, Seen,
-    StoredDocket, StoredHeader, TransactionPlace,
+    Applied, DocketCertificate, DocketTransactions, Extension, HeldDockets, LogEntry, LogState, NewDocket, NewLog,
+    Seen, StoredDocket, StoredHeader, TransactionPlace,
 };
 pub use error::StoreError;
 pub use memory::Memory;

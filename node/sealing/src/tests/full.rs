@@ -5,7 +5,7 @@ use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_store::{
     Applied, DocketCertificate, DocketStore, DocketTransactions, Extension, HeldDockets, LogEntry, LogState, Memory,
-    NewDocket, Pending, SealingStore, Seen, StoreError, StoredDocket, StoredHeader, TransactionPlace,
+    NewDocket, NewLog, Pending, SealingStore, Seen, StoreError, StoredDocket, StoredHeader, TransactionPlace,
 };
 use std::{
     sync::{
@@ -31,7 +31,7 @@ impl Volume {
         Self { inner, is_full: AtomicBool::new(false), writes: AtomicU64::new(0) }
     }
 
-    fn set_full(&self, is_full: bool) {
+    pub(crate) fn set_full(&self, is_full: bool) {
         self.is_full.store(is_full, Ordering::Relaxed);
     }
 
@@ -146,6 +146,10 @@ impl SealingStore for Volume {
 
     fn apply(&self, extensions: Vec<Extension>, applied: Applied) -> Pending<'_, ()> {
         self.write(|inner| inner.apply(extensions, applied))
+    }
+
+    fn begin_log(&self, extensions: Vec<Extension>, log: NewLog) -> Pending<'_, ()> {
+        self.write(|inner| inner.begin_log(extensions, log))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The contract between a sealer and its store: the log of the sealing group, and what was applied of it.
 
-use crate::{Applied, DocketStore, Extension, LogEntry, LogState, Pending};
+use crate::{Applied, DocketStore, Extension, LogEntry, LogState, NewLog, Pending};
 use bytes::Bytes;
 
 /// The log of the sealing group, beside the dockets that it makes. Entries, votes and states are the caller's bytes.
@@ -33,4 +33,9 @@ pub trait SealingStore: DocketStore {
     /// [`StoreError::AppliedBefore`](crate::StoreError::AppliedBefore) when the index does not rise, so that no entry
     /// is applied twice.
     fn apply(&self, extensions: Vec<Extension>, applied: Applied) -> Pending<'_, ()>;
+
+    /// Begins another log in place of the one that is there, and stores dockets with it: all in one database transaction,
+    /// or nothing. Of the log before nothing is left. Refused as [`DocketStore::extend`] is, and with
+    /// [`StoreError::LogNotNext`](crate::StoreError::LogNotNext) when its entries have a hole.
+    fn begin_log(&self, extensions: Vec<Extension>, log: NewLog) -> Pending<'_, ()>;
 }

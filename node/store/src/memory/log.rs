@@ -1,6 +1,6 @@
 //! The model's log of the sealing group.
 
-use crate::{Applied, LogEntry, LogState, StoreError, docket::follow_log};
+use crate::{Applied, LogEntry, LogState, NewLog, StoreError, docket::follow_log};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -57,6 +57,13 @@ impl Log {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Another log, which was checked.
+    pub(super) fn begin(&mut self, log: NewLog) {
+        let NewLog { purged, vote, applied, entries } = log;
+        let entries = entries.into_iter().map(|entry| (entry.index, entry.bytes)).collect();
+        *self = Self { entries, purged, vote: Some(vote), applied };
     }
 
     pub(super) fn set_applied(&mut self, applied: Applied) {

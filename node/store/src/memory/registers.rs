@@ -3,7 +3,7 @@
 use super::Memory;
 use crate::{
     Applied, DocketCertificate, DocketStore, DocketTransactions, Extension, HeldDockets, LogEntry, LogState, NewDocket,
-    Pending, SealingStore, Seen, StoredDocket, StoredHeader, TransactionPlace,
+    NewLog, Pending, SealingStore, Seen, StoredDocket, StoredHeader, TransactionPlace,
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -123,6 +123,15 @@ impl SealingStore for Memory {
             state.log.check_applied(applied.index)?;
             state.dockets.extend(extensions)?;
             state.log.set_applied(applied);
+            Ok(())
+        })
+    }
+
+    fn begin_log(&self, extensions: Vec<Extension>, log: NewLog) -> Pending<'_, ()> {
+        self.write(|state| {
+            log.check()?;
+            state.dockets.extend(extensions)?;
+            state.log.begin(log);
             Ok(())
         })
     }

@@ -2,7 +2,7 @@
 
 use super::Slot;
 use crate::{
-    Applied, DocketCertificate, LogEntry, StoreError,
+    Applied, DocketCertificate, LogEntry, NewLog, StoreError,
     prepared::{PreparedDocket, PreparedExtension},
 };
 use bytes::Bytes;
@@ -22,6 +22,7 @@ pub(crate) enum DocketOperation {
     PurgeLog { last: LogEntry, slot: Slot<()> },
     SaveVote { vote: Bytes, slot: Slot<()> },
     Apply { extensions: Vec<PreparedExtension>, applied: Applied, slot: Slot<()> },
+    BeginLog { extensions: Vec<PreparedExtension>, log: NewLog, slot: Slot<()> },
 }
 
 impl DocketOperation {
@@ -41,7 +42,8 @@ impl DocketOperation {
             | Self::TruncateLog { slot, .. }
             | Self::PurgeLog { slot, .. }
             | Self::SaveVote { slot, .. }
-            | Self::Apply { slot, .. } => slot.finish(committed),
+            | Self::Apply { slot, .. }
+            | Self::BeginLog { slot, .. } => slot.finish(committed),
             Self::Purge { slot, .. } => slot.finish(committed),
             Self::Index { slot, .. } => slot.finish(committed),
         }

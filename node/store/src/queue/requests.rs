@@ -3,8 +3,8 @@
 
 use super::{DocketOperation, Operation, Queue, Slot};
 use crate::{
-    Appended, Applied, DeadLetter, DocketCertificate, Extension, LogEntry, MessageRange, NewDocket, Pending, Purged,
-    message,
+    Appended, Applied, DeadLetter, DocketCertificate, Extension, LogEntry, MessageRange, NewDocket, NewLog, Pending,
+    Purged, message,
     prepared::{PreparedDocket, prepare},
 };
 use bytes::Bytes;
@@ -130,5 +130,11 @@ impl Queue {
         let (extensions, bytes) = prepare(extensions);
         let bytes = bytes + applied.state.len();
         self.ask_dockets(bytes, |slot| DocketOperation::Apply { extensions, applied, slot })
+    }
+
+    pub(crate) fn begin_log(&self, extensions: Vec<Extension>, log: NewLog) -> Pending<'static, ()> {
+        let (extensions, bytes) = prepare(extensions);
+        let bytes = bytes + log.size();
+        self.ask_dockets(bytes, |slot| DocketOperation::BeginLog { extensions, log, slot })
     }
 }

@@ -7,8 +7,8 @@ use super::{
     kill,
 };
 use crate::{
-    Applied, Extension, HeldDockets, LogEntry, Memory, NewDocket, Postgres, PostgresSettings, SealingStore, Seen,
-    Sqlite, Store, postgres::tests::fresh,
+    Applied, Extension, HeldDockets, LogEntry, Memory, NewDocket, NewLog, Postgres, PostgresSettings, SealingStore,
+    Seen, Sqlite, Store, postgres::tests::fresh,
 };
 use peerwright_database::Server;
 use proptest::{
@@ -61,6 +61,13 @@ enum Operation {
         rise: u64,
         registers: Vec<u8>,
     },
+    BeginLog {
+        purged: Option<u64>,
+        applied: Option<u64>,
+        count: u64,
+        skip: u64,
+        registers: Vec<u8>,
+    },
     Reopen,
 }
 
@@ -72,6 +79,13 @@ fn nth() -> impl Strategy<Value = Nth> {
 fn operation() -> impl Strategy<Value = Operation> {
     let next = (REGISTERS, prop_oneof![3 => Just(0u64), 1 => 1u64..4], 1u64..5, any::<bool>());
     let certify = prop_oneof![3 => prop::collection::vec(nth(), 1..2), 1 => prop::collection::vec(nth(), 0..4)];
+    let begin = (
+        prop::option::of(NUMBERS),
+        prop::option::of(NUMBERS),
+        0u64..3,
+        prop_oneof![4 => Just(1u64), 1 => Just(2)],
+        prop::collection::vec(REGISTERS, 0..2),
+    );
     prop_oneof![
         6 => next.prop_map(|(register, begin, count, certified)| Operation::Next { register, begin, count, certified }),
         1 => (nth(), 0u64..4).prop_map(|(first, count)| Operation::Extend { first, count }),
@@ -87,6 +101,9 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => any::<u8>().prop_map(Operation::Vote),
         4 => (0u64..3, prop::collection::vec(REGISTERS, 0..3))
             .prop_map(|(rise, registers)| Operation::Apply { rise, registers }),
+        1 => begin.prop_map(|(purged, applied, count, skip, registers)| {
+            Operation::BeginLog { purged, applied, count, skip, registers }
+        }),
         2 => Just(Operation::Reopen),
     ]
 }
@@ -147,6 +164,20 @@ async fn perform(store: &dyn SealingStore, operation: &Operation) -> String {
             let last = store.log_state().await.unwrap().applied.map_or(0, |applied| applied.index);
             let index = last + rise;
             told(store.apply(extensions, Applied { index, state: told(index).into() }).await)
+        }
+        Operation::BeginLog { purged, applied, count, skip, registers } => {
+            let mut extensions = Vec::new();
+            for of in registers {
+                extensions.push(next(store, of, 0, 1, true).await);
+            }
+            let first = purged.unwrap_or_default() + skip;
+            let log = NewLog {
+                purged: purged.map(entry),
+                vote: told(purged).into(),
+                applied: applied.map(|index| Applied { index, state: told(index).into() }),
+                entries: (first..first + count).map(entry).collect(),
+            };
+            told(store.begin_log(extensions, log).await)
         }
         Operation::Reopen => String::new(),
     }

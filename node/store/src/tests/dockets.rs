@@ -5,8 +5,8 @@ use super::{
     fixtures::{NETWORK, register},
 };
 use crate::{
-    Applied, Extension, LogEntry, LogState, Memory, NewDocket, Postgres, SealingStore, Seen, Sqlite, Store, StoreError,
-    TransactionPlace, postgres::tests::fresh,
+    Applied, Extension, LogEntry, LogState, Memory, NewDocket, NewLog, Postgres, SealingStore, Seen, Sqlite, Store,
+    StoreError, TransactionPlace, postgres::tests::fresh,
 };
 use peerwright_ledger::TransactionId;
 
@@ -62,6 +62,7 @@ on_every_store!(
     a_range_ends_at_the_budget_and_is_never_empty,
     the_log_has_no_holes,
     what_was_applied_is_stored_with_its_dockets_or_not_at_all,
+    another_log_takes_the_place_of_the_one_before_with_its_dockets_or_not_at_all,
 );
 
 fn numbers(dockets: Vec<crate::StoredDocket>) -> Vec<u64> {
@@ -272,4 +273,38 @@ async fn what_was_applied_is_stored_with_its_dockets_or_not_at_all(store: &dyn S
     assert_eq!(store.held_dockets(register(1)).await.unwrap().unwrap().head, 0);
     store.apply(vec![extension(1, 1..2)], applied(5)).await.unwrap();
     assert_eq!(store.checkpoint(register(1)).await, Ok(Some(checkpoint(1, 2))));
+}
+
+async fn another_log_takes_the_place_of_the_one_before_with_its_dockets_or_not_at_all(store: &dyn SealingStore) {
+    let applied = |index: u64| Applied { index, state: format!("after {index}").into() };
+    store.append_log((0..6).map(entry).collect()).await.unwrap();
+    store.purge_log(entry(1)).await.unwrap();
+    store.apply(vec![extension(1, 0..1)], applied(4)).await.unwrap();
+    store.save_vote("before".into()).await.unwrap();
+    let before = store.log_state().await;
+    let other = NewLog {
+        purged: Some(entry(9)),
+        vote: "after".into(),
+        applied: Some(applied(9)),
+        entries: vec![entry(10), entry(11)],
+    };
+    let hole = NewLog { entries: vec![entry(11)], ..other.clone() };
+    let refused = store.begin_log(vec![extension(1, 1..2)], hole).await;
+    assert_eq!(refused, Err(StoreError::LogNotNext { index: 11, last: 9 }));
+    let gap = store.begin_log(vec![extension(1, 2..3)], other.clone()).await;
+    assert_eq!(gap, Err(StoreError::DocketNotNext { register: register(1), number: 2, head: 0 }));
+    assert_eq!(store.log_state().await, before, "nothing of what was refused is there");
+    assert_eq!(store.held_dockets(register(1)).await.unwrap().unwrap().head, 0);
+
+    store.begin_log(vec![extension(1, 1..2)], other).await.unwrap();
+    assert_eq!(store.held_dockets(register(1)).await.unwrap().unwrap().head, 1);
+    assert_eq!(store.read_log(0, 99, usize::MAX).await, Ok(vec![entry(10), entry(11)]));
+    let state = store.log_state().await.unwrap();
+    assert_eq!((state.purged, state.last, state.vote), (Some(entry(9)), Some(entry(11)), Some("after".into())));
+    assert_eq!(state.applied, Some(applied(9)));
+
+    store.begin_log(Vec::new(), NewLog { vote: "nothing".into(), ..NewLog::default() }).await.unwrap();
+    let empty = LogState { vote: Some("nothing".into()), ..LogState::default() };
+    assert_eq!(store.log_state().await, Ok(empty));
+    store.append_log(vec![entry(0)]).await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use super::apply::Outcome;
 use crate::{
-    Applied, LogEntry, LogState, StoreError,
+    Applied, LogEntry, LogState, NewLog, StoreError,
     checksum::Checked,
     codec::{from_ordered, limit, ordered},
     docket::follow_log,
@@ -63,6 +63,21 @@ pub(super) async fn check_applied(session: &Session, index: u64) -> Outcome<()> 
 
 pub(super) async fn save_applied(session: &Session, applied: &Applied) -> Result<(), StoreError> {
     save(session, SealingState::Applied(applied.index), &applied.state).await
+}
+
+/// Lets go of the log with all that is kept beside it, and writes another.
+pub(super) async fn begin(session: &Session, log: NewLog) -> Outcome<()> {
+    session.execute("DELETE FROM sealing_log", &[]).await?;
+    session.execute("DELETE FROM sealing_states WHERE name IN ('purged', 'applied', 'vote')", &[]).await?;
+    let NewLog { purged, vote, applied, entries } = log;
+    save_vote(session, &vote).await?;
+    if let Some(LogEntry { index, bytes }) = purged {
+        save(session, SealingState::Purged(index), &bytes).await?;
+    }
+    if let Some(applied) = applied {
+        save_applied(session, &applied).await?;
+    }
+    append(session, entries).await
 }
 
 async fn save(session: &Session, state: SealingState, bytes: &Bytes) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ pub(super) use operation::apply;
 use super::Postgres;
 use crate::{
     Applied, DocketCertificate, DocketStore, DocketTransactions, Extension, HeldDockets, LogEntry, LogState, NewDocket,
-    Pending, SealingStore, Seen, StoredDocket, StoredHeader, TransactionPlace,
+    NewLog, Pending, SealingStore, Seen, StoredDocket, StoredHeader, TransactionPlace,
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -124,6 +124,10 @@ impl SealingStore for Postgres {
 
     fn apply(&self, extensions: Vec<Extension>, applied: Applied) -> Pending<'_, ()> {
         self.queue.apply(extensions, applied)
+    }
+
+    fn begin_log(&self, extensions: Vec<Extension>, log: NewLog) -> Pending<'_, ()> {
+        self.queue.begin_log(extensions, log)
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     chain, log,
 };
 use crate::{
-    Applied, StoreError,
+    Applied, NewLog, StoreError,
     index::{self, Tables},
     postgres::session::Session,
     prepared::PreparedExtension,
@@ -45,6 +45,9 @@ pub(in crate::postgres) async fn apply(
         DocketOperation::Apply { extensions, applied, slot } => {
             slot.answer(apply_log(session, take(extensions), applied.clone()).await?);
         }
+        DocketOperation::BeginLog { extensions, log, slot } => {
+            slot.answer(begin_log(session, take(extensions), take(log)).await?);
+        }
     }
     Ok(())
 }
@@ -66,4 +69,14 @@ async fn apply_log(session: &Session, extensions: Vec<PreparedExtension>, applie
     }
     log::save_applied(session, &applied).await?;
     Ok(Ok(()))
+}
+
+async fn begin_log(session: &Session, extensions: Vec<PreparedExtension>, log: NewLog) -> Outcome<()> {
+    if let Err(refusal) = log.check() {
+        return Ok(Err(refusal));
+    }
+    if let Err(refusal) = apply::extend(session, extensions).await? {
+        return Ok(Err(refusal));
+    }
+    log::begin(session, log).await
 }

@@ -2,7 +2,7 @@
 
 use super::apply::Outcome;
 use crate::{
-    Applied, LogEntry, LogState, StoreError,
+    Applied, LogEntry, LogState, NewLog, StoreError,
     checksum::Checked,
     codec::{from_ordered, limit, ordered},
     docket::follow_log,
@@ -67,6 +67,22 @@ pub(in crate::sqlite) async fn save_applied(
     applied: Applied,
 ) -> Result<(), StoreError> {
     save(connection, SealingState::Applied(applied.index), applied.state).await
+}
+
+/// Lets go of the log with all that is kept beside it, and writes another.
+pub(in crate::sqlite) async fn begin(connection: &mut SqliteConnection, log: NewLog) -> Outcome<()> {
+    for table in ["DELETE FROM sealing_log", "DELETE FROM sealing_states WHERE name IN ('purged', 'applied', 'vote')"] {
+        sqlx::query(table).execute(&mut *connection).await?;
+    }
+    let NewLog { purged, vote, applied, entries } = log;
+    save_vote(connection, vote).await?;
+    if let Some(LogEntry { index, bytes }) = purged {
+        save(connection, SealingState::Purged(index), bytes).await?;
+    }
+    if let Some(applied) = applied {
+        save_applied(connection, applied).await?;
+    }
+    append(connection, entries).await
 }
 
 async fn save(connection: &mut SqliteConnection, state: SealingState, bytes: Bytes) -> Result<(), StoreError> {

@@ -11,7 +11,7 @@ mod tables;
 use super::Sqlite;
 use crate::{
     Applied, DocketCertificate, DocketStore, DocketTransactions, Extension, HeldDockets, LogEntry, LogState, NewDocket,
-    Pending, SealingStore, Seen, StoredDocket, StoredHeader, TransactionPlace,
+    NewLog, Pending, SealingStore, Seen, StoredDocket, StoredHeader, TransactionPlace,
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -121,6 +121,10 @@ impl SealingStore for Sqlite {
 
     fn apply(&self, extensions: Vec<Extension>, applied: Applied) -> Pending<'_, ()> {
         self.queue.apply(extensions, applied)
+    }
+
+    fn begin_log(&self, extensions: Vec<Extension>, log: NewLog) -> Pending<'_, ()> {
+        self.queue.begin_log(extensions, log)
     }
 }
 

@@ -5,7 +5,7 @@ use super::{
     chain, log,
 };
 use crate::{
-    Applied, StoreError,
+    Applied, NewLog, StoreError,
     index::{self, Tables},
     prepared::PreparedExtension,
     queue::DocketOperation,
@@ -41,6 +41,9 @@ impl DocketOperation {
             Self::Apply { extensions, applied, slot } => {
                 slot.answer(apply_log(connection, take(extensions), applied.clone()).await?);
             }
+            Self::BeginLog { extensions, log, slot } => {
+                slot.answer(begin_log(connection, take(extensions), take(log)).await?);
+            }
         }
         Ok(())
     }
@@ -67,4 +70,14 @@ async fn apply_log(
     }
     log::save_applied(connection, applied).await?;
     Ok(Ok(()))
+}
+
+async fn begin_log(connection: &mut SqliteConnection, extensions: Vec<PreparedExtension>, log: NewLog) -> Outcome<()> {
+    if let Err(refusal) = log.check() {
+        return Ok(Err(refusal));
+    }
+    if let Err(refusal) = apply::extend(connection, extensions).await? {
+        return Ok(Err(refusal));
+    }
+    log::begin(connection, log).await
 }
