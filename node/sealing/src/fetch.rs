@@ -53,20 +53,25 @@ pub(crate) async fn fetch(
     heads: &Heads,
 ) -> Result<(), NotFetched> {
     for head in &heads.0 {
-        while !reached(core, head)? {
+        while !reached(core, head).await? {
             fetch_some(core, transport, from, head).await?;
         }
     }
     Ok(())
 }
 
-/// Whether the head is stored here.
-fn reached(core: &Core, head: &Head) -> Result<bool, NotFetched> {
+/// Whether the head is stored here. Another docket in its place is a fork, however far this one has gone on behind it.
+async fn reached(core: &Core, head: &Head) -> Result<bool, NotFetched> {
     let Some(held) = certified(core, head.register).map(|chain| *chain.head()) else { return Ok(false) };
-    if held.number == head.number && held.hash != head.hash {
+    if held.number < head.number {
+        return Ok(false);
+    }
+    let there = core.store.headers(head.register, head.number, Seen::Certified, 1).await?;
+    let there = there.first().filter(|there| there.number == head.number);
+    if there.is_some_and(|there| there.hash != head.hash) {
         return Err(NotFetched::Fork { register: head.register, number: head.number });
     }
-    Ok(held.number >= head.number)
+    Ok(true)
 }
 
 fn certified(core: &Core, register: RegisterId) -> Option<Chain> {

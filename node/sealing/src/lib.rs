@@ -19,7 +19,10 @@
 //! that makes it before anybody signs; an entry names the docket that it follows, so that it makes the same docket on
 //! every sealer or none; a transaction is sealed once, wherever and how often it is handed in, for sealers remember those
 //! that are still valid and dockets take no others. A minority takes nothing in.
+//!
+//! Where most sealers are lost for good, one of them [goes on alone](go_on_alone) by the word of each register's authority.
 
+mod alone;
 mod build;
 mod command;
 mod core;
@@ -40,6 +43,7 @@ mod tail;
 mod transport;
 mod wire;
 
+pub use alone::{Authorities, NotAlone, Stranded, Survivor, WentOn, generation_of, go_on_alone};
 pub use build::Outcome;
 pub use core::Clock;
 pub use group::{Group, GroupParts, GroupStatus, NotStarted, Sealers};

@@ -32,6 +32,9 @@ pub enum GroupRefused {
     /// The register is there already.
     #[error("register {0} is there already")]
     RegisterExists(RegisterId),
+    /// Too few of the register's sealers are of the group: nothing of it can be certified.
+    #[error("most sealers of register {0} are gone; only its authority can name others")]
+    Stranded(RegisterId),
     /// The register names other sealers than the group has.
     #[error("the register names other sealers than the group has")]
     OtherSealers,
@@ -67,6 +70,7 @@ impl GroupRefused {
             Self::MemoryFull => "sealing_memory_full",
             Self::UnknownRegister(_) => "unknown_register",
             Self::RegisterExists(_) => "register_exists",
+            Self::Stranded(_) => "register_stranded",
             Self::OtherSealers => "other_sealers",
             Self::TooManyRegisters => "too_many_registers",
             Self::Docket(refused) => refused.code(),

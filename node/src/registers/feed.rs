@@ -89,7 +89,7 @@ impl Feed {
         loop {
             let turned = if self.group.status().is_leading { self.hand_in_all().await } else { self.stand_by().await };
             match turned {
-                Ok(()) | Err(Stopped::Group(GroupRefused::NotLeader { .. })) => {}
+                Ok(()) => {}
                 Err(stopped) => {
                     tracing::debug!(%stopped, "handing in pauses");
                     sleep(FULL).await;
@@ -152,7 +152,12 @@ impl Feed {
                 biased;
                 Some((register, handed)) = under_way.next(), if !under_way.is_empty() => {
                     busy.remove(&register);
-                    handed?;
+                    match handed {
+                        Err(Stopped::Group(GroupRefused::NotLeader { .. })) => return Ok(()),
+                        // The next look tries it again; the others are not to wait for it.
+                        Err(stopped) => tracing::debug!(%register, %stopped, "handing in pauses"),
+                        Ok(()) => {}
+                    }
                 }
                 // What comes to one that is busy is looked at again afterwards.
                 arrived = self.registers.arrived.take() => wanted.extend(arrived),

@@ -113,6 +113,7 @@ impl Sealer {
             transport: Arc::new(Links(self.callers.clone())),
             clock: Arc::new(|| Clock::wall().0),
             settings: settings.clone(),
+            generation: 0,
             permitted: BTreeSet::new(),
         };
         let group = Arc::new(Group::start(parts).await?);

@@ -45,6 +45,7 @@ pub struct Group {
     settings: SealingSettings,
     queue: Queue,
     permitted: Mutex<BTreeSet<NodePublicKey>>,
+    generation: u64,
     forgetful: Forgetful,
     ballot: Arc<Ballot>,
     /// The members are being changed, or leadership is handed over: nothing else of the kind, and no new register.
@@ -57,9 +58,13 @@ pub struct Group {
 impl Group {
     /// Makes the first members of a group that has none. All of them may be told, with the same members, again and again
     /// until the group stands; nothing happens when it does. Refused until all others have answered that they have no group:
-    /// a sealer that has lost its volume must not begin another one.
+    /// a sealer that has lost its volume must not begin another one. A later group is begun by who [goes on
+    /// alone](crate::go_on_alone), and not here.
     pub async fn initialise(&self, sealers: BTreeSet<NodePublicKey>) -> Result<(), GroupRefused> {
         use openraft::error::{InitializeError, RaftError};
+        if self.generation > 0 {
+            return Ok(());
+        }
         for sealer in sealers.iter().filter(|sealer| **sealer != self.core.me()) {
             let answer = self.transport.call(*sealer, Request::Begun.encode(), BEGUN_PATIENCE).await;
             match answer.map(|answer| Answer::decode(&answer)) {
@@ -85,6 +90,9 @@ impl Group {
         let remembered = self.core.registers(|registers| {
             registers.get(&register).map(|_| registers.remembered()).ok_or(GroupRefused::UnknownRegister(register))
         })?;
+        if self.is_stranded(&register) {
+            return Err(GroupRefused::Stranded(register));
+        }
         if remembered >= usize::try_from(self.settings.remembered_transactions).unwrap_or(usize::MAX) {
             return Err(GroupRefused::MemoryFull);
         }

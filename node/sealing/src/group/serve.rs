@@ -5,7 +5,7 @@ use crate::{
     exchange, fetch,
     raft::SealerId,
     snapshot::Heads,
-    wire::{Answer, Request},
+    wire::{Answer, Request, out_of_generation},
 };
 use bytes::Bytes;
 use openraft::Snapshot;
@@ -15,18 +15,24 @@ use std::{collections::BTreeSet, sync::PoisonError};
 impl Group {
     /// Answers a request that came from `from`, whose key its link has proven.
     pub async fn serve(&self, from: NodePublicKey, request: Bytes) -> Bytes {
-        let answer = if self.knows(&from) {
-            match Request::decode(&request) {
-                Ok(request) => self.answer(from, request).await,
-                Err(error) => {
-                    tracing::warn!(sealer = ?from, %error, "a sealer's request cannot be read");
-                    refused("malformed")
-                }
-            }
-        } else {
-            refused("not_a_sealer")
-        };
+        let answer =
+            if self.knows(&from) { self.answer_in_generation(from, request).await } else { refused("not_a_sealer") };
         answer.encode()
+    }
+
+    async fn answer_in_generation(&self, from: NodePublicKey, request: Bytes) -> Answer {
+        let request = out_of_generation(request);
+        match request.and_then(|(generation, request)| Ok((generation, Request::decode(&request)?))) {
+            Ok((generation, request)) if generation == self.generation => self.answer(from, request).await,
+            Ok((generation, _)) => {
+                tracing::debug!(sealer = ?from, generation, own = self.generation, "a sealer is of another group");
+                refused("other_generation")
+            }
+            Err(error) => {
+                tracing::warn!(sealer = ?from, %error, "a sealer's request cannot be read");
+                refused("malformed")
+            }
+        }
     }
 
     /// Says anew who may be a sealer.

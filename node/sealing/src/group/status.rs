@@ -1,16 +1,26 @@
 //! How the group stands, as this sealer sees it.
 
 use super::Group;
-use crate::{GroupRefused, raft::SealerId};
+use crate::{
+    GroupRefused,
+    raft::{LogId, SealerId},
+    wire::Request,
+};
 use openraft::ServerState;
+use peerwright_ledger::RegisterId;
 use peerwright_secure::NodePublicKey;
-use std::{collections::BTreeSet, sync::atomic::Ordering};
+use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
+
+/// How long a member is given to show that it is there.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// How the group stands, as one of its sealers sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupStatus {
     /// Who leads, as far as is known.
     pub leader: Option<NodePublicKey>,
+    /// Which group of the network it is: 0 the first.
+    pub generation: u64,
     /// How often leadership was stood for.
     pub term: u64,
     /// Whether this sealer leads, a majority has answered it lately, and it takes something in.
@@ -45,6 +55,7 @@ impl Group {
         let membership = metrics.membership_config.membership();
         GroupStatus {
             leader: metrics.current_leader.map(SealerId::key),
+            generation: self.generation,
             term: metrics.current_term,
             is_leading,
             sealers: membership.voter_ids().map(SealerId::key).collect(),
@@ -78,6 +89,18 @@ impl Group {
         }
     }
 
+    /// The members that answer at all, this one among them: whoever is not, another group cannot count on.
+    pub async fn answering(&self) -> BTreeSet<NodePublicKey> {
+        let me = self.core.me();
+        let members = self.voters();
+        let asking = members.iter().filter(|member| **member != me).map(|member| async {
+            let answer = self.transport.call(*member, Request::Begun.encode(), ANSWER_WITHIN).await;
+            answer.is_ok().then_some(*member)
+        });
+        let answers = futures::future::join_all(asking).await;
+        answers.into_iter().flatten().chain(members.contains(&me).then_some(me)).collect()
+    }
+
     /// Refuses unless this sealer leads and a majority has answered it lately.
     pub(super) fn check_leading(&self) -> Result<(), GroupRefused> {
         let metrics = self.raft.metrics();
@@ -100,6 +123,32 @@ impl Group {
             return Err(GroupRefused::NotLeader { leader: None });
         }
         Ok(())
+    }
+
+    /// Registers in which nothing is sealed, because too few of their sealers are members.
+    #[must_use]
+    pub fn stranded(&self) -> BTreeSet<RegisterId> {
+        let registers = self.core.registers(|registers| registers.ids());
+        registers.into_iter().filter(|register| self.is_stranded(register)).collect()
+    }
+
+    pub(super) fn is_stranded(&self, register: &RegisterId) -> bool {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow();
+        let membership = metrics.membership_config.membership();
+        self.core.registers(|registers| {
+            let Some(tip) = registers.get(register).and_then(crate::registers::Register::tip) else { return false };
+            let sealers = tip.governance().sealers();
+            let members = sealers.sealers().iter().filter(|key| membership.get_node(&SealerId::from(**key)).is_some());
+            members.count() < sealers.majority()
+        })
+    }
+
+    /// The last entry that another sealer is known to have; nothing where this one does not lead.
+    pub(super) fn matched(&self, sealer: NodePublicKey) -> Option<LogId> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow();
+        metrics.replication.as_ref()?.get(&SealerId::from(sealer)).copied().flatten()
     }
 
     /// The members.

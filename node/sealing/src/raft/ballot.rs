@@ -19,6 +19,8 @@ pub(crate) struct Kept {
     pub(crate) vote: Vote,
     /// The group has more than this sealer has ever had since its volume was empty: it may have forgotten something.
     pub(crate) is_behind: bool,
+    /// Which group this is: 0 is the network's first, and each that one sealer began alone has the next number.
+    pub(crate) generation: u64,
 }
 
 /// Why what is kept cannot be read.
@@ -52,6 +54,10 @@ impl Ballot {
 
     pub(crate) async fn is_behind(&self) -> bool {
         self.kept.lock().await.is_some_and(|kept| kept.is_behind)
+    }
+
+    pub(crate) async fn generation(&self) -> u64 {
+        self.kept.lock().await.map_or(0, |kept| kept.generation)
     }
 
     pub(crate) async fn save(&self, vote: Vote) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ mod network;
 mod progress;
 mod types;
 
-pub(crate) use ballot::{Ballot, Kept};
+pub(crate) use ballot::{Ballot, Kept, Unreadable};
 pub(crate) use config::config;
 pub(crate) use log::Log;
 pub(crate) use machine::Machine;

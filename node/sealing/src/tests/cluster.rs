@@ -19,6 +19,8 @@ const DELAY: Duration = Duration::from_millis(1);
 pub(crate) struct Cluster {
     pub(crate) wires: Arc<Wires>,
     pub(crate) settings: SealingSettings,
+    /// What whoever starts from now on is told.
+    pub(crate) generation: u64,
     nodes: Vec<Node>,
     begun: Instant,
 }
@@ -42,7 +44,8 @@ impl Cluster {
         let key = |seed: u8| NodeKey::from_seed([seed; 32]);
         let nodes = (1..).zip(volumes);
         let nodes = nodes.map(|(seed, store)| Node { key: key(seed), store: Arc::new(store), group: None }).collect();
-        let mut cluster = Self { wires, settings: SealingSettings::default(), nodes, begun: Instant::now() };
+        let settings = SealingSettings::default();
+        let mut cluster = Self { wires, settings, generation: 0, nodes, begun: Instant::now() };
         for node in cluster.all() {
             cluster.start(node).await;
         }
@@ -86,19 +89,38 @@ impl Cluster {
         BEGIN + u64::try_from(self.begun.elapsed().as_micros()).unwrap()
     }
 
+    pub(crate) fn clock(&self) -> Clock {
+        let begun = self.begun;
+        Arc::new(move || BEGIN + u64::try_from(begun.elapsed().as_micros()).unwrap())
+    }
+
+    pub(crate) fn wire(&self, node: usize) -> Arc<Wire> {
+        Arc::new(Wire { wires: Arc::clone(&self.wires), me: self.key(node) })
+    }
+
+    pub(crate) fn seed(&self, node: usize) -> NodeKey {
+        self.nodes[node].key.clone()
+    }
+
+    /// The sealer's key and its store, as they are while it does not run.
+    pub(crate) fn at_rest(&self, node: usize) -> (NodeKey, Arc<Volume>) {
+        let Node { key, store, group } = &self.nodes[node];
+        assert!(group.is_none(), "the sealer runs");
+        (key.clone(), Arc::clone(store))
+    }
+
     /// Starts a sealer with what its store holds.
     pub(crate) async fn start(&mut self, node: usize) {
         let permitted = self.keys(self.all());
-        let begun = self.begun;
-        let clock: Clock = Arc::new(move || BEGIN + u64::try_from(begun.elapsed().as_micros()).unwrap());
+        let clock = self.clock();
         let Node { key, store, .. } = &self.nodes[node];
-        let wire = Wire { wires: Arc::clone(&self.wires), me: key.public() };
         let parts = GroupParts {
             key: key.clone(),
             store: Arc::clone(store) as Arc<dyn peerwright_store::SealingStore>,
-            transport: Arc::new(wire),
+            transport: self.wire(node),
             clock,
             settings: self.settings.clone(),
+            generation: self.generation,
             permitted,
         };
         let group = Arc::new(Group::start(parts).await.unwrap());

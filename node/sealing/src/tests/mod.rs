@@ -1,5 +1,6 @@
 //! Groups of several sealers in one process, over wires that delay, cut and stop.
 
+mod alone;
 mod chaos;
 mod cluster;
 mod failures;

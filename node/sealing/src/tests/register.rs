@@ -14,12 +14,23 @@ use std::collections::BTreeSet;
 pub(crate) const BEGIN: u64 = 1_767_225_600_000_000;
 const HOUR: u64 = 3_600_000_000;
 
-fn owner() -> NodeKey {
+/// Whose the registers are, and their authority.
+pub(crate) fn owner() -> NodeKey {
     NodeKey::from_seed([200; 32])
 }
 
 /// Docket 0 of a register with these sealers.
 pub(crate) fn genesis(sealers: BTreeSet<NodePublicKey>, nonce: u8, build_interval_millis: u32) -> SealedDocket {
+    genesis_of(sealers, nonce, build_interval_millis, &owner())
+}
+
+/// The same with this authority.
+pub(crate) fn genesis_of(
+    sealers: BTreeSet<NodePublicKey>,
+    nonce: u8,
+    build_interval_millis: u32,
+    authority: &NodeKey,
+) -> SealedDocket {
     let proposer = *sealers.first().unwrap();
     let attestation = Attestation {
         role: Role::Owner,
@@ -30,7 +41,7 @@ pub(crate) fn genesis(sealers: BTreeSet<NodePublicKey>, nonce: u8, build_interva
     let mut record = GenesisRecord {
         name: "orders".to_owned(),
         description: String::new(),
-        authority: owner().public(),
+        authority: authority.public(),
         sealers: SealerSet::new(1, sealers).unwrap(),
         policy: RegisterPolicy { build_interval_millis, ..RegisterPolicy::default() },
         created_at_micros: BEGIN,

@@ -12,6 +12,8 @@
 //!                                            0 refused     code
 //! ```
 //!
+//! A request of a group that is not the network's first is behind the byte 2 and the group's generation.
+//!
 //! Everything is read bounded and canonical (`peerwright-encoding`).
 
 mod answer;
@@ -23,15 +25,46 @@ pub(crate) use parts::{decode_ballot, decode_entry, decode_log_id, decode_member
 pub(crate) use parts::{encode_ballot, encode_entry, encode_log_id, encode_membership};
 pub(crate) use request::{MAX_SIGNATURES, Request, SignedDocket};
 
+use bytes::Bytes;
+use peerwright_encoding::{DecodeError, Reader, Writer};
+
 /// The longest request or answer: the longest docket with what is around it.
 pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024 - 16 * 1024;
 
 const VERSION: u8 = 1;
+/// Begins a request of a later group, so that who knows of none refuses it.
+const OF_GENERATION: u8 = 2;
 
-fn read_version(reader: &mut peerwright_encoding::Reader<'_>) -> Result<(), peerwright_encoding::DecodeError> {
+/// A request as it travels between sealers of this generation.
+pub(crate) fn in_generation(request: Bytes, generation: u64) -> Bytes {
+    if generation == 0 {
+        return request;
+    }
+    let mut writer = Writer::with_capacity(request.len() + 9);
+    writer.u8(OF_GENERATION).u64(generation).raw(&request);
+    writer.finish().into()
+}
+
+/// The generation of a request, and the request.
+pub(crate) fn out_of_generation(request: Bytes) -> Result<(u64, Bytes), DecodeError> {
+    if request.first() != Some(&OF_GENERATION) {
+        return Ok((0, request));
+    }
+    let mut reader = Reader::new(&request);
+    reader.u8("sealing version")?;
+    match reader.u64("generation")? {
+        0 => Err(DecodeError::Invalid("the first generation is not named")),
+        generation => {
+            let rest = request.len() - reader.remaining();
+            Ok((generation, request.slice(rest..)))
+        }
+    }
+}
+
+fn read_version(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
     match reader.u8("sealing version")? {
         VERSION => Ok(()),
-        value => Err(peerwright_encoding::DecodeError::Unknown { what: "sealing version", value: value.into() }),
+        value => Err(DecodeError::Unknown { what: "sealing version", value: value.into() }),
     }
 }
 

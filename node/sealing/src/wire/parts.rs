@@ -31,10 +31,16 @@ pub(super) fn read_vote(reader: &mut Reader<'_>) -> Result<Vote, DecodeError> {
 fn write_ballot(writer: &mut Writer, kept: &Kept) {
     write_vote(writer, &kept.vote);
     writer.bool(kept.is_behind);
+    // The first group's is as it was before there were others.
+    if kept.generation > 0 {
+        writer.u64(kept.generation);
+    }
 }
 
 fn read_ballot(reader: &mut Reader<'_>) -> Result<Kept, DecodeError> {
-    Ok(Kept { vote: read_vote(reader)?, is_behind: reader.bool("standing")? })
+    let (vote, is_behind) = (read_vote(reader)?, reader.bool("standing")?);
+    let generation = if reader.remaining() == 0 { 0 } else { reader.u64("generation")? };
+    Ok(Kept { vote, is_behind, generation })
 }
 
 pub(super) fn write_log_id(writer: &mut Writer, id: &LogId) {

@@ -1,9 +1,12 @@
 //! Every message is read as it was written, and what is no message is refused.
 
-use super::{Answer, Request, SignedDocket, decode_entry, decode_membership, encode_entry, encode_membership};
+use super::{
+    Answer, Request, SignedDocket, decode_ballot, decode_entry, decode_membership, encode_ballot, encode_entry,
+    encode_membership, in_generation, out_of_generation,
+};
 use crate::{
     command::Command,
-    raft::{Entry, LogId, Membership, SealerId, SnapshotMeta, StoredMembership, Vote},
+    raft::{Entry, Kept, LogId, Membership, SealerId, SnapshotMeta, StoredMembership, Vote},
     settled::Settled,
     snapshot::{Head, Heads},
     tests::register::genesis,
@@ -100,6 +103,33 @@ fn what_is_stored_is_read_as_it_was_written() {
     assert_eq!(decode_membership(&encode_membership(&membership())).unwrap(), membership());
     let settled = Settled { id: id(7), membership: membership() };
     assert_eq!(Settled::decode(&settled.encode()).unwrap(), settled);
+}
+
+#[test]
+fn a_ballot_of_the_first_group_is_written_as_before_there_were_others() {
+    let vote = Vote::new_committed(5, sealer(7));
+    let first = Kept { vote, is_behind: true, generation: 0 };
+    let expected = format!("01{:016x}{}0101", 5, "07".repeat(32));
+    assert_eq!(to_lower_hex(&encode_ballot(&first)), expected);
+    let later = Kept { generation: 3, ..first };
+    assert_eq!(to_lower_hex(&encode_ballot(&later)), format!("{expected}{:016x}", 3));
+    for kept in [first, later] {
+        assert_eq!(decode_ballot(&encode_ballot(&kept)).unwrap(), kept);
+    }
+}
+
+#[test]
+fn a_request_of_a_later_group_names_it_and_one_of_the_first_is_as_it_was() {
+    let request = Request::Elect.encode();
+    assert_eq!(in_generation(request.clone(), 0), request);
+    assert_eq!(out_of_generation(request.clone()).unwrap(), (0, request.clone()));
+    let later = in_generation(request.clone(), 3);
+    assert_eq!(to_lower_hex(&later), format!("02{:016x}0106", 3));
+    assert_eq!(out_of_generation(later.clone()).unwrap(), (3, request));
+    assert!(Request::decode(&later).is_err(), "a sealer that knows of no generations refuses it");
+    for broken in [&[2_u8, 0][..], &[2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 6]] {
+        assert!(out_of_generation(Bytes::copy_from_slice(broken)).is_err());
+    }
 }
 
 #[test]
