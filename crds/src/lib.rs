@@ -5,6 +5,7 @@
 //!   ^ networkRef   ^ networkRef
 //! RegisterSubscription (rsub)   the nodes of a network hold a register
 //! PeerBan (pban)                one peer is shut out of a network
+//! PeerOperation (pop)           work that is done once
 //! ```
 //!
 //! The types here are what the operator reads and writes; [`definitions`] turns them into the manifests that a cluster
@@ -19,6 +20,7 @@ mod manifests;
 mod names;
 mod peer_ban;
 mod peer_network;
+mod peer_operation;
 mod reference;
 mod register_subscription;
 mod schema;
@@ -38,6 +40,10 @@ pub use peer_network::{
     Overlay, PeerNetwork, PeerNetworkSpec, PeerNetworkStatus, PolicyStatus, Postgres, PostgresTls, PostgresTlsMode,
     PromotedBan, Promotion, ProtocolViolationRule, ReclaimPolicy, Replication, Scoring, Sealing, SpamRule, Storage,
     Topology,
+};
+pub use peer_operation::{
+    AcceptDataLoss, ForceSealer, ForceSealerStatus, OperationPhase, PeerOperation, PeerOperationSpec,
+    PeerOperationStatus, RegisterAtRisk,
 };
 pub use reference::pages;
 pub use register_subscription::{

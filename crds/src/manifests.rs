@@ -4,14 +4,17 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomR
 use kube::{CustomResourceExt, ResourceExt};
 use serde_json::Value;
 
-use crate::{BUNDLE_VERSION, BUNDLE_VERSION_ANNOTATION, PeerBan, PeerNetwork, RegisterSubscription, schema};
+use crate::{
+    BUNDLE_VERSION, BUNDLE_VERSION_ANNOTATION, PeerBan, PeerNetwork, PeerOperation, RegisterSubscription, schema,
+};
 
 /// Files of the definitions, in the order of [`definitions`].
-const FILES: [&str; 3] = ["peernetworks.yaml", "registersubscriptions.yaml", "peerbans.yaml"];
+const FILES: [&str; 4] = ["peernetworks.yaml", "registersubscriptions.yaml", "peerbans.yaml", "peeroperations.yaml"];
 
 /// Every definition, ready to apply. `Kind::crd()` is the raw material, which still has `nullable` in it: use this.
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    [PeerNetwork::crd(), RegisterSubscription::crd(), PeerBan::crd()].into_iter().map(finish).collect()
+    let all = [PeerNetwork::crd(), RegisterSubscription::crd(), PeerBan::crd(), PeerOperation::crd()];
+    all.into_iter().map(finish).collect()
 }
 
 /// File name and YAML of every definition, as `crds/yaml` holds them.

@@ -104,7 +104,7 @@ fn every_rule_says_what_to_write() {
 
 #[test]
 fn kinds_are_found_by_their_short_names_and_category() {
-    for (definition, short_name) in definitions().iter().zip(["pnet", "rsub", "pban"]) {
+    for (definition, short_name) in definitions().iter().zip(["pnet", "rsub", "pban", "pop"]) {
         let names = &definition.spec.names;
         assert_eq!(names.short_names.as_deref(), Some([short_name.to_owned()].as_slice()));
         assert_eq!(names.categories.as_deref(), Some(["peerwright".to_owned()].as_slice()));

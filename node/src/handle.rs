@@ -90,6 +90,7 @@ impl NodeHandle {
             auto_bans: auto_bans.unwrap_or_default(),
             seals,
             hub: self.registers.hub_row(),
+            sealing: self.creator.sealer.digest(),
         };
         (digest, registers.iter().map(|row| row.register).collect())
     }

@@ -47,6 +47,24 @@ pub fn ban(name: &str) -> Value {
     })
 }
 
+/// An operation on the network `demo`: one sealer goes on alone.
+pub fn operation(name: &str) -> Value {
+    let force = json!({ "node": "demo-peer-0", "acceptDataLoss": "WhatOnlyLostSealersHold" });
+    json!({
+        "apiVersion": "peerwright.dev/v1alpha1",
+        "kind": "PeerOperation",
+        "metadata": { "name": name },
+        "spec": { "networkRef": { "name": "demo" }, "forceSealer": force }
+    })
+}
+
+/// An operation whose every text is as long as it may be.
+pub fn largest_operation() -> Value {
+    let network = "n".repeat(24);
+    let operation = with(&operation(&"o".repeat(253)), "spec.networkRef.name", json!(network));
+    with(&operation, "spec.forceSealer.node", json!(format!("{network}-{}-10", "g".repeat(35))))
+}
+
 /// A network in which every list is full, every text as long as it may be and every number as large, but for weights,
 /// which sum to 100.
 ///

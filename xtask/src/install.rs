@@ -16,8 +16,12 @@ pub(crate) const NAMESPACE: &str = "peerwright-system";
 const ANNOTATION: &str = "peerwright.dev/installed-charts";
 const DEFINITIONS: &str = "peerwright-crds";
 const OPERATOR: &str = "peerwright";
-const KINDS: [&str; 3] =
-    ["crd/peernetworks.peerwright.dev", "crd/registersubscriptions.peerwright.dev", "crd/peerbans.peerwright.dev"];
+const KINDS: [&str; 4] = [
+    "crd/peernetworks.peerwright.dev",
+    "crd/registersubscriptions.peerwright.dev",
+    "crd/peerbans.peerwright.dev",
+    "crd/peeroperations.peerwright.dev",
+];
 
 /// Installs or upgrades both charts and waits for the operator.
 pub(crate) fn install(session: &mut Session, changed: Changed) -> Result<()> {

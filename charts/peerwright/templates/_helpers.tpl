@@ -29,11 +29,11 @@ peerwright-operator-{{ .Release.Namespace }}
 {{- define "peerwright.networkRules" -}}
 # Read what people want.
 - apiGroups: [peerwright.dev]
-  resources: [peernetworks, registersubscriptions, peerbans]
+  resources: [peernetworks, registersubscriptions, peerbans, peeroperations]
   verbs: [get, list, watch]
 # Say what became of it. The spec is people's: the operator never writes theirs.
 - apiGroups: [peerwright.dev]
-  resources: [peernetworks/status, registersubscriptions/status, peerbans/status]
+  resources: [peernetworks/status, registersubscriptions/status, peerbans/status, peeroperations/status]
   verbs: [patch]
 # Hold a subscription that is deleted with its data until the nodes have deleted that: a finalizer, which belongs to the
 # object itself. The rest of it is never written.

@@ -29,6 +29,10 @@ pub struct Content {
     /// The first sealers that the network ever had: they alone begin the group that seals. At most
     /// [`MAX_SEALERS`](crate::MAX_SEALERS).
     pub founders: BTreeSet<PeerId>,
+    /// Which group the sealers are of: 0 the first, and each that one sealer has begun alone a higher one.
+    pub generation: u64,
+    /// One sealer is to begin another group alone.
+    pub succession: Option<Succession>,
     /// Registers that the nodes replicate, by id. At most [`MAX_SUBSCRIPTIONS`](crate::MAX_SUBSCRIPTIONS), of together
     /// at most [`MAX_SUBSCRIPTIONS_BYTES`](crate::MAX_SUBSCRIPTIONS_BYTES).
     pub subscriptions: BTreeMap<[u8; 16], Subscription>,
@@ -120,6 +124,17 @@ impl Content {
         let seals = self.sealers.contains(peer);
         self.purges.iter().filter(move |_| !seals)
     }
+}
+
+/// An order to go on without most of the sealers, who are lost for good. It concerns the one that it names, and the
+/// registers' authorities, who sign for that one; all others stay of the group before until [`Content::generation`] says
+/// otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Succession {
+    /// The group that begins: higher than that of the group before.
+    pub generation: u64,
+    /// Who begins it.
+    pub survivor: PeerId,
 }
 
 /// Whom nodes take dockets from.

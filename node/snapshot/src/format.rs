@@ -1,7 +1,8 @@
 //! The payload's version-1 encoding, and its limits.
 
 use crate::{
-    Api, Ban, Content, Group, MAX_SETTINGS, NodeRole, ReplicaMode, Role, Settings, Snapshot, Subscription, Topology,
+    Api, Ban, Content, Group, MAX_SETTINGS, NodeRole, ReplicaMode, Role, Settings, Snapshot, Subscription, Succession,
+    Topology,
 };
 use peerwright_encoding::{DecodeError, Reader, Writer};
 use peerwright_secure::{BanSubject, PeerId, sha256};
@@ -128,6 +129,12 @@ fn write_content(writer: &mut Writer, content: &Content) {
         .list(&access, |writer, (subject, role)| {
             writer.text(subject).u8(role_byte(**role));
         });
+    // A network that has never lost its sealers has the content that it had before there was a word for that.
+    if content.generation > 0 || content.succession.is_some() {
+        writer.u64(content.generation).option(content.succession, |writer, of| {
+            writer.u64(of.generation).raw(of.survivor.as_bytes());
+        });
+    }
 }
 
 fn write_ban(writer: &mut Writer, subject: &BanSubject, ban: Ban) {
@@ -186,7 +193,7 @@ fn read_within<T>(
 }
 
 fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
-    let content = Content {
+    let mut content = Content {
         trust_domain: reader.text(MAX_TEXT_BYTES, "trust domain")?.to_owned(),
         bans: read_bans(reader)?,
         retired: read_peers(reader, MAX_RETIRED, "retired ids")?,
@@ -212,7 +219,11 @@ fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
                 Ok((reader.text(MAX_TEXT_BYTES, "subject")?.to_owned(), read_role(reader)?))
             })?,
         },
+        ..Content::default()
     };
+    if reader.remaining() > 0 {
+        read_generation(reader, &mut content)?;
+    }
     if content.purges.iter().any(|register| content.subscriptions.contains_key(register)) {
         return Err(DecodeError::Invalid("a register in a snapshot is subscribed and purged"));
     }
@@ -221,6 +232,21 @@ fn read_content(reader: &mut Reader<'_>) -> Result<Content, DecodeError> {
         return Err(DecodeError::Invalid("the system register in a snapshot is not held whole by every node"));
     }
     Ok(content)
+}
+
+fn read_generation(reader: &mut Reader<'_>, content: &mut Content) -> Result<(), DecodeError> {
+    content.generation = reader.u64("generation of the sealers")?;
+    content.succession = reader.option("succession", |reader| {
+        let generation = reader.u64("generation of a succession")?;
+        Ok(Succession { generation, survivor: PeerId::from_bytes(reader.array("survivor")?) })
+    })?;
+    if content.succession.is_some_and(|of| of.generation <= content.generation) {
+        return Err(DecodeError::Invalid("a group of sealers in a snapshot is followed by an earlier one"));
+    }
+    if (content.generation, content.succession) == (0, None) {
+        return Err(DecodeError::Invalid("the first group of sealers is named in a snapshot"));
+    }
+    Ok(())
 }
 
 fn read_peers(reader: &mut Reader<'_>, limit: usize, what: &'static str) -> Result<BTreeSet<PeerId>, DecodeError> {

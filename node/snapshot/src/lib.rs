@@ -15,7 +15,7 @@ mod settings;
 mod signed;
 mod version;
 
-pub use content::{Api, Ban, Content, Group, NodeRole, ReplicaMode, Role, Subscription, Topology};
+pub use content::{Api, Ban, Content, Group, NodeRole, ReplicaMode, Role, Subscription, Succession, Topology};
 pub use format::{
     MAX_ACCESS, MAX_BANS, MAX_BANS_BYTES, MAX_GROUPS, MAX_HUBS, MAX_JWKS_BYTES, MAX_NETWORK_UID_BYTES, MAX_PURGES,
     MAX_RETIRED, MAX_SEALERS, MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS_BYTES, MAX_TEXT_BYTES, MAX_TRUST,

@@ -32,6 +32,7 @@ mod sealer;
 mod sealing_service;
 mod spent;
 mod standing;
+mod succession;
 mod tail;
 mod tell;
 mod waiters;

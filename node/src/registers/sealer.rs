@@ -6,26 +6,36 @@
 //! messages in the store ─┘ Feed          ▼ Heads
 //! ```
 //!
+//! When most of the sealers are lost for good, [one goes on alone](super::succession).
+//!
 //! A group is begun by its founders alone: the first sealers that the operator ever named. Whoever is named later waits
 //! to be taken in by those who hold the log, for two newcomers with an empty log would outvote one founder.
 
-use super::{Callers, Registers, feed::Feed};
+use super::{Callers, Registers, feed::Feed, succession::Majority};
 use crate::{backoff::Backoff, driver::Clock, member::Membership, transport::MAX_FRAMED_BYTES};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use peerwright_proto::v1::{SealingCall, sealing_client::SealingClient};
-use peerwright_sealing::{Group, GroupParts, GroupRefused, SealingSettings, Transport, TransportError};
+use peerwright_sealing::{Group, GroupParts, GroupRefused, SealingSettings, Transport, TransportError, generation_of};
 use peerwright_secure::{NodePublicKey, PeerId};
 use peerwright_store::Store;
-use std::{collections::BTreeSet, future::pending, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
 };
 
 /// Between two looks whether the group is as the snapshot says.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// How long a sealer that is none any more waits to be let go.
 const PARTING: Duration = Duration::from_secs(60);
 /// How long leadership is handed over before the node ends.
@@ -34,12 +44,15 @@ pub(crate) const HAND_OVER: Duration = Duration::from_secs(5);
 /// Takes part in sealing while the snapshot says so.
 pub(crate) struct Sealer {
     pub(super) registers: Registers,
-    membership: Arc<Membership>,
-    callers: Arc<Callers>,
+    pub(super) membership: Arc<Membership>,
+    pub(super) callers: Arc<Callers>,
     messages: Arc<dyn Store>,
     /// What the network has set; nothing before a snapshot said.
     settings: watch::Receiver<Option<SealingSettings>>,
     group: ArcSwapOption<Group>,
+    pub(super) majority: Majority,
+    /// The group that this node may begin alone: it has seen that no majority answers.
+    may_begin: AtomicU64,
 }
 
 impl Sealer {
@@ -50,7 +63,16 @@ impl Sealer {
         messages: Arc<dyn Store>,
         settings: watch::Receiver<Option<SealingSettings>>,
     ) -> Self {
-        Self { registers, membership, callers, messages, settings, group: ArcSwapOption::empty() }
+        Self {
+            registers,
+            membership,
+            callers,
+            messages,
+            settings,
+            group: ArcSwapOption::empty(),
+            majority: Majority::default(),
+            may_begin: AtomicU64::new(0),
+        }
     }
 
     /// The group, while this node is of it.
@@ -107,13 +129,14 @@ impl Sealer {
         let settings = self.settings.clone().wait_for(Option::is_some).await?.clone().unwrap_or_default();
         // A replica that still writes would go on behind the group's back.
         let _writing = self.registers.writing.write().await;
+        let generation = self.generation().await?;
         let parts = GroupParts {
             key: self.membership.key().clone(),
             store: self.registers.store.clone(),
             transport: Arc::new(Links(self.callers.clone())),
             clock: Arc::new(|| Clock::wall().0),
             settings: settings.clone(),
-            generation: 0,
+            generation,
             permitted: BTreeSet::new(),
         };
         let group = Arc::new(Group::start(parts).await?);
@@ -126,10 +149,29 @@ impl Sealer {
             () = feed.run() => Ok(()),
             () = self.keep_members(&group) => Ok(()),
             () = self.set_otherwise(&settings) => Ok(()),
+            () = self.watch_majority(&group) => Ok(()),
+            order = self.released(generation) => {
+                tracing::warn!(generation = order.generation, "this sealer is to go on without the others");
+                self.may_begin.store(order.generation, Ordering::Relaxed);
+                Ok(())
+            }
+            () = self.followed(generation) => Ok(()),
         };
         self.group.store(None);
         group.stop().await;
         ended
+    }
+
+    /// The group that this node is of from now on: it begins one where it is to.
+    async fn generation(&self) -> anyhow::Result<u64> {
+        let own = generation_of(self.registers.store.clone()).await?;
+        // Seen once: whoever comes back before the next try is looked for again.
+        let may_begin = self.may_begin.swap(0, Ordering::Relaxed);
+        let Some(order) = self.ordered(own).filter(|order| order.generation == may_begin) else {
+            return Ok(own.max(self.told_generation()));
+        };
+        self.go_on(order).await?;
+        Ok(order.generation.max(self.told_generation()))
     }
 
     /// Resolves when the network sets something else than the group was begun with.

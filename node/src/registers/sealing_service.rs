@@ -13,13 +13,14 @@ use crate::{
     transport::MAX_MESSAGE_BYTES,
 };
 use bytes::Bytes;
-use peerwright_ledger::{DocketBody, DocketHeader};
+use peerwright_ledger::{DocketBody, DocketHeader, endorse};
 use peerwright_proto::v1::{
-    CreateRegisterRequest, CreateRegisterResponse, HandInRequest, HandInResponse, HandInResult, SealingAnswer,
-    SealingCall, TransactionPlace, hand_in_result::Outcome, sealing_server::Sealing,
+    CreateRegisterRequest, CreateRegisterResponse, EndorseRequest, EndorseResponse, HandInRequest, HandInResponse,
+    HandInResult, SealingAnswer, SealingCall, TransactionPlace, hand_in_result::Outcome, sealing_server::Sealing,
 };
 use peerwright_sealing::{Group, GroupRefused};
-use std::{sync::Arc, time::Duration};
+use peerwright_secure::PeerId;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tonic::{Request, Response, Status};
 
 /// Transactions that are handed in at once.
@@ -61,6 +62,29 @@ impl Sealing for SealingService {
         create::begin(&group, genesis).await.map_err(|refused| create::status(&refused))?;
         Ok(Response::new(CreateRegisterResponse {}))
     }
+
+    async fn endorse(&self, request: Request<EndorseRequest>) -> Result<Response<EndorseResponse>, Status> {
+        let caller = member(&request)?.public_key;
+        let bytes = request.get_ref().body.len() as u64;
+        self.allowances.take(&request, Ask { requests: 1, bytes, transactions: 1 })?;
+        let membership = &self.sealer.membership;
+        let order = membership.snapshot().and_then(|current| current.snapshot.content.succession);
+        if order.is_none_or(|order| order.survivor != PeerId::of(&caller)) {
+            return Err(Status::failed_precondition(
+                "not_ordered: the snapshot here does not let the caller go on alone",
+            ));
+        }
+        let EndorseRequest { header, body } = request.into_inner();
+        let malformed = |error| Status::invalid_argument(format!("malformed: {error}"));
+        let (header, body) =
+            (DocketHeader::decode(&header).map_err(malformed)?, DocketBody::decode(body).map_err(malformed)?);
+        let certificate = endorse(&header, &body, &BTreeSet::from([caller]), membership.key());
+        let certificate =
+            certificate.map_err(|refused| Status::invalid_argument(format!("{}: {refused}", refused.code())))?;
+        tracing::warn!(register = %header.register, number = header.number, by = ?caller, "a sealer goes on alone by this node's key");
+        Ok(Response::new(EndorseResponse { certificate: certificate.encode().into() }))
+    }
+
     async fn hand_in(&self, request: Request<HandInRequest>) -> Result<Response<HandInResponse>, Status> {
         let HandInRequest { transactions, .. } = request.get_ref();
         let (count, bytes) = (transactions.len(), transactions.iter().map(Bytes::len).sum::<usize>());

@@ -2,7 +2,7 @@
 //!
 //! | kind | selected by | kept of it |
 //! |---|---|---|
-//! | PeerNetwork, PeerBan, RegisterSubscription | nothing: they are ours | all |
+//! | PeerNetwork, PeerBan, RegisterSubscription, PeerOperation | nothing: they are ours | all |
 //! | StatefulSet, Service, ServiceAccount, PodDisruptionBudget, NetworkPolicy | label | all |
 //! | ConfigMap | label | text, not snapshots |
 //! | Pod | label | metadata, conditions, container states |
@@ -19,7 +19,9 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 use kube::{Client, Resource, ResourceExt, core::NamespaceResourceScope};
-use peerwright_crds::{MANAGED_BY, MANAGED_BY_LABEL, NETWORK_LABEL, PeerBan, PeerNetwork, RegisterSubscription};
+use peerwright_crds::{
+    MANAGED_BY, MANAGED_BY_LABEL, NETWORK_LABEL, PeerBan, PeerNetwork, PeerOperation, RegisterSubscription,
+};
 use serde::de::DeserializeOwned;
 
 use super::triggers::Triggers;
@@ -39,6 +41,8 @@ pub struct Caches {
     pub bans: Arc<Cache<Decoded<PeerBan>>>,
     /// Subscriptions.
     pub subscriptions: Arc<Cache<Decoded<RegisterSubscription>>>,
+    /// Work that is done once.
+    pub operations: Arc<Cache<Decoded<PeerOperation>>>,
     /// One a node group.
     pub stateful_sets: Arc<Cache<StatefulSet>>,
     /// The nodes.
@@ -77,6 +81,7 @@ impl Caches {
             networks: maker.watch(None, prune::metadata, network_changed),
             bans: maker.watch(None, prune::metadata, ban_changed),
             subscriptions: maker.watch(None, prune::metadata, subscription_changed),
+            operations: maker.watch(None, prune::metadata, operation_changed),
             stateful_sets: maker.children(prune::metadata, child_changed),
             pods: maker.children(prune::pod, pod_changed),
             services: maker.children(prune::metadata, child_changed),
@@ -98,11 +103,12 @@ impl Caches {
     }
 
     /// Every cache's resource, and its first complete list.
-    fn all(&self) -> [(Cow<'static, str>, BoxFuture<'_, ()>); 10] {
+    fn all(&self) -> [(Cow<'static, str>, BoxFuture<'_, ()>); 11] {
         [
             filling(&self.networks),
             filling(&self.bans),
             filling(&self.subscriptions),
+            filling(&self.operations),
             filling(&self.stateful_sets),
             filling(&self.pods),
             filling(&self.services),
@@ -113,13 +119,14 @@ impl Caches {
         ]
     }
 
-    /// UIDs of the objects that people write: networks, bans and subscriptions.
+    /// UIDs of the objects that people write: networks, bans, subscriptions and operations.
     #[must_use]
     pub fn own_uids(&self) -> BTreeSet<String> {
         fn uids<K: Resource<DynamicType = ()> + Clone + Debug>(cache: &Cache<K>) -> impl Iterator<Item = String> {
             cache.select(|_| true).into_iter().filter_map(|object| object.uid())
         }
-        uids(&self.networks).chain(uids(&self.bans)).chain(uids(&self.subscriptions)).collect()
+        let of_networks = uids(&self.bans).chain(uids(&self.subscriptions)).chain(uids(&self.operations));
+        uids(&self.networks).chain(of_networks).collect()
     }
 
     /// The network under this key, if there is one that can be read.
@@ -139,6 +146,14 @@ impl Caches {
     pub fn subscriptions_of(&self, network: &ObjectKey) -> Vec<Arc<RegisterSubscription>> {
         valid(&self.subscriptions, |subscription| {
             subscription.spec.network_ref.name == network.name && is_in(subscription, &network.namespace)
+        })
+    }
+
+    /// The operations that name a network.
+    #[must_use]
+    pub fn operations_of(&self, network: &ObjectKey) -> Vec<Arc<PeerOperation>> {
+        valid(&self.operations, |operation| {
+            operation.spec.network_ref.name == network.name && is_in(operation, &network.namespace)
         })
     }
 
@@ -217,6 +232,14 @@ fn subscription_changed(triggers: &Triggers, change: Change<'_, Decoded<Register
     if let Some(subscription) = change.object().valid().filter(|_| change.is_about_the_spec()) {
         let namespace = subscription.namespace().unwrap_or_default();
         triggers.policies.fire(ObjectKey::new(namespace, &subscription.spec.network_ref.name));
+    }
+}
+
+fn operation_changed(triggers: &Triggers, change: Change<'_, Decoded<PeerOperation>>) {
+    triggers.operations.fire(ObjectKey::of(change.object()));
+    if let Some(operation) = change.object().valid().filter(|_| change.is_about_the_spec()) {
+        let namespace = operation.namespace().unwrap_or_default();
+        triggers.policies.fire(ObjectKey::new(namespace, &operation.spec.network_ref.name));
     }
 }
 

@@ -4,7 +4,8 @@
 //!                    ┌─> policy        identity, trust, snapshot: nothing else can hold these up
 //! watches ─ triggers ┼─> network       children, rollout, status
 //!   ^                ├─> ban           status of each PeerBan
-//!   │                └─> subscription  status of each RegisterSubscription
+//!   │                ├─> subscription  status of each RegisterSubscription
+//!   │                └─> operation     each PeerOperation, once
 //!   │ nodes' reports ──> reach         which node has which snapshot
 //!   └ what each found, for the others: findings
 //! ```
@@ -17,6 +18,7 @@ mod departed;
 mod error;
 pub mod findings;
 pub mod network;
+mod operation;
 mod policy;
 pub mod reach;
 mod run;

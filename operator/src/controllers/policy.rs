@@ -161,6 +161,8 @@ impl Pass<'_> {
             network: self.network,
             subscriptions: &subscriptions,
             bans: &bans,
+            operations: &parts.caches.operations_of(&self.key),
+            reports: &parts.registry.report(&self.uid),
             members: &members,
             leaves: &parts.registry.leaves(&self.uid),
             trust: &trust,

@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, Parts, ban, custody, departed, network, policy, reach, run::Controller, subscription};
+use super::{Context, Parts, ban, custody, departed, network, operation, policy, reach, run::Controller, subscription};
 use crate::{leadership::Leadership, policy::TokenIssuer};
 
 /// How long the controllers have to end what they have begun. Longer than any one call.
@@ -98,10 +98,19 @@ async fn begin(parts: Parts, client: Client, term: &CancellationToken) -> JoinSe
         concurrency: 8,
         reconcile: subscription::reconcile,
     };
+    let operations = Controller {
+        name: "operation",
+        objects: Arc::clone(&parts.caches.operations),
+        trigger: parts.triggers.operations.clone(),
+        // Each sees what the one before has begun.
+        concurrency: 1,
+        reconcile: operation::reconcile,
+    };
     run(policies.run(Arc::clone(&context), term.clone()).boxed());
     run(children.run(Arc::clone(&context), term.clone()).boxed());
     run(bans.run(Arc::clone(&context), term.clone()).boxed());
     run(subscriptions.run(Arc::clone(&context), term.clone()).boxed());
+    run(operations.run(Arc::clone(&context), term.clone()).boxed());
     run(until(term, answer_nodes(Arc::clone(&context))));
     run(until(term, reach::follow(Arc::clone(&context))));
     run(until(term, custody::follow(Arc::clone(&context))));

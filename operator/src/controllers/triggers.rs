@@ -34,6 +34,8 @@ pub struct Triggers {
     pub bans: Trigger<ObjectKey>,
     /// Subscriptions whose status may be another.
     pub subscriptions: Trigger<ObjectKey>,
+    /// Operations that may have come further.
+    pub operations: Trigger<ObjectKey>,
     /// Networks whose pods or nodes changed.
     pub reach: Trigger<ObjectKey>,
     /// Networks that are gone.

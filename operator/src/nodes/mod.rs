@@ -27,5 +27,5 @@ pub use duty::{Duty, OnDuty};
 pub use listener::{Listener, ServeError};
 pub use metrics::NodeMetrics;
 pub use registry::{Changes, NodeRegistry};
-pub use report::{AutoBanReport, HubReport, NodeReport, RegisterReport, ReplicaState};
+pub use report::{AutoBanReport, HubReport, NodeReport, RegisterReport, ReplicaState, SealingReport};
 pub use service::NodeService;

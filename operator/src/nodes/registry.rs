@@ -157,6 +157,9 @@ impl NodeRegistry {
             auto_bans: same_peer.map_or_else(Vec::new, |before| before.report.auto_bans.clone()),
             seals: same_peer.is_some_and(|before| before.report.seals),
             hub: same_peer.and_then(|before| before.report.hub),
+            // Who is of which group it says at once; what it said before it was away must not decide anything.
+            sealing: None,
+            dockets: same_peer.map_or_else(BTreeMap::new, |before| before.report.dockets.clone()),
         };
         let notable = before.as_ref().is_none_or(|before| before.report.differs_notably(&report));
         let (superseded, reissued) = (CancellationToken::new(), CancellationToken::new());

@@ -1,5 +1,8 @@
 //! What is known of one node, and how a digest from the wire becomes it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
 use peerwright_proto::v1::{self, HeartbeatDigest};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{MAX_PURGES, MAX_SUBSCRIPTIONS, Version};
@@ -8,6 +11,10 @@ use crate::identity::Refusal;
 
 /// Most bans that a node may tell of.
 const MAX_AUTO_BANS: usize = 256;
+/// Most members of a sealing group that a node may tell of.
+const MAX_MEMBERS: usize = 32;
+/// Most stranded registers that a node may tell of.
+const MAX_STRANDED: usize = 64;
 /// Longest one-word reason, bytes.
 const MAX_WORD_BYTES: usize = 64;
 
@@ -34,6 +41,64 @@ pub struct NodeReport {
     pub seals: bool,
     /// How it stands to its hubs; nothing where it has none.
     pub hub: Option<HubReport>,
+    /// How its sealing group stands; nothing where it is not of one.
+    pub sealing: Option<SealingReport>,
+    /// Dockets that it holds of each register. They change all the time, and nobody is woken by that.
+    pub dockets: BTreeMap<[u8; 16], u64>,
+}
+
+/// How a sealing group stands, as one of its members sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SealingReport {
+    /// Which group: 0 is the network's first.
+    pub generation: u64,
+    /// Somebody leads, and a majority follows.
+    pub led: bool,
+    /// The members.
+    pub members: BTreeSet<PeerId>,
+    /// Those that answer, told while nobody leads.
+    pub answering: BTreeSet<PeerId>,
+    /// Since when no majority answers, Unix seconds.
+    pub alone_since: Option<u64>,
+    /// Registers in which nothing is sealed any more.
+    pub stranded: BTreeSet<[u8; 16]>,
+    /// Why it does not go on alone although it is to, one word; empty otherwise.
+    pub problem: String,
+}
+
+impl SealingReport {
+    /// Whether most of the members answered when it looked.
+    #[must_use]
+    pub fn has_majority(&self) -> bool {
+        self.answering.len() > self.members.len() / 2
+    }
+}
+
+impl TryFrom<v1::SealingDigest> for SealingReport {
+    type Error = Refusal;
+
+    fn try_from(digest: v1::SealingDigest) -> Result<Self, Refusal> {
+        let too_many = digest.members.len() > MAX_MEMBERS
+            || digest.answering.len() > MAX_MEMBERS
+            || digest.stranded.len() > MAX_STRANDED;
+        if too_many {
+            return Err(Refusal::Malformed);
+        }
+        let peers = |ids: &[Bytes]| -> Result<BTreeSet<PeerId>, Refusal> {
+            let read = |id: &Bytes| <[u8; 32]>::try_from(id.as_ref()).map(PeerId::from_bytes);
+            ids.iter().map(|id| read(id).map_err(|_| Refusal::Malformed)).collect()
+        };
+        let stranded = digest.stranded.iter().map(|id| <[u8; 16]>::try_from(id.as_ref()));
+        Ok(Self {
+            generation: digest.generation,
+            led: digest.led,
+            members: peers(&digest.members)?,
+            answering: peers(&digest.answering)?,
+            alone_since: (digest.alone_since > 0).then_some(digest.alone_since),
+            stranded: stranded.collect::<Result<_, _>>().map_err(|_| Refusal::Malformed)?,
+            problem: checked_word(digest.problem)?,
+        })
+    }
 }
 
 /// How a node stands to the hubs that it takes its dockets from.
@@ -199,6 +264,7 @@ impl NodeReport {
             || self.auto_bans != other.auto_bans
             || self.seals != other.seals
             || self.hub != other.hub
+            || self.sealing != other.sealing
     }
 
     /// Takes over what a node says about itself that somebody here reads, if it keeps the bounds. Its certificate's end
@@ -208,11 +274,14 @@ impl NodeReport {
             return Err(Refusal::Malformed);
         }
         let reason = checked_word(digest.reason)?;
+        let dockets: Result<BTreeMap<[u8; 16], u64>, Refusal> = digest.registers.iter().map(held).collect();
         let registers: Result<Vec<RegisterReport>, Refusal> =
             digest.registers.into_iter().map(RegisterReport::try_from).collect();
         let auto_bans: Result<Vec<AutoBanReport>, Refusal> =
             digest.auto_bans.into_iter().map(AutoBanReport::try_from).collect();
         let hub = digest.hub.map(HubReport::try_from).transpose()?;
+        let sealing = digest.sealing.map(SealingReport::try_from).transpose()?;
+        let dockets = dockets?;
         let mut auto_bans = auto_bans?;
         auto_bans.sort_by_key(|ban| ban.peer_id);
         auto_bans.dedup_by_key(|ban| ban.peer_id);
@@ -224,8 +293,15 @@ impl NodeReport {
         self.auto_bans = auto_bans;
         self.seals = digest.seals;
         self.hub = hub;
+        self.sealing = sealing;
+        self.dockets = dockets;
         Ok(())
     }
+}
+
+/// How many dockets of which register.
+fn held(row: &v1::RegisterDigest) -> Result<([u8; 16], u64), Refusal> {
+    Ok((row.register_id.as_ref().try_into().map_err(|_| Refusal::Malformed)?, row.dockets))
 }
 
 /// Short printable text without spaces, as it may go into a status.

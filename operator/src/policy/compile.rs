@@ -7,18 +7,22 @@ use std::{
 };
 
 use peerwright_crds::{
-    AccessRole, AnonymousRole, NodeGroup, NodeRole, PeerBan, PeerNetwork, RegisterSubscription, Topology,
+    AccessRole, AnonymousRole, NodeGroup, NodeRole, PeerBan, PeerNetwork, PeerOperation, RegisterSubscription, Topology,
 };
-use peerwright_secure::PeerId;
-use peerwright_snapshot::{Api, Content, Group, MAX_ACCESS, MAX_HUBS, MAX_SEALERS, MAX_TEXT_BYTES, MAX_TRUST, Role};
+use peerwright_secure::{BanSubject, PeerId};
+use peerwright_snapshot::{
+    Api, Ban, Content, Group, MAX_ACCESS, MAX_BANS, MAX_BANS_BYTES, MAX_HUBS, MAX_SEALERS, MAX_TEXT_BYTES, MAX_TRUST,
+    Role, ban_bytes,
+};
 
 use super::{
     BanSource, BanVerdict, Leaves, SubscriptionVerdict, TokenIssuer,
     bans::{Judged, judge},
     settings::settings,
     subscriptions::{judge as judge_subscriptions, register_id},
+    succession::{lost, succession},
 };
-use crate::identity::MemberTable;
+use crate::{identity::MemberTable, nodes::NodeReport};
 
 /// Everything that a snapshot is made of.
 pub struct Inputs<'a> {
@@ -28,6 +32,10 @@ pub struct Inputs<'a> {
     pub subscriptions: &'a [Arc<RegisterSubscription>],
     /// Its bans; those of other networks and those being deleted are passed over.
     pub bans: &'a [Arc<PeerBan>],
+    /// What is done once on it; that of other networks is passed over.
+    pub operations: &'a [Arc<PeerOperation>],
+    /// What its nodes say.
+    pub reports: &'a [NodeReport],
     /// Who the nodes are.
     pub members: &'a MemberTable,
     /// The certificates that the nodes show.
@@ -60,7 +68,7 @@ pub struct Compiled {
 #[must_use]
 pub fn compile(inputs: &Inputs<'_>) -> Compiled {
     let network = inputs.network;
-    let Judged { bans, verdicts } =
+    let Judged { mut bans, verdicts } =
         judge(network, inputs.bans, inputs.members, inputs.leaves, &inputs.in_force.bans, inputs.now);
     let sealers = sealers(network, inputs.members).unwrap_or_else(|| inputs.in_force.sealers.clone());
     let sealing: BTreeSet<String> = inputs
@@ -70,6 +78,8 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
         .map(|member| member.pod.clone())
         .collect();
     let registers = judge_subscriptions(network, inputs.subscriptions, &sealing);
+    shut_out(&mut bans, lost(network, inputs.operations));
+    let (generation, succession) = succession(network, inputs.operations, inputs.in_force, inputs.reports);
     let founders = &inputs.in_force.founders;
     let next_expiry = bans.values().filter_map(|ban| ban.expires_at).min();
     let content = Content {
@@ -85,6 +95,8 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
         // Whoever comes later is taken in by them, and begins no group of its own.
         founders: if founders.is_empty() { sealers.clone() } else { founders.clone() },
         sealers,
+        generation,
+        succession,
         subscriptions: registers.subscriptions,
         purges: registers.purges,
         system: network.spec.system_register.as_deref().and_then(register_id),
@@ -93,6 +105,17 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
         api: api(network, inputs.tokens),
     };
     Compiled { content, bans: verdicts, subscriptions: registers.verdicts, next_expiry }
+}
+
+/// Bans peers, as far as there is room.
+fn shut_out(bans: &mut BTreeMap<BanSubject, Ban>, peers: BTreeSet<PeerId>) {
+    let mut bytes: usize = bans.iter().map(|(subject, ban)| ban_bytes(subject, *ban)).sum();
+    for subject in peers.into_iter().map(BanSubject::from) {
+        bytes += ban_bytes(&subject, Ban::default());
+        if bans.len() < MAX_BANS && bytes <= MAX_BANS_BYTES {
+            bans.insert(subject, Ban::default());
+        }
+    }
 }
 
 fn groups(network: &PeerNetwork) -> BTreeMap<String, Group> {

@@ -18,6 +18,8 @@ struct Story {
     network: PeerNetwork,
     subscriptions: Vec<Arc<RegisterSubscription>>,
     bans: Vec<Arc<PeerBan>>,
+    operations: Vec<Arc<PeerOperation>>,
+    reports: Vec<NodeReport>,
     members: MemberTable,
     leaves: Leaves,
     in_force: Content,
@@ -33,7 +35,9 @@ impl Story {
             leaves.insert(leaf(byte - 1), format!("demo-peer-{ordinal}"));
         }
         let network = fixtures::network("demo", replicas);
-        Self { network, subscriptions: Vec::new(), bans: Vec::new(), members, leaves, in_force: Content::default() }
+        let in_force = Content::default();
+        let (subscriptions, bans, operations, reports) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { network, subscriptions, bans, operations, reports, members, leaves, in_force }
     }
 
     fn ban(mut self, name: &str, age: i64, spec: PeerBanSpec) -> Self {
@@ -53,6 +57,8 @@ impl Story {
             network: &self.network,
             subscriptions: &self.subscriptions,
             bans: &self.bans,
+            operations: &self.operations,
+            reports: &self.reports,
             members: &self.members,
             trust: &[vec![1, 2, 3]],
             tokens: None,

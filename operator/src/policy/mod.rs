@@ -1,7 +1,7 @@
 //! From objects to the signed snapshot that the nodes obey.
 //!
 //! ```text
-//! PeerNetwork, PeerBans, RegisterSubscriptions, members, trust, keys of the token issuer
+//! PeerNetwork, PeerBans, RegisterSubscriptions, PeerOperations, members, trust, keys of the token issuer
 //!    └─ compile (pure) ─> Content + a verdict for each ban and subscription
 //!                            └─ Publisher ─> ConfigMap (commit point) ─> SnapshotFeeds ─> streams of the nodes
 //! ```
@@ -17,6 +17,7 @@ mod publish;
 mod settings;
 mod stored;
 mod subscriptions;
+mod succession;
 
 pub use bans::{BanSource, BanVerdict, Leaves, bans_node};
 pub use compile::{Compiled, Inputs, compile};
@@ -25,3 +26,4 @@ pub use issuer::{IssuerError, TokenIssuers};
 pub use jwks::{JwksInvalid, TokenIssuer};
 pub use publish::{Publication, PublishError, Publisher, Request};
 pub use subscriptions::{SubscriptionVerdict, is_placed_on};
+pub use succession::begun;

@@ -50,6 +50,8 @@ impl World {
             auto_bans: Vec::new(),
             seals: false,
             hub: None,
+            sealing: None,
+            dockets: std::collections::BTreeMap::new(),
         };
         Self {
             bans: Vec::new(),

@@ -30,6 +30,8 @@ fn the_examples_are_accepted_and_found_by_their_short_names() -> Result<()> {
     for _ in 0..2 {
         light.kubectl.run(&["create", "-f", &file("ban.yaml")])?.accepted()?;
     }
+    light.kubectl.run(&["create", "-f", &file("force-sealer.yaml")])?.accepted()?;
+    assert_eq!(columns(&light, "pop")?, ["NAME", "NETWORK", "KIND", "TARGET", "PHASE", "AGE"]);
     assert_eq!(columns(&light, "pnet")?, ["NAME", "NODES", "READY NODES", "READY", "AGE"]);
     assert_eq!(
         columns(&light, "rsub")?,
@@ -38,7 +40,7 @@ fn the_examples_are_accepted_and_found_by_their_short_names() -> Result<()> {
     assert_eq!(columns(&light, "pban")?, ["NAME", "NETWORK", "NODE", "ENFORCED", "AGE"]);
 
     let all = light.kubectl.run(&["get", "peerwright", "-o", "name"])?.accepted()?;
-    assert_eq!(all.lines().count(), 4, "a network, a subscription and two bans: {all}");
+    assert_eq!(all.lines().count(), 5, "a network, a subscription, two bans and an operation: {all}");
     for (selector, count) in
         [("spec.node=demo-peer-2", 2), ("spec.networkRef.name=demo", 2), ("spec.node=demo-peer-1", 0)]
     {

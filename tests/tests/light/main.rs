@@ -6,6 +6,7 @@
 mod certify;
 mod charts;
 mod definitions;
+mod operations;
 mod operator;
 mod replicas;
 mod rest;

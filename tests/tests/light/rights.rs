@@ -27,6 +27,8 @@ fn the_operator_may_what_it_does_and_no_more() -> Result<()> {
         "patch peernetworks.peerwright.dev --subresource=status",
         "patch peerbans.peerwright.dev --subresource=status",
         "patch registersubscriptions.peerwright.dev",
+        "watch peeroperations.peerwright.dev",
+        "patch peeroperations.peerwright.dev --subresource=status",
         "create peerbans.peerwright.dev",
         "patch peerbans.peerwright.dev",
         "delete peerbans.peerwright.dev",
@@ -55,6 +57,9 @@ fn the_operator_may_what_it_does_and_no_more() -> Result<()> {
         "create registersubscriptions.peerwright.dev",
         "delete registersubscriptions.peerwright.dev",
         "delete peernetworks.peerwright.dev",
+        "create peeroperations.peerwright.dev",
+        "patch peeroperations.peerwright.dev",
+        "delete peeroperations.peerwright.dev",
         "delete pods",
         "create pods",
         "create pods --subresource=exec",
@@ -128,7 +133,10 @@ fn people_may_what_their_role_says() -> Result<()> {
         "list peernetworks.peerwright.dev",
         "get registersubscriptions.peerwright.dev",
         "watch peerbans.peerwright.dev",
+        "list peeroperations.peerwright.dev",
     ];
+    let reads_of_editors = &reads[..3];
+    let orders = ["create peeroperations.peerwright.dev", "delete peeroperations.peerwright.dev"];
     let bans = ["create peerbans.peerwright.dev", "delete peerbans.peerwright.dev"];
     let edits = [
         "create peernetworks.peerwright.dev",
@@ -140,16 +148,21 @@ fn people_may_what_their_role_says() -> Result<()> {
         "update peerbans.peerwright.dev --subresource=status",
     ];
     let roles = [
-        ("peerwright-viewer", reads.to_vec(), [&bans[..], &edits, &nobody].concat()),
+        ("peerwright-viewer", reads.to_vec(), [&bans[..], &edits, &nobody, &orders].concat()),
         (
             "peerwright-moderator",
             [&reads[..], &bans].concat(),
-            [&edits[..], &nobody, &["patch peerbans.peerwright.dev"]].concat(),
+            [&edits[..], &nobody, &orders, &["patch peerbans.peerwright.dev"]].concat(),
         ),
-        ("peerwright-editor", [&reads[..], &bans, &edits].concat(), nobody.to_vec()),
-        ("view", reads.to_vec(), [&bans[..], &edits].concat()),
-        ("edit", [&reads[..], &bans, &edits].concat(), nobody.to_vec()),
-        ("admin", [&reads[..], &bans, &edits].concat(), nobody.to_vec()),
+        ("peerwright-editor", [&reads_of_editors[..], &bans, &edits].concat(), [&nobody[..], &orders].concat()),
+        (
+            "peerwright-administrator",
+            [&reads[..], &orders].concat(),
+            [&edits[..], &nobody, &bans, &["patch peeroperations.peerwright.dev"]].concat(),
+        ),
+        ("view", reads.to_vec(), [&bans[..], &edits, &orders].concat()),
+        ("edit", [&reads[..], &bans, &edits].concat(), [&nobody[..], &orders].concat()),
+        ("admin", [&reads[..], &bans, &edits, &orders].concat(), nobody.to_vec()),
     ];
     for (role, may, may_not) in roles {
         let user = format!("holder-of-{role}");

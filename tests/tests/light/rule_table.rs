@@ -2,6 +2,7 @@
 
 mod bans;
 mod database;
+mod operations;
 mod settings;
 
 use peerwright_tests::SchemaRule;
@@ -39,6 +40,7 @@ pub(crate) fn table() -> Vec<Case> {
     cases.extend(database::changes());
     cases.extend(subscriptions());
     cases.extend(bans::bans());
+    cases.extend(operations::operations());
     cases
 }
 

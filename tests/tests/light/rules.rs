@@ -94,7 +94,8 @@ fn rules_run_at_the_largest_sizes() -> Result<()> {
         light.kubectl.send(&["create", "-n", namespace, "-f", "-"], largest)?.accepted()?;
         light.kubectl.send(&["replace", "-n", namespace, "-f", "-"], largest)?.accepted().map(drop)
     };
-    for largest in [network.clone(), manifests::largest_subscription()].iter().chain(&manifests::largest_bans()) {
+    let others = [manifests::largest_subscription(), manifests::largest_operation()];
+    for largest in [network.clone()].iter().chain(&others).chain(&manifests::largest_bans()) {
         take(namespace, largest)?;
     }
     // A namespace has room for one network of this name.
@@ -130,6 +131,9 @@ fn lists_and_texts_end_where_the_definitions_say() -> Result<()> {
         manifests::with(&manifests::network_in_database("demo"), &format!("spec.storage.postgres.{path}"), value)
     };
     let subscription = |path: &str, value: Value| manifests::with(&manifests::subscription("a"), path, value);
+    let operation = |field: &str, value: Value| {
+        manifests::with(&manifests::operation("a"), &format!("spec.forceSealer.{field}"), value)
+    };
     let group = json!({ "name": "more", "replicas": 1 });
     let refused = [
         (longer("/spec/nodeGroups", group.clone()), "spec.nodeGroups: Too many"),
@@ -183,6 +187,12 @@ fn lists_and_texts_end_where_the_definitions_say() -> Result<()> {
         (subscription("spec.placement.groups", json!(["a", "b", "c", "d", "e", "f", "g", "h", "i"])), "Too many"),
         (manifests::with(&manifests::ban("a"), "spec.reason", json!("r".repeat(257))), "spec.reason: Too long"),
         (manifests::without(&manifests::ban("a"), "spec.networkRef"), "spec.networkRef: Required"),
+        (operation("acceptDataLoss", json!("yes")), "\"WhatOnlyLostSealersHold\""),
+        (
+            manifests::without(&manifests::operation("a"), "spec.forceSealer.acceptDataLoss"),
+            "spec.forceSealer.acceptDataLoss: Required",
+        ),
+        (operation("node", json!("n".repeat(64))), "spec.forceSealer.node: Too long"),
     ];
     for (manifest, message) in refused {
         let answer = light.kubectl.send(&["create", "-n", namespace, "--dry-run=server", "-f", "-"], &manifest)?;

@@ -29,6 +29,7 @@ mod member;
 mod network;
 mod operator;
 mod registers;
+mod sealers;
 mod strangers;
 mod subscriptions;
 mod transactions;

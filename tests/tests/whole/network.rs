@@ -102,6 +102,20 @@ impl Network {
         send(&["create", "-o", "name", "-f", "-"], &ban)
     }
 
+    /// Has one sealer go on without the others; gives the operation's resource name.
+    pub(crate) fn force_sealer(&self, node: &str) -> String {
+        let force = json!({ "node": node, "acceptDataLoss": "WhatOnlyLostSealersHold" });
+        let spec = json!({ "networkRef": { "name": "net" }, "forceSealer": force });
+        let operation = self.object("PeerOperation", json!({ "generateName": "go-on-" }), &spec);
+        send(&["create", "-o", "name", "-f", "-"], &operation)
+    }
+
+    /// Phase of an operation, and the reason of its condition.
+    pub(crate) fn operation(&self, operation: &str) -> Result<String, String> {
+        let reason = "{.status.conditions[?(@.type==\"Complete\")].reason}";
+        self.field(operation, &format!("{{.status.phase}} {reason}"))
+    }
+
     /// One of our objects in this namespace.
     fn object(&self, kind: &str, mut metadata: Value, spec: &Value) -> Value {
         metadata["namespace"] = self.namespace.as_str().into();

@@ -3,7 +3,7 @@
 use super::samples::{any_snapshot, largest, sample};
 use crate::{
     Ban, Group, MAX_BANS, MAX_BANS_BYTES, MAX_SNAPSHOT_BYTES, MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS_BYTES, SettingId,
-    Settings, Snapshot, Subscription, ban_bytes, subscription_bytes,
+    Settings, Snapshot, Subscription, Succession, ban_bytes, subscription_bytes,
 };
 use peerwright_encoding::DecodeError;
 use peerwright_secure::{BanSubject, PeerId, SpiffeId};
@@ -185,4 +185,26 @@ proptest! {
     fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
         prop_assert!(Snapshot::decode(&[&[1], bytes.as_slice()].concat()).is_err());
     }
+}
+
+#[test]
+fn a_network_that_never_lost_its_sealers_says_nothing_of_generations() {
+    let first = sample();
+    let payload = first.encode();
+    let later = |generation, succession| {
+        let mut snapshot = sample();
+        (snapshot.content.generation, snapshot.content.succession) = (generation, succession);
+        snapshot
+    };
+    let survivor = PeerId::from_bytes([7; 32]);
+    for changed in [later(1, None), later(0, Some(Succession { generation: 1, survivor }))] {
+        let longer = changed.encode();
+        assert_eq!(longer[..payload.len()], payload, "what was there before is as it was");
+        assert_ne!(changed.content.digest(), first.content.digest());
+        assert_eq!(Snapshot::decode(&longer), Ok(changed));
+    }
+    let earlier = later(2, Some(Succession { generation: 2, survivor }));
+    assert!(Snapshot::decode(&earlier.encode()).is_err());
+    let named = [payload.as_slice(), &[0; 9]].concat();
+    assert!(Snapshot::decode(&named).is_err(), "the first is not named");
 }

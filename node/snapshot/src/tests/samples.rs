@@ -6,7 +6,8 @@ use crate::{
 };
 use crate::{
     MAX_RETIRED, MAX_SEALERS, MAX_SETTINGS, MAX_SUBSCRIPTIONS_BYTES, MAX_TEXT_BYTES, MAX_TRUST,
-    MAX_TRUST_CERTIFICATE_BYTES, ReplicaMode, Role, Settings, Snapshot, Subscription, Topology, subscription_bytes,
+    MAX_TRUST_CERTIFICATE_BYTES, ReplicaMode, Role, Settings, Snapshot, Subscription, Succession, Topology,
+    subscription_bytes,
 };
 use peerwright_secure::{BanSubject, Fingerprint, PeerId};
 use proptest::prelude::*;
@@ -60,6 +61,7 @@ pub(super) fn sample() -> Snapshot {
             ]
             .into(),
         },
+        ..Content::default()
     };
     Snapshot { network_uid: NETWORK.into(), epoch: 1, revision: 42, content }
 }
@@ -89,6 +91,8 @@ pub(super) fn largest() -> Snapshot {
     content.retired = peers(MAX_RETIRED);
     content.hubs = peers(MAX_HUBS).into_iter().collect();
     content.sealers = peers(MAX_SEALERS);
+    content.generation = u64::MAX - 1;
+    content.succession = Some(Succession { generation: u64::MAX, survivor: PeerId::from_bytes([0xaa; 32]) });
     content.founders = peers(MAX_SEALERS);
     content.groups = (0..MAX_GROUPS).map(|index| (format!("{index:064}"), Group::default())).collect();
     let register = |first: u8, index: usize| {
@@ -155,46 +159,56 @@ fn any_content() -> impl Strategy<Value = Content> {
     );
     let settings = prop::collection::btree_map(any::<u16>(), any::<u64>(), 0..6).prop_map(Settings::from_numbers);
     let trust = prop::collection::vec(any::<Vec<u8>>(), 0..3);
-    (".{0,20}", bans, peers(), (groups, hubs, sealers(), sealers()), subscriptions, settings, trust, any_api())
-        .prop_map(
-            |(
+    let sealing = (sealers(), sealers(), any_generation());
+    (".{0,20}", bans, peers(), (groups, hubs, sealing), subscriptions, settings, trust, any_api()).prop_map(
+        |(
+            trust_domain,
+            bans,
+            retired,
+            (groups, (topology, hubs), (sealers, founders, (generation, succession))),
+            registers,
+            settings,
+            trust,
+            api,
+        )| {
+            let (subscriptions, mut purges) = registers;
+            purges.retain(|register| !subscriptions.contains_key(register));
+            let whole = subscriptions.iter().find(|(_, of)| **of == Subscription::default());
+            let system = whole.map(|(register, _)| *register);
+            Content {
                 trust_domain,
                 bans,
                 retired,
-                (groups, (topology, hubs), sealers, founders),
-                registers,
+                groups,
+                topology,
+                hubs,
+                sealers,
+                founders,
+                generation,
+                succession,
+                subscriptions,
+                purges,
+                system,
                 settings,
                 trust,
                 api,
-            )| {
-                let (subscriptions, mut purges) = registers;
-                purges.retain(|register| !subscriptions.contains_key(register));
-                let whole = subscriptions.iter().find(|(_, of)| **of == Subscription::default());
-                let system = whole.map(|(register, _)| *register);
-                Content {
-                    trust_domain,
-                    bans,
-                    retired,
-                    groups,
-                    topology,
-                    hubs,
-                    sealers,
-                    founders,
-                    subscriptions,
-                    purges,
-                    system,
-                    settings,
-                    trust,
-                    api,
-                }
-            },
-        )
+            }
+        },
+    )
 }
 
 pub(super) fn any_subscription() -> impl Strategy<Value = Subscription> {
     let modes = prop::sample::select(vec![ReplicaMode::FullReplica, ReplicaMode::ForwardOnly]);
     let groups = prop::collection::btree_set("demo-(core|edge|hub)", 0..3);
     (modes, groups).prop_map(|(mode, groups)| Subscription { mode, groups })
+}
+
+fn any_generation() -> impl Strategy<Value = (u64, Option<Succession>)> {
+    let survivor = any::<[u8; 32]>().prop_map(PeerId::from_bytes);
+    (0u64..3, prop::option::of((1u64..3, survivor))).prop_map(|(generation, succession)| {
+        let later = |(later, survivor)| Succession { generation: generation + later, survivor };
+        (generation, succession.map(later))
+    })
 }
 
 fn any_group() -> impl Strategy<Value = Group> {

@@ -10,7 +10,7 @@
 //! source is left, and its ranges are asked of the others.
 
 use super::{
-    Ended, Replica,
+    Ended, Replica, govern,
     ranges::{Plan, SLOW_AFTER},
     source::{BODIES_WITHIN, SourceStream},
     stretch::{Stretch, Verified, take_headers},
@@ -175,7 +175,8 @@ impl Replica {
                     known => {
                         let Some(control) = headers.pop_front() else { break };
                         let room = self.registers.budget.room(control.header.body_bytes.into()).await?;
-                        let (governed, docket) = self.govern(primary, known, control).await?;
+                        let (governed, docket) =
+                            govern(&self.registers, primary, self.register, known, control).await?;
                         let checkpoint = governed.encode();
                         let verified = Verified { dockets: vec![docket], checkpoint, credit: 0, room };
                         done.send(verified).await.map_err(|_| Ended::Stopped)?;

@@ -8,7 +8,7 @@
 //! Nothing between is fetched. That the newest docket belongs to this register and follows those before it, its history
 //! root says: it covers all dockets before it, and a proof shows that they begin with what is known here.
 
-use super::{Ended, Replica, source::SourceStream};
+use super::{Ended, Replica, govern, source::SourceStream};
 use peerwright_encoding::Reader;
 use peerwright_ledger::{CertifiedHeader, Chain, ConsistencyProof, DocketRefused, Frontier};
 use peerwright_proto::v1::{HistoryRequest, HistoryResponse, follow_request::Kind};
@@ -38,10 +38,10 @@ impl Replica {
             controls.push(control);
         }
         let genesis = one_header(stream, 0).await?;
-        let (mut chain, _) = self.govern(stream, None, genesis).await?;
+        let (mut chain, _) = govern(&self.registers, stream, self.register, None, genesis).await?;
         for control in controls.into_iter().rev() {
             chain = self.skip(stream, chain, &control).await?;
-            (chain, _) = self.govern(stream, Some(chain), control).await?;
+            (chain, _) = govern(&self.registers, stream, self.register, Some(chain), control).await?;
         }
         self.skip(stream, chain, &newest).await.map(Some)
     }

@@ -14,6 +14,7 @@ mod audit;
 mod budget;
 mod catch_up;
 mod ended;
+mod fetch;
 mod fork;
 mod forward;
 mod live;
@@ -26,6 +27,7 @@ mod writer;
 
 pub(crate) use audit::Audit;
 pub(crate) use budget::Budget;
+pub(super) use fetch::fetch_from_all;
 pub use settings::{ReplicationSettingRefused, ReplicationSettings};
 
 use super::{Registers, replicas::Sources};
@@ -195,25 +197,6 @@ impl Replica {
         Ok(None)
     }
 
-    /// Takes a docket that governs the register: who signs what follows depends on its body.
-    async fn govern(
-        &self,
-        stream: &mut SourceStream,
-        chain: Option<Chain>,
-        control: CertifiedHeader,
-    ) -> Result<(Chain, NewDocket), Ended> {
-        let CertifiedHeader { header, certificate } = control;
-        stream.ask_bodies(header.number, 1).await?;
-        let bodies = timeout(BODIES_WITHIN, stream.bodies()).await.map_err(|_| Ended::Silent)??;
-        let body = bodies.into_iter().next().ok_or(Ended::Short)?;
-        let (register, now) = (self.register, Clock::wall().0);
-        let taking = move || {
-            let body = DocketBody::decode(body.clone()).map_err(|error| Ended::Malformed(error, body))?;
-            take_control(register, chain, &Docket { header, certificate, body }, now)
-        };
-        self.registers.budget.verify(taking).await
-    }
-
     /// Follows a source until it fails. Bodies come from the others too while there is much to fetch.
     async fn round(&self, primary: PeerId, others: &[PeerId]) -> Result<Infallible, Ended> {
         let mut chain = self.resume().await?;
@@ -236,6 +219,26 @@ impl Replica {
         };
         self.live(stream, chain).await
     }
+}
+
+/// Takes a docket that governs a register: who signs what follows depends on its body.
+async fn govern(
+    registers: &Registers,
+    stream: &mut SourceStream,
+    register: RegisterId,
+    chain: Option<Chain>,
+    control: CertifiedHeader,
+) -> Result<(Chain, NewDocket), Ended> {
+    let CertifiedHeader { header, certificate } = control;
+    stream.ask_bodies(header.number, 1).await?;
+    let bodies = timeout(BODIES_WITHIN, stream.bodies()).await.map_err(|_| Ended::Silent)??;
+    let body = bodies.into_iter().next().ok_or(Ended::Short)?;
+    let now = Clock::wall().0;
+    let taking = move || {
+        let body = DocketBody::decode(body.clone()).map_err(|error| Ended::Malformed(error, body))?;
+        take_control(register, chain, &Docket { header, certificate, body }, now)
+    };
+    registers.budget.verify(taking).await
 }
 
 /// How much is checked of a docket's transactions. Which ones are the sample nobody can foresee.

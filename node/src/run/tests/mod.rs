@@ -18,4 +18,5 @@ mod restarts;
 mod simulated;
 mod spent;
 mod strangers;
+mod succession;
 mod traces;

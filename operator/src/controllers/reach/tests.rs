@@ -36,6 +36,8 @@ fn report(pod: &str, acknowledged: Version) -> NodeReport {
         auto_bans: Vec::new(),
         seals: false,
         hub: None,
+        sealing: None,
+        dockets: std::collections::BTreeMap::new(),
     }
 }
 
