@@ -1,8 +1,9 @@
-//! Refuses directories on network file systems: their locks and syncs do not do what SQLite relies on.
+//! What the store needs of a directory itself. Network file systems are refused: their locks and syncs do not do what
+//! SQLite relies on.
 
 use crate::StoreError;
 use nix::sys::statfs::{FsType, statfs};
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 /// Magic numbers of `statfs(2)` and of the kernel's `magic.h`.
 const NETWORK_FILE_SYSTEMS: [(i128, &str); 13] = [
@@ -36,6 +37,17 @@ fn network_file_system(kind: FsType) -> Option<&'static str> {
     // The type behind it is signed or not, as the C library has it; a magic number has 32 bits.
     let magic = i128::from(kind.0) & 0xffff_ffff;
     NETWORK_FILE_SYSTEMS.iter().find(|(known, _)| *known == magic).map(|(_, name)| *name)
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_names(directory: &Path) -> Result<(), StoreError> {
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| StoreError::Unopened(format!("{}: {error}", directory.display())))?;
+    // The one sync that SQLite does not make, so that a disk on which power is lost would not hear of it.
+    #[cfg(test)]
+    peerwright_disk::directory_synced(directory);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -186,4 +186,6 @@ impl Store for Sqlite {
 }
 
 #[cfg(test)]
+mod power;
+#[cfg(test)]
 mod tests;

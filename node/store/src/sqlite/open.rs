@@ -44,7 +44,7 @@ pub(super) async fn open(options: SqliteConnectOptions, path: &Path, network_uid
     migrations.run_direct(None, &mut connection, false).await?;
     claim(&mut connection, network_uid).await?;
     // SQLite syncs the directory for its log, not for the database itself.
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(|error| unopened(directory, &error))?;
+    filesystem::sync_names(directory)?;
     let readers = SqlitePoolOptions::new()
         .max_connections(MAX_READERS)
         .idle_timeout(READER_IDLE)

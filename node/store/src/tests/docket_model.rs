@@ -3,7 +3,7 @@
 
 use super::{
     docket_fixtures::{Nth, checkpoint},
-    fixtures::{NETWORK, register},
+    fixtures::{NETWORK, drawn, register, told},
     kill,
 };
 use crate::{
@@ -11,21 +11,14 @@ use crate::{
     Seen, Sqlite, Store, postgres::tests::fresh,
 };
 use peerwright_database::Server;
-use proptest::{
-    prelude::*,
-    strategy::ValueTree,
-    test_runner::{RngAlgorithm, TestRng, TestRunner},
-};
-use std::{
-    fmt::Debug,
-    path::{Path, PathBuf},
-};
+use proptest::prelude::*;
+use std::path::{Path, PathBuf};
 
 const REGISTERS: std::ops::Range<u8> = 0..3;
 const NUMBERS: std::ops::Range<u64> = 0..16;
 
 #[derive(Debug, Clone)]
-enum Operation {
+pub(crate) enum Operation {
     /// Dockets behind the head, or from a number on.
     Next {
         register: u8,
@@ -76,7 +69,7 @@ fn nth() -> impl Strategy<Value = Nth> {
     (REGISTERS, seed, NUMBERS).prop_map(|(register, seed, number)| Nth { register, seed, number })
 }
 
-fn operation() -> impl Strategy<Value = Operation> {
+pub(crate) fn operation() -> impl Strategy<Value = Operation> {
     let next = (REGISTERS, prop_oneof![3 => Just(0u64), 1 => 1u64..4], 1u64..5, any::<bool>());
     let certify = prop_oneof![3 => prop::collection::vec(nth(), 1..2), 1 => prop::collection::vec(nth(), 0..4)];
     let begin = (
@@ -119,16 +112,12 @@ async fn next(store: &dyn SealingStore, of: u8, begin: u64, count: u64, certifie
     Extension { register: register(of), dockets, checkpoint: checkpoint(of, first + count) }
 }
 
-fn told(answer: impl Debug) -> String {
-    format!("{answer:?}")
-}
-
 fn entry(index: u64) -> LogEntry {
     LogEntry { index, bytes: vec![7; 8 + (index.to_be_bytes()[7] % 32) as usize].into() }
 }
 
 /// Does it; what the store answered.
-async fn perform(store: &dyn SealingStore, operation: &Operation) -> String {
+pub(crate) async fn perform(store: &dyn SealingStore, operation: &Operation) -> String {
     match operation.clone() {
         Operation::Next { register, begin, count, certified } => {
             told(store.extend(vec![next(store, register, begin, count, certified).await]).await)
@@ -227,7 +216,8 @@ enum Kind {
     Postgres(Box<PostgresSettings>),
 }
 
-trait Whole: Store + SealingStore {}
+/// A store with all that a node asks of it.
+pub(crate) trait Whole: Store + SealingStore {}
 impl<S: Store + SealingStore> Whole for S {}
 
 impl Kind {
@@ -273,11 +263,8 @@ proptest! {
     }
 }
 
-/// The same operations for the same seed, in every process.
 fn operations(seed: u8) -> Vec<Operation> {
-    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
-    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), random);
-    prop::collection::vec(operation(), 400).new_tree(&mut runner).unwrap().current()
+    drawn(operation(), seed, 400)
 }
 
 /// The process that is killed: does what the seed says, and tells what was acknowledged.

@@ -5,11 +5,28 @@ use peerwright_ledger::{
     Entry, Kind, Message, MessageBody, Metadata, Payload, RegisterId, Transaction, TransactionBody,
 };
 use peerwright_secure::NodeKey;
-use std::collections::BTreeSet;
+use proptest::{
+    prelude::*,
+    strategy::ValueTree,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
+use std::{collections::BTreeSet, fmt::Debug};
 
 pub(crate) const NETWORK: &str = "11111111-2222-3333-4444-555555555555";
 /// When everything here happens, unix microseconds.
 pub(crate) const NOW: u64 = 1_800_000_000_000_000;
+
+/// An answer, to be compared with that of another store.
+pub(crate) fn told(answer: impl Debug) -> String {
+    format!("{answer:?}")
+}
+
+/// So many values, the same for the same seed in every process.
+pub(crate) fn drawn<S: Strategy>(strategy: S, seed: u8, count: usize) -> Vec<S::Value> {
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
+    let mut runner = TestRunner::new_with_rng(ProptestConfig::default(), random);
+    prop::collection::vec(strategy, count).new_tree(&mut runner).unwrap().current()
+}
 
 /// The node with this number.
 pub(crate) fn node(number: u8) -> NodeKey {

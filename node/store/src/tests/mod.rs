@@ -2,8 +2,8 @@
 
 mod dead_letters;
 pub(crate) mod docket_fixtures;
-mod docket_model;
+pub(crate) mod docket_model;
 mod dockets;
 pub(crate) mod fixtures;
 mod kill;
-mod model;
+pub(crate) mod model;

@@ -1,7 +1,7 @@
 //! Random operations on every store and the model: every answer and everything that can be read is the same, also after
 //! the store is closed and opened again.
 
-use super::fixtures::{self, NETWORK, NOW, Place, announcement, large_transaction, message, transaction};
+use super::fixtures::{self, NETWORK, NOW, Place, announcement, large_transaction, message, told, transaction};
 use crate::{
     BODY_CHUNK_BYTES, DeadLetter, ListedDeadLetter, ListedMessage, ListedTransaction, Memory, MessageRange, Postgres,
     Sqlite, Store, postgres::tests::fresh,
@@ -9,13 +9,13 @@ use crate::{
 use peerwright_ledger::{Message, RegisterId, Transaction, TransactionId};
 use proptest::prelude::*;
 
-const REGISTERS: std::ops::Range<u8> = 0..3;
+pub(crate) const REGISTERS: std::ops::Range<u8> = 0..3;
 const ORIGINS: std::ops::Range<u8> = 1..3;
 const INCARNATIONS: [u64; 2] = [7, u64::MAX];
 const NUMBERS: std::ops::Range<u32> = 0..12;
 
 #[derive(Debug, Clone)]
-enum Operation {
+pub(crate) enum Operation {
     Append(Vec<(Place, Contents)>),
     PutBody {
         register: u8,
@@ -32,12 +32,12 @@ enum Operation {
 }
 
 #[derive(Debug, Clone)]
-enum Contents {
+pub(crate) enum Contents {
     Inline(Vec<u32>),
     Announced(u32),
 }
 
-fn operation() -> impl Strategy<Value = Operation> {
+pub(crate) fn operation() -> impl Strategy<Value = Operation> {
     let contents = prop_oneof![
         5 => prop::collection::vec(NUMBERS, 1..4).prop_map(Contents::Inline),
         1 => NUMBERS.prop_map(Contents::Announced),
@@ -90,59 +90,44 @@ fn dead_letter((register, number, expired): &(u8, u32, bool)) -> DeadLetter {
     DeadLetter { register, id, reason: reason.to_owned(), died_at: NOW + u64::from(*number) }
 }
 
+/// Does it; what the store answered. Messages are handed in when this is first polled.
+pub(crate) async fn perform(store: &dyn Store, operation: &Operation) -> String {
+    match operation.clone() {
+        Operation::Append(messages) => told(store.append(messages.iter().map(stored).collect(), NOW).await),
+        Operation::PutBody { register, number } => {
+            let register = fixtures::register(register);
+            let body = large_transaction(register, number);
+            told(store.put_body(register, body.id(), body.encoded().clone()).await)
+        }
+        Operation::Purge(register) => told(store.purge(fixtures::register(register)).await),
+        Operation::LetGo(runs) => {
+            let range = |(place, length): &(Place, u64)| {
+                let from = place.register_sequence;
+                place.range(from, from.saturating_add(*length).saturating_sub(1))
+            };
+            told(store.let_go(runs.iter().map(range).collect()).await)
+        }
+        Operation::NextIncarnation(now) => told(store.next_incarnation(now).await),
+        Operation::PutDocument(bytes) => told(store.put_document("note", bytes.into()).await),
+        Operation::Bury(letters) => told(store.bury(letters.iter().map(dead_letter).collect()).await),
+        Operation::Exhume(letters) => {
+            let letters = letters.iter().map(|(register, number)| named(*register, *number));
+            told(store.exhume(letters.collect()).await)
+        }
+        Operation::Reopen => String::new(),
+    }
+}
+
 async fn run<S: Store>(operations: Vec<Operation>, open: impl AsyncFn() -> S) -> Result<(), TestCaseError> {
     let model = Memory::new(NETWORK);
     let mut store = open().await;
     for operation in operations {
-        match operation {
-            Operation::Append(messages) => {
-                let messages: Vec<Message> = messages.iter().map(stored).collect();
-                prop_assert_eq!(store.append(messages.clone(), NOW).await, model.append(messages, NOW).await);
-            }
-            Operation::PutBody { register, number } => {
-                let register = fixtures::register(register);
-                let body = large_transaction(register, number);
-                let (id, bytes) = (body.id(), body.encoded().clone());
-                prop_assert_eq!(
-                    store.put_body(register, id, bytes.clone()).await,
-                    model.put_body(register, id, bytes).await
-                );
-            }
-            Operation::Purge(register) => {
-                let register = fixtures::register(register);
-                prop_assert_eq!(store.purge(register).await, model.purge(register).await);
-            }
-            Operation::LetGo(runs) => {
-                let range = |(place, length): &(Place, u64)| {
-                    let from = place.register_sequence;
-                    place.range(from, from.saturating_add(*length).saturating_sub(1))
-                };
-                let ranges: Vec<MessageRange> = runs.iter().map(range).collect();
-                prop_assert_eq!(store.let_go(ranges.clone()).await, model.let_go(ranges).await);
-            }
-            Operation::NextIncarnation(now) => {
-                prop_assert_eq!(store.next_incarnation(now).await, model.next_incarnation(now).await);
-            }
-            Operation::PutDocument(bytes) => {
-                prop_assert_eq!(store.document("note").await, model.document("note").await);
-                prop_assert_eq!(
-                    store.put_document("note", bytes.clone().into()).await,
-                    model.put_document("note", bytes.into()).await
-                );
-            }
-            Operation::Bury(letters) => {
-                let letters: Vec<DeadLetter> = letters.iter().map(dead_letter).collect();
-                prop_assert_eq!(store.bury(letters.clone()).await, model.bury(letters).await);
-            }
-            Operation::Exhume(letters) => {
-                let letters: Vec<_> = letters.iter().map(|(register, number)| named(*register, *number)).collect();
-                prop_assert_eq!(store.exhume(letters.clone()).await, model.exhume(letters).await);
-            }
-            Operation::Reopen => {
-                store.close().await.unwrap();
-                drop(store);
-                store = open().await;
-            }
+        prop_assert_eq!(perform(&store, &operation).await, perform(&model, &operation).await, "{:?}", operation);
+        prop_assert_eq!(store.document("note").await, model.document("note").await);
+        if matches!(operation, Operation::Reopen) {
+            store.close().await.unwrap();
+            drop(store);
+            store = open().await;
         }
     }
     compare(&store, &model).await?;
@@ -181,7 +166,7 @@ async fn compare(store: &dyn Store, model: &dyn Store) -> Result<(), TestCaseErr
     Ok(())
 }
 
-fn everything(from: u64, to: u64) -> Vec<MessageRange> {
+pub(crate) fn everything(from: u64, to: u64) -> Vec<MessageRange> {
     let places = REGISTERS.flat_map(|register| ORIGINS.map(move |origin| (register, origin)));
     let lives = places.flat_map(|place| INCARNATIONS.map(|incarnation| (place, incarnation)));
     lives
