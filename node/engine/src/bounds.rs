@@ -204,7 +204,13 @@ pub const MAX_VERIFYING_STATEMENTS: usize = 16_384;
 pub const MAX_FRAME_STATEMENTS: usize = 400;
 /// Records that one link is passed on in one batch. More: the rest goes with the next, urgent ones first.
 pub const SPREAD_RECORDS: usize = 200;
-/// Members listed in one frame of a comparison. More are left to the next comparison.
+/// Records that one link is passed on whole in one batch, if its peer takes offers. More: their fingerprints are offered,
+/// and the peer asks for those that it lacks.
+pub const SPREAD_WHOLE: usize = 32;
+/// How long records that were asked for are waited for. Over: a comparison with another neighbour brings them.
+pub const WANT_PATIENCE: Duration = Duration::from_secs(2);
+/// Members listed in one frame of a comparison. More are left to the next comparison. Also records offered in one frame,
+/// and asked of one link at a time: more are left to the next batch, and to a comparison.
 pub const MAX_FRAME_ITEMS: usize = 4_000;
 /// Accusers of one member that are kept and passed on. Full: further accusations change nothing.
 pub const MAX_ACCUSERS: usize = 3;

@@ -267,6 +267,7 @@ const FIGURES: &[Figure] = &[
         &[
             ("accepted", |figures| figures.members.accepted),
             ("duplicate", |figures| figures.members.duplicates),
+            ("offered", |figures| figures.members.offered_again),
             ("full", |figures| figures.members.refused_full),
             ("gone", |figures| figures.members.refused_gone),
             ("conflict", |figures| figures.members.conflicts),

@@ -67,8 +67,8 @@ impl Trace {
         self.number(now.0 << 8 | kind);
     }
 
-    /// An engine wants something done. Of questions to the store the kind and the token are enough: what is asked
-    /// shows in what is answered, stored and sent.
+    /// An engine wants something done. Of questions to the store the kind and the token are enough, and of statements
+    /// their number: what is asked shows in what is answered, stored and sent.
     pub(crate) fn output(&mut self, output: &Output) {
         match output {
             Output::Send { link, bytes, class } => {
@@ -87,9 +87,7 @@ impl Trace {
             }
             Output::VerifyStatements { token, statements, .. } => {
                 self.number(token.0);
-                for statement in statements {
-                    self.bytes(statement.bytes());
-                }
+                self.number(statements.len() as u64);
             }
             Output::Append { token, messages } => {
                 self.number(token.0);

@@ -37,8 +37,9 @@ const VICTIM: u32 = 0x00ff_0000;
 pub(crate) struct World {
     pub options: Options,
     pub pool: RwLock<Pool>,
-    /// Members' statements that some host has verified: each is verified once in a simulation, however many hosts ask.
-    pub statements: RwLock<HashMap<Bytes, bool>>,
+    /// Members' statements that some host has verified, by the ends of their signatures: each is verified once in a
+    /// simulation, however many hosts ask.
+    pub statements: RwLock<HashMap<u64, (Bytes, bool)>>,
     /// Hosts there are, clones and adversaries among them.
     pub hosts: HostId,
     pub cuts: Cuts,
@@ -109,15 +110,19 @@ impl World {
     /// Whether members have signed what they are said to.
     pub(crate) fn hold(&self, statements: &[Statement]) -> bool {
         let known = self.statements.read().unwrap_or_else(PoisonError::into_inner);
-        let verdicts: Vec<Option<bool>> =
-            statements.iter().map(|statement| known.get(statement.bytes()).copied()).collect();
+        let verdict = |statement: &Statement| {
+            let (bytes, holds) = known.get(&end(statement.bytes()))?;
+            (bytes == statement.bytes()).then_some(*holds)
+        };
+        let verdicts: Vec<Option<bool>> = statements.iter().map(verdict).collect();
         drop(known);
         // No verdict is left out: what is asked of all of them again is not verified again.
         statements.iter().zip(verdicts).fold(true, |all, (statement, known)| {
             let holds = known.unwrap_or_else(|| {
                 let holds = statement.holds();
                 let bytes = Bytes::copy_from_slice(statement.bytes());
-                self.statements.write().unwrap_or_else(PoisonError::into_inner).insert(bytes, holds);
+                let mut known = self.statements.write().unwrap_or_else(PoisonError::into_inner);
+                known.insert(end(&bytes), (bytes, holds));
                 holds
             });
             all && holds
@@ -131,6 +136,11 @@ impl World {
         let span = micros(to).saturating_sub(micros(from)) + 1;
         from + Duration::from_micros(mix(self.options.seed ^ 0x6c61_7465, pair) % span)
     }
+}
+
+/// The last eight bytes of a statement: a part of its signature.
+fn end(statement: &[u8]) -> u64 {
+    statement.last_chunk().map_or(0, |end| u64::from_le_bytes(*end))
 }
 
 /// Where a host listens.

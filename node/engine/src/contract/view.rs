@@ -436,6 +436,8 @@ pub struct MemberStatistics {
     pub accepted: u64,
     /// Records received that were known, or older than what was known.
     pub duplicates: u64,
+    /// Records offered by their fingerprints that were known, or under way.
+    pub offered_again: u64,
     /// Records refused because there is no room for another member.
     pub refused_full: u64,
     /// Records refused because their member is gone or retired.

@@ -18,16 +18,19 @@ impl Engine {
     /// It is time to compare with a neighbour, or a newcomer's comparison has ended or got stuck.
     pub(super) fn reconcile_due(&mut self, turn: &mut Turn<'_>) {
         self.members.session.take_if(|session| session.until <= turn.now);
+        if self.members.wanted.give_up(turn.now) {
+            self.compare_with_another(turn);
+        }
         if self.members.session.is_none()
+            && !self.members.is_flooded(turn.now)
             && let Some(link) = self.members.fresh.pop_first()
         {
             self.send_root(turn, link, false);
         }
         if self.members.next_comparison <= turn.now {
             self.members.served.clear();
-            let lot = self.random.below(self.active_links().len() as u64);
-            let drawn = usize::try_from(lot).ok().and_then(|lot| self.active_links().get(lot).copied());
-            if let Some(link) = drawn {
+            self.members.insists_until = turn.now + RECONCILE_PATIENCE;
+            if let Some(link) = self.any_neighbour() {
                 self.send_root(turn, link, false);
             }
             self.members.equal = self.members.equal.saturating_add(1);
@@ -39,7 +42,31 @@ impl Engine {
             None if self.members.fresh.is_empty() => self.members.next_comparison,
             None => turn.now + RECONCILE_PATIENCE,
         };
-        self.timers.set(Timer::Reconcile, self.members.next_comparison.min(session_ends));
+        let given_up = self.members.wanted.next_overdue().unwrap_or(session_ends);
+        self.timers.set(Timer::Reconcile, self.members.next_comparison.min(session_ends).min(given_up));
+    }
+
+    /// A neighbour drawn by lot.
+    fn any_neighbour(&mut self) -> Option<LinkId> {
+        let lot = self.random.below(self.active_links().len() as u64);
+        usize::try_from(lot).ok().and_then(|lot| self.active_links().get(lot).copied())
+    }
+
+    /// Compares with a neighbour, once what is under way has come.
+    pub(super) fn compare_soon(&mut self, turn: &mut Turn<'_>, link: LinkId) {
+        if self.members.is_flooded(turn.now) {
+            self.members.fresh.insert(link);
+            self.timers.set_no_later(Timer::Reconcile, turn.now + RECONCILE_PATIENCE);
+        } else {
+            self.send_root(turn, link, false);
+        }
+    }
+
+    /// What one neighbour had offered has not come: others may have it.
+    pub(super) fn compare_with_another(&mut self, turn: &mut Turn<'_>) {
+        if let Some(link) = self.any_neighbour() {
+            self.compare_soon(turn, link);
+        }
     }
 
     /// Something of a newcomer's comparison came.
@@ -82,6 +109,9 @@ impl Engine {
         self.members.equal = 0;
         if !answer && own_members > members {
             return self.send_root(turn, link, true);
+        }
+        if self.members.session.is_none() && self.members.is_flooded(turn.now) {
+            return self.compare_soon(turn, link);
         }
         let is_newcomer = members / 2 > own_members.saturating_add(NEWCOMER);
         if !is_newcomer || self.may_catch_up(turn.now, link) {
@@ -131,8 +161,8 @@ impl Engine {
         self.serve_records(turn, link, wanted);
     }
 
-    /// Sends records that a comparison found lacking, as many as a link is served within one interval.
-    fn serve_records(&mut self, turn: &mut Turn<'_>, link: LinkId, mut members: Vec<u32>) {
+    /// Sends records that a comparison or an offer found lacking, as many as a link is served within one interval.
+    pub(super) fn serve_records(&mut self, turn: &mut Turn<'_>, link: LinkId, mut members: Vec<u32>) {
         let served = self.members.served.entry(link).or_default();
         members.truncate(self.config.membership.capacity.saturating_sub(*served));
         *served += members.len();

@@ -92,6 +92,8 @@ impl Engine {
             Frame::TableSums { first, sums } => self.table_sums(turn, link, first, &sums),
             Frame::TableItems { first, mask, items } => self.table_items(turn, link, first, mask, &items),
             Frame::TableWant { ids } => self.table_want(turn, link, &ids),
+            Frame::RecordOffer { fingerprints } => self.records_offered(turn, link, &fingerprints),
+            Frame::RecordWant { fingerprints } => self.records_wanted(turn, link, &fingerprints),
             Frame::Probe { number, subject } => self.probe(turn, link, number, subject),
             Frame::Probed { number, answer } => self.probed(turn, link, number, answer),
         }

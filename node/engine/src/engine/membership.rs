@@ -3,9 +3,9 @@
 use super::{Engine, Turn};
 use crate::{
     Class, CloseReason, Event, LinkId, MemberState, Output, Statement, Token,
-    bounds::{MAX_FRAME_STATEMENTS, SPREAD_RECORDS},
+    bounds::MAX_FRAME_STATEMENTS,
     frame::Frame,
-    membership::{Edition, Job, Known, MemberRecord, Sight, Status, fingerprint},
+    membership::{Edition, Job, Known, MemberRecord, Pledge, Sight, Status, fingerprint},
     timers::Timer,
 };
 use bytes::Bytes;
@@ -48,8 +48,8 @@ impl Engine {
         let mut record = own.record;
         record.edition.version = record.edition.version.saturating_add(1);
         change(&mut record);
-        let number = self.members.declare(record, &self.config.key);
-        self.spread_record(turn, number, None, true);
+        let (number, fingerprint) = self.members.declare(record, &self.config.key);
+        self.spread_record(turn, number, fingerprint, 0, true);
         record.edition.version
     }
 
@@ -69,13 +69,17 @@ impl Engine {
         self.reached(turn, link, peer);
         // One end is enough to find what differs.
         if outbound {
-            self.send_root(turn, link, false);
+            self.compare_soon(turn, link);
         }
     }
 
     pub(super) fn members_link_down(&mut self, turn: &mut Turn<'_>, link: LinkId, peer: &PeerId) {
-        self.members.spread.link_down(link);
+        let bit = self.members.spread.link_down(link);
+        self.members.verifying.link_down(bit);
         self.members.fresh.remove(&link);
+        if self.members.wanted.link_down(link, bit) {
+            self.compare_with_another(turn);
+        }
         self.members.served.remove(&link);
         self.detector.status_is_due = true;
         if self.members.table.of_peer(peer).is_none_or(|known| known.state.is_gone()) {
@@ -169,14 +173,15 @@ impl Engine {
                 break;
             }
             if self.members.verifying.begin(fingerprint) {
-                job.statements.push((statement, fingerprint));
+                let has = self.members.wanted.came(fingerprint);
+                job.statements.push(Pledge { statement, fingerprint, has });
             } else {
                 self.counters.members.duplicates += 1;
             }
         }
         if !job.statements.is_empty() {
             let token = self.next_token();
-            let statements = job.statements.iter().map(|(statement, _)| statement.clone()).collect();
+            let statements = job.statements.iter().map(|pledge| pledge.statement.clone()).collect();
             self.members.verifying.sent(token, job);
             turn.out.push(Output::VerifyStatements { token, link, statements });
         }
@@ -187,19 +192,19 @@ impl Engine {
         if !valid {
             // Nobody passes on what does not verify.
             self.counters.members.invalid += 1;
-            let said: Vec<&[u8]> = job.statements.iter().map(|(statement, _)| statement.bytes().as_ref()).collect();
+            let said: Vec<&[u8]> = job.statements.iter().map(|pledge| pledge.statement.bytes().as_ref()).collect();
             return self.convict_link(turn, job.link, None, &said.concat());
         }
-        for (statement, fingerprint) in &job.statements {
-            match statement {
-                Statement::Record(bytes) => self.record(turn, job.link, bytes, *fingerprint),
+        for pledge in &job.statements {
+            match &pledge.statement {
+                Statement::Record(bytes) => self.record(turn, job.link, bytes, pledge),
                 Statement::Accusation(bytes) => self.accusation(turn, Some(job.link), bytes),
             }
         }
     }
 
     /// A record verified.
-    fn record(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &Bytes, fingerprint: u64) {
+    fn record(&mut self, turn: &mut Turn<'_>, link: LinkId, bytes: &Bytes, pledge: &Pledge) {
         let (sight, member, shared) = {
             let index = self.members.table.index().lock();
             let member = index.number_of_subject(bytes);
@@ -229,7 +234,7 @@ impl Engine {
             return;
         }
         self.counters.members.accepted += 1;
-        let (number, before) = self.members.table.put(record, bytes, fingerprint);
+        let (number, before) = self.members.table.put(record, bytes, pledge.fingerprint);
         let was_accused = self.settle_case(turn, number, &record, before.as_ref());
         self.tell_change(turn, peer, &record, before.as_ref());
         if record.status == Status::Leaving {
@@ -238,7 +243,8 @@ impl Engine {
             self.await_cases();
         }
         self.detector.status_is_due |= self.members.certified.contains(&peer) || record.status == Status::Leaving;
-        self.spread_record(turn, number, Some(link), was_accused || record.status == Status::Leaving);
+        let has = pledge.has | self.members.spread.mask(Some(link));
+        self.spread_record(turn, number, pledge.fingerprint, has, was_accused || record.status == Status::Leaving);
     }
 
     fn tell_change(&mut self, turn: &mut Turn<'_>, peer: PeerId, record: &MemberRecord, before: Option<&Known>) {
@@ -305,48 +311,6 @@ impl Engine {
             }
         }
         self.detector.status_is_due = true;
-    }
-
-    /// Passes a record on, soon.
-    pub(super) fn spread_record(&mut self, turn: &mut Turn<'_>, number: u32, from: Option<LinkId>, urgent: bool) {
-        self.members.spread.record(&mut self.members.table, number, from, urgent);
-        self.await_spread(turn, urgent);
-    }
-
-    pub(super) fn await_spread(&mut self, turn: &mut Turn<'_>, urgent: bool) {
-        if urgent {
-            self.timers.set_no_later(Timer::Spread, turn.now + self.config.membership.urgent_window);
-        } else if !self.timers.is_set(Timer::Spread) {
-            let at = turn.now + self.random.around(self.config.membership.spread_window);
-            self.timers.set(Timer::Spread, at.max(self.members.spread.not_before));
-        }
-    }
-
-    /// Passes on what has waited: to each link of the active view what it is not known to have. When that is much, each
-    /// has a part of it now and more with the next batch; by then neighbours have brought some of it.
-    pub(super) fn flush_spread(&mut self, turn: &mut Turn<'_>) {
-        self.timers.cancel(Timer::Spread);
-        if self.members.spread.is_empty() {
-            return;
-        }
-        let links = self.active_links().to_vec();
-        for (place, link) in links.iter().enumerate() {
-            let accusations: Vec<Bytes> = self.members.spread.accusations_for(*link).cloned().collect();
-            for some in accusations.chunks(MAX_FRAME_STATEMENTS) {
-                let statements = some.iter().map(AsRef::as_ref).collect();
-                self.send(turn, *link, &Frame::Accusations { statements }, Class::Control);
-            }
-            let records = self.members.spread.records_for(turn.now, &links, place, SPREAD_RECORDS);
-            self.send_records(turn, *link, &records, Class::Gossip);
-            self.members.spread.sent(&self.members.table, &links, place, &records);
-        }
-        self.members.spread.settle(&mut self.members.table, &links);
-        if self.members.spread.waiting() > 0 {
-            if self.members.spread.not_before <= turn.now {
-                self.members.spread.not_before = turn.now + self.random.around(self.config.membership.spread_window);
-            }
-            self.timers.set(Timer::Spread, self.members.spread.not_before);
-        }
     }
 
     pub(super) fn send_records(&mut self, turn: &mut Turn<'_>, link: LinkId, members: &[u32], class: Class) {

@@ -16,6 +16,7 @@ mod peers;
 mod policy;
 mod publish;
 mod score;
+mod spreading;
 mod storage;
 mod sync;
 mod time;

@@ -30,8 +30,9 @@ impl Engine {
         self.join_trees(turn, link);
         // What was published since the digests of link-up did not come this way.
         self.send_digest(turn, link, false);
+        self.take_offers(turn, link);
         if self.overlay.neighbours.direction(link) == Some(Direction::Outbound) {
-            self.send_root(turn, link, false);
+            self.compare_soon(turn, link);
         }
     }
 

@@ -144,6 +144,8 @@ fn member_fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'
         kind::TABLE_WANT => {
             Frame::TableWant { ids: reader.list(MAX_FRAME_ITEMS, "ids", |reader| reader.u64("beginning of an id"))? }
         }
+        kind::RECORD_OFFER => Frame::RecordOffer { fingerprints: fingerprints(reader)? },
+        kind::RECORD_WANT => Frame::RecordWant { fingerprints: fingerprints(reader)? },
         kind::PROBE => {
             Frame::Probe { number: reader.u64("probe")?, subject: PeerId::from_bytes(reader.array("subject")?) }
         }
@@ -170,6 +172,10 @@ fn statements<'a>(reader: &mut Reader<'a>) -> Result<Vec<&'a [u8]>, DecodeError>
         }
         reader.raw(length, "statement")
     })
+}
+
+fn fingerprints(reader: &mut Reader<'_>) -> Result<Vec<u64>, DecodeError> {
+    reader.list(MAX_FRAME_ITEMS, "fingerprints", |reader| reader.u64("fingerprint of a record"))
 }
 
 fn table_items(reader: &mut Reader<'_>) -> Result<Frame<'static>, DecodeError> {

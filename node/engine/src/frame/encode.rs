@@ -112,9 +112,9 @@ impl Frame<'_> {
                     writer.u64(item.id).u64(item.fingerprint);
                 })
             }
-            Self::TableWant { ids } => writer.u8(kind::TABLE_WANT).list(ids, |writer, id| {
-                writer.u64(*id);
-            }),
+            Self::TableWant { ids } => numbers(writer.u8(kind::TABLE_WANT), ids),
+            Self::RecordOffer { fingerprints } => numbers(writer.u8(kind::RECORD_OFFER), fingerprints),
+            Self::RecordWant { fingerprints } => numbers(writer.u8(kind::RECORD_WANT), fingerprints),
             Self::Probe { number, subject } => writer.u8(kind::PROBE).u64(*number).raw(subject.as_bytes()),
             Self::Probed { number, answer } => writer.u8(kind::PROBED).u64(*number).u8(match answer {
                 ProbeAnswer::Silent => 0,
@@ -137,7 +137,9 @@ impl Frame<'_> {
             }
             Self::TableSums { sums, .. } => size_of_val(sums),
             Self::TableItems { items, .. } => size_of_val(items.as_slice()),
-            Self::TableWant { ids } => size_of_val(ids.as_slice()),
+            Self::TableWant { ids: list }
+            | Self::RecordOffer { fingerprints: list }
+            | Self::RecordWant { fingerprints: list } => size_of_val(list.as_slice()),
             _ => 0,
         }
     }
@@ -153,6 +155,12 @@ fn write_advertisement(writer: &mut Writer, row: &Advertisement) {
         HolderState::Frozen => 4,
     });
     writer.text(&row.name).text(&row.description);
+}
+
+fn numbers<'w>(writer: &'w mut Writer, list: &[u64]) -> &'w mut Writer {
+    writer.list(list, |writer, number| {
+        writer.u64(*number);
+    })
 }
 
 fn write_contact(writer: &mut Writer, contact: &Contact) {

@@ -14,6 +14,7 @@
 //! 24 Records     25 Accusations                 what members say of themselves and of others
 //! 26 TableRoot   27 TableSums    28 TableItems   29 TableWant   comparing what is known of members
 //! 30 Probe       31 Probed                      whether somebody else reaches a member
+//! 32 RecordOffer 33 RecordWant                  records by their fingerprints, where there are many
 //! 40 Neighbour    41 Answer       42 Demote      who is in whose active view
 //! 43 Shuffle      44 ShuffleReply                nodes at hand, mixed with a neighbour's
 //! 48 Introduction 49 AddressRequest 50 AddressAnswer   where nodes listen
@@ -92,6 +93,8 @@ pub(crate) mod kind {
     pub(crate) const TABLE_WANT: u8 = 29;
     pub(crate) const PROBE: u8 = 30;
     pub(crate) const PROBED: u8 = 31;
+    pub(crate) const RECORD_OFFER: u8 = 32;
+    pub(crate) const RECORD_WANT: u8 = 33;
 }
 
 /// One frame; long fields stay in the bytes that it was read from.
@@ -266,6 +269,14 @@ pub(crate) enum Frame<'a> {
     /// Asks for the records of members whose ids begin so.
     TableWant {
         ids: Vec<u64>,
+    },
+    /// Fingerprints of records that the sender has and that are new there. None: the sender knows what an offer is.
+    RecordOffer {
+        fingerprints: Vec<u64>,
+    },
+    /// Asks for records that were offered.
+    RecordWant {
+        fingerprints: Vec<u64>,
     },
     /// Asks whether the receiver reaches a member.
     Probe {

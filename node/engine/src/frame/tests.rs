@@ -106,6 +106,9 @@ fn one_of_each() -> Vec<Frame<'static>> {
             items: vec![Item { id: 1, fingerprint: 2 }, Item { id: 4, fingerprint: 0 }],
         },
         Frame::TableWant { ids: vec![4, 1] },
+        Frame::RecordOffer { fingerprints: vec![] },
+        Frame::RecordOffer { fingerprints: vec![7, 7, u64::MAX] },
+        Frame::RecordWant { fingerprints: vec![1] },
         Frame::Probe { number: 1, subject: PeerId::from_bytes([5; 32]) },
         Frame::Probed { number: 1, answer: ProbeAnswer::Unknown },
     ]
@@ -189,6 +192,8 @@ fn the_largest_of_each_list_fits_a_frame() {
             rows: vec![advertisement(HolderState::Sealing); bounds::MAX_ADVERTISEMENT_ROWS],
             gone: vec![REGISTER; bounds::MAX_ADVERTISEMENTS_OF_A_PEER],
         },
+        Frame::RecordOffer { fingerprints: vec![1; bounds::MAX_FRAME_ITEMS] },
+        Frame::RecordWant { fingerprints: vec![1; bounds::MAX_FRAME_ITEMS] },
     ] {
         let bytes = frame.encode();
         assert!(bytes.len() <= MAX_FRAME_BYTES, "{}", bytes.len());

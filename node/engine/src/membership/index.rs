@@ -15,13 +15,37 @@ use bytes::Bytes;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::{
     collections::BTreeMap,
-    hash::{BuildHasherDefault, DefaultHasher},
+    hash::{BuildHasherDefault, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 /// Looks things up and is never iterated, so its order reaches nothing. The hasher has no random state.
 #[expect(clippy::disallowed_types, reason = "look-ups only, fixed hasher")]
-type LookUp<K> = std::collections::HashMap<K, u32, BuildHasherDefault<DefaultHasher>>;
+type LookUp<K> = std::collections::HashMap<K, u32, BuildHasherDefault<Eight>>;
+
+/// Keys and fingerprints are as good as drawn by lot: eight bytes of one are its hash. Who looks for keys that begin
+/// alike finds as many as with any other hash that everybody knows, and the index holds no more than a table does.
+#[derive(Debug, Default)]
+struct Eight(u64);
+
+impl Hasher for Eight {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    /// The length of a key, which is that of all.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// Keys, ids and signed records of members; clones are the same index.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +84,8 @@ pub(crate) struct MemberRow {
 #[derive(Debug)]
 pub(crate) struct RecordRow {
     pub record: MemberRecord,
+    /// Whom it is of: who holds the record holds the member, too.
+    pub member: u32,
     pub fingerprint: u64,
     pub bytes: Bytes,
     holders: u32,
@@ -99,6 +125,12 @@ impl Index {
 
     pub(crate) fn record(&self, number: u32) -> Option<&RecordRow> {
         self.records.get(number)
+    }
+
+    /// The record with this fingerprint, and its number.
+    pub(crate) fn record_of_fingerprint(&self, fingerprint: u64) -> Option<(u32, &RecordRow)> {
+        let number = *self.by_fingerprint.get(&fingerprint)?;
+        self.records.get(number).map(|row| (number, row))
     }
 
     /// Members whose peer id begins with `bucket`, in the order of their ids.
@@ -156,7 +188,7 @@ impl Index {
             number
         } else {
             let bytes = Bytes::copy_from_slice(bytes);
-            let number = self.records.insert(RecordRow { record, fingerprint, bytes, holders: 1 });
+            let number = self.records.insert(RecordRow { record, member, fingerprint, bytes, holders: 1 });
             if known.is_none() {
                 self.by_fingerprint.insert(fingerprint, number);
             }

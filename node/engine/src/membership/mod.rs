@@ -9,6 +9,20 @@
 //!   a link is up, or some seconds have passed ──▶ reconcile: sums of ranges, then what differs
 //! ```
 //!
+//! Few records are passed on whole, so that news has no way to go twice. When many wait, as while a whole network starts,
+//! each copy of a record is a fingerprint of eight bytes, an *offer*, and the record itself comes once, from the first
+//! neighbour who offers it:
+//!
+//! ```text
+//!   A: many wait ──▶ offer: fingerprints of all that B has not offered ──▶ B: known? then A has it, too
+//!   A: records   ◀── want: those that are neither known nor under way ◀──┘
+//! ```
+//!
+//! What does not come within [`WANT_PATIENCE`](crate::bounds::WANT_PATIENCE), or was asked of a link that has ended, is
+//! found by a comparison with another neighbour, so that who offers and does not give only costs that time. A neighbour
+//! says that it knows offers by an empty one; whoever does not say so is sent records, as many as a batch holds. While
+//! much is under way comparisons wait: they would find, at great length, what is about to come.
+//!
 //! A record is believed when its member signed it. It makes the member *known*: it may be dialled, and is watched. The
 //! member is *certified* for this node once its leaf was checked here, at the handshake of a link. That does not travel:
 //! a neighbour's word for it would be worth as much as the worst of all neighbours, and what counts members (the least
@@ -24,6 +38,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod verifying;
+mod wanted;
 
 pub use index::MemberIndex;
 pub use settings::MembershipSettings;
@@ -34,9 +49,10 @@ pub(crate) use reconcile::{HALF, Item, Sums, halves, unequal};
 pub(crate) use record::{Edition, MemberRecord, SIGNATURE_BYTES, Status, fingerprint, sealed};
 pub(crate) use spread::Spread;
 pub(crate) use table::{Known, Sight, Table};
-pub(crate) use verifying::{Job, Verifying};
+pub(crate) use verifying::{Job, Pledge, Verifying};
+pub(crate) use wanted::Wanted;
 
-use crate::{LinkId, Micros, Role, random::Random};
+use crate::{LinkId, Micros, Role, bounds::SPREAD_WHOLE, random::Random};
 use bytes::Bytes;
 use peerwright_secure::{NodeKey, PeerId};
 use std::{
@@ -67,6 +83,7 @@ pub(crate) struct Session {
 pub(crate) struct Members {
     pub table: Table,
     pub spread: Spread,
+    pub wanted: Wanted,
     pub verifying: Verifying,
     /// Whose leaf was checked here.
     pub certified: BTreeSet<PeerId>,
@@ -77,8 +94,10 @@ pub(crate) struct Members {
     pub session: Option<Session>,
     /// When this node compares with a neighbour by itself.
     pub next_comparison: Micros,
-    /// Links to be compared with once this node's own catching up has ended.
+    /// Links to be compared with once this node's own catching up has ended, and what is under way has come.
     pub fresh: BTreeSet<LinkId>,
+    /// Until then comparisons wait for nothing: nobody keeps a node from them by offering it something all the time.
+    pub insists_until: Micros,
     /// Comparisons in a row that found nothing.
     pub equal: u32,
     /// Records that each link was served in the present interval.
@@ -99,6 +118,7 @@ impl Members {
         Self {
             table: Table::new(index, settings.capacity),
             spread: Spread::default(),
+            wanted: Wanted::default(),
             verifying: Verifying::default(),
             certified: BTreeSet::new(),
             retired: BTreeSet::new(),
@@ -106,17 +126,24 @@ impl Members {
             session: None,
             next_comparison: Micros(0),
             fresh: BTreeSet::new(),
+            insists_until: Micros(0),
             equal: 0,
             served: BTreeMap::new(),
         }
     }
 
-    /// Signs and puts what this node says of itself from now on. Gives the member's number.
-    pub(crate) fn declare(&mut self, record: MemberRecord, key: &NodeKey) -> u32 {
+    /// Signs and puts what this node says of itself from now on. Gives the member's number and the record's fingerprint.
+    pub(crate) fn declare(&mut self, record: MemberRecord, key: &NodeKey) -> (u32, u64) {
         let bytes: Bytes = record.sign(key);
-        let (number, _) = self.table.put(record, &bytes, fingerprint(&bytes));
+        let fingerprint = fingerprint(&bytes);
+        let (number, _) = self.table.put(record, &bytes, fingerprint);
         self.own = Some(Own { record, number });
-        number
+        (number, fingerprint)
+    }
+
+    /// Whether so much is under way between neighbours that a comparison would bring much of it twice, and is to wait.
+    pub(crate) fn is_flooded(&self, now: Micros) -> bool {
+        now >= self.insists_until && (!self.wanted.is_empty() || self.spread.waiting() > SPREAD_WHOLE)
     }
 
     /// Whether a member is this node.

@@ -1,7 +1,7 @@
 //! What is to be passed on, and which links have it already.
 
 use super::table::Table;
-use crate::{LinkId, Micros};
+use crate::{LinkId, Micros, bounds::SPREAD_WHOLE};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
@@ -17,10 +17,18 @@ const KEPT_ROOM: usize = 64;
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     number: u32,
+    fingerprint: u64,
     /// It does not wait behind others.
     is_urgent: bool,
     /// One bit a link that is known to have it.
     has: u64,
+}
+
+impl Pending {
+    /// Whether the link with this bit lacks it, and may wait for it.
+    const fn is_for_later(&self, bit: u64) -> bool {
+        !self.is_urgent && self.has & bit == 0
+    }
 }
 
 /// What is to be passed on.
@@ -31,6 +39,8 @@ pub(crate) struct Spread {
     is_urgent: bool,
     accusations: Vec<(Bytes, u64)>,
     bits: BTreeMap<LinkId, u8>,
+    /// The bits of links whose peers know what an offer is.
+    offering: u64,
     /// What is not urgent waits until then: when much is to be passed on, each link has its share of it a window.
     pub not_before: Micros,
 }
@@ -56,29 +66,31 @@ impl Spread {
         }
     }
 
-    pub(crate) fn link_down(&mut self, link: LinkId) {
-        let mask = !self.mask(Some(link));
+    /// Gives the bit that the link had of its own.
+    pub(crate) fn link_down(&mut self, link: LinkId) -> u64 {
+        let bit = self.mask(Some(link));
         self.bits.remove(&link);
+        self.offering &= !bit;
         for pending in &mut self.records {
-            pending.has &= mask;
+            pending.has &= !bit;
         }
         for (_, has) in &mut self.accusations {
-            *has &= mask;
+            *has &= !bit;
         }
+        bit
     }
 
-    /// A member's record is new here. `from` brought it.
-    pub(crate) fn record(&mut self, table: &mut Table, number: u32, from: Option<LinkId>, is_urgent: bool) {
-        let has = self.mask(from);
+    /// A member's record is new here. The links of `has` have it.
+    pub(crate) fn record(&mut self, table: &mut Table, number: u32, fingerprint: u64, has: u64, is_urgent: bool) {
         self.is_urgent |= is_urgent;
         match table.pending(number).and_then(|place| self.records.get_mut(place)) {
             Some(pending) => {
-                pending.has = has;
+                (pending.fingerprint, pending.has) = (fingerprint, has);
                 pending.is_urgent |= is_urgent;
             }
             None => {
                 table.set_pending(number, Some(self.records.len()));
-                self.records.push(Pending { number, is_urgent, has });
+                self.records.push(Pending { number, fingerprint, is_urgent, has });
             }
         }
     }
@@ -107,7 +119,8 @@ impl Spread {
     /// give each other.
     pub(crate) fn records_for(&self, now: Micros, links: &[LinkId], place: usize, limit: usize) -> Vec<u32> {
         let Some(bit) = links.get(place).map(|link| self.bit(*link)) else { return Vec::new() };
-        let rest = if now < self.not_before { &[] } else { self.records.as_slice() };
+        let is_later = now < self.not_before || self.is_offered(bit);
+        let rest = if is_later { &[] } else { self.records.as_slice() };
         let begin = if bit == OTHERS { 0 } else { rest.len() * place / links.len() };
         let (before, behind) = rest.split_at_checked(begin).unwrap_or((rest, &[]));
         let urgent = if self.is_urgent { self.records.as_slice() } else { &[] };
@@ -119,6 +132,31 @@ impl Spread {
             .take(limit)
             .map(|pending| pending.number)
             .collect()
+    }
+
+    /// The peer of a link knows what an offer is.
+    pub(crate) fn takes_offers(&mut self, link: LinkId) {
+        self.offering |= self.mask(Some(link));
+    }
+
+    /// Whether a link lacks more than is sent whole, and its peer knows what an offer is.
+    fn is_offered(&self, bit: u64) -> bool {
+        self.offering & bit != 0
+            && self.records.iter().filter(|pending| pending.is_for_later(bit)).nth(SPREAD_WHOLE).is_some()
+    }
+
+    /// What a link may be offered now: the fingerprints of at most `limit` records, which it is taken to have then.
+    pub(crate) fn offers_for(&mut self, now: Micros, link: LinkId, limit: usize) -> Vec<u64> {
+        let bit = self.bit(link);
+        if now < self.not_before || !self.is_offered(bit) {
+            return Vec::new();
+        }
+        let lacking = self.records.iter_mut().filter(|pending| pending.is_for_later(bit)).take(limit);
+        let offered = lacking.map(|pending| {
+            pending.has |= bit;
+            pending.fingerprint
+        });
+        offered.collect()
     }
 
     /// These were sent to one of the links. Those without a bit of their own are noted with the last of them.
@@ -174,7 +212,8 @@ impl Spread {
         self.bits.get(&link).map_or(OTHERS, |bit| 1 << bit)
     }
 
-    fn mask(&self, link: Option<LinkId>) -> u64 {
+    /// The bit of a link, if it has one of its own.
+    pub(crate) fn mask(&self, link: Option<LinkId>) -> u64 {
         link.and_then(|link| self.bits.get(&link)).map_or(0, |bit| 1 << bit)
     }
 }

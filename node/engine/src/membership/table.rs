@@ -238,6 +238,13 @@ impl Table {
         Some(index.record(self.occupied_slot(number)?.record)?.bytes.as_ref())
     }
 
+    /// The member of whom just the record with this fingerprint is known, and what is thought of it.
+    pub(crate) fn with_fingerprint(&self, index: &Index, fingerprint: u64) -> Option<(u32, MemberState)> {
+        let (record, row) = index.record_of_fingerprint(fingerprint)?;
+        let slot = self.occupied_slot(row.member).filter(|slot| slot.record == record)?;
+        Some((row.member, slot.state))
+    }
+
     /// Whether something is known of a member, gone or not.
     pub(crate) fn knows(&self, number: u32) -> bool {
         self.occupied_slot(number).is_some()

@@ -2,7 +2,7 @@ use super::{
     Item, MAX_STATEMENT_BYTES, MemberIndex, MemberRecord, MemberState, Members, MembershipSettings, Sight, Spread,
     Status, Table, fingerprint, halves, record::Edition, unequal,
 };
-use crate::{LinkId, Micros, Role, random::Random};
+use crate::{LinkId, Micros, Role, bounds::SPREAD_WHOLE, random::Random};
 use bytes::Bytes;
 use peerwright_secure::{NodeKey, PeerId};
 use proptest::prelude::*;
@@ -135,14 +135,16 @@ fn what_is_spread_goes_to_each_link_that_is_not_known_to_have_it() {
         spread.link_up(link);
     }
     let numbers = [put(&mut table, 1, 1), put(&mut table, 2, 1)];
-    spread.record(&mut table, numbers[0], Some(links[0]), false);
-    spread.record(&mut table, numbers[1], None, false);
+    let has = spread.mask(Some(links[0]));
+    spread.record(&mut table, numbers[0], 0, has, false);
+    spread.record(&mut table, numbers[1], 0, 0, false);
     spread.has(&table, &numbers[1..2], links[2]);
     assert_eq!(lacks(&spread, &links, 9), [vec![numbers[1]], numbers.to_vec(), vec![numbers[0]]]);
     // Something newer: what the links had is old.
     put(&mut table, 2, 2);
-    spread.record(&mut table, numbers[1], Some(links[1]), false);
-    spread.link_down(links[1]);
+    let has = spread.mask(Some(links[1]));
+    spread.record(&mut table, numbers[1], 0, has, false);
+    assert_eq!(spread.link_down(links[1]), has);
     spread.link_up(LinkId(4));
     assert_eq!(lacks(&spread, &[LinkId(4)], 9), [numbers]);
     spread.forget(&mut table, numbers[0]);
@@ -161,7 +163,7 @@ fn much_is_spread_in_shares_each_link_beginning_with_another_part_and_what_is_ur
     }
     let numbers: Vec<u32> = (0..1_000).map(|number| put(&mut table, number, 1)).collect();
     for number in &numbers {
-        spread.record(&mut table, *number, None, *number == numbers[500]);
+        spread.record(&mut table, *number, 0, 0, *number == numbers[500]);
     }
     let shares = send(&mut spread, &mut table, &links, 100);
     assert_eq!(shares[0], [&numbers[500..501], &numbers[..99]].concat());
@@ -174,9 +176,40 @@ fn much_is_spread_in_shares_each_link_beginning_with_another_part_and_what_is_ur
         assert!(send(&mut spread, &mut table, &links, 100).iter().any(|share| !share.is_empty()));
     }
     spread.not_before = Micros(1);
-    spread.record(&mut table, numbers[7], None, false);
-    spread.record(&mut table, numbers[8], None, true);
+    spread.record(&mut table, numbers[7], 0, 0, false);
+    spread.record(&mut table, numbers[8], 0, 0, true);
     assert_eq!(lacks(&spread, &links, 9), vec![vec![numbers[8]]; 2], "the rest has its time");
+}
+
+#[test]
+fn a_link_whose_peer_takes_offers_is_sent_few_records_and_offered_many() {
+    let mut table = Table::new(MemberIndex::new(), 2_000);
+    let mut spread = Spread::default();
+    let links = [LinkId(1), LinkId(2)];
+    for link in links {
+        spread.link_up(link);
+    }
+    spread.takes_offers(links[0]);
+    let numbers: Vec<u32> = (0..100).map(|number| put(&mut table, number, 1)).collect();
+    let (few, more) = numbers.split_at(SPREAD_WHOLE);
+    let mut record = |spread: &mut Spread, number: &u32, is_urgent| {
+        spread.record(&mut table, *number, u64::from(*number) + 1_000, 0, is_urgent);
+    };
+    few.iter().for_each(|number| record(&mut spread, number, false));
+    assert!(spread.offers_for(Micros(0), links[0], 999).is_empty());
+    assert_eq!(lacks(&spread, &links, 999), [few, few]);
+    more.iter().for_each(|number| record(&mut spread, number, *number == numbers[99]));
+    assert_eq!(lacks(&spread, &links, 999)[0], [numbers[99]], "what is urgent is sent whole");
+    assert!(spread.offers_for(Micros(0), links[1], 999).is_empty(), "its peer knows no offers");
+    let offered = spread.offers_for(Micros(0), links[0], 50);
+    assert!(
+        offered.iter().eq(numbers[..50].iter().map(|number| u64::from(*number) + 1_000).collect::<Vec<_>>().iter())
+    );
+    assert_eq!(spread.offers_for(Micros(0), links[0], 999).len(), 49, "the rest, and nothing again");
+    assert_eq!(lacks(&spread, &links, 999)[1].len(), 100);
+    spread.link_down(links[0]);
+    spread.link_up(LinkId(3));
+    assert_eq!(lacks(&spread, &[LinkId(3)], 999)[0].len(), 100, "the next to have its bit is a stranger");
 }
 
 #[test]
@@ -189,7 +222,7 @@ fn links_without_a_bit_are_all_sent_everything() {
     }
     let numbers: Vec<u32> = (0..4).map(|number| put(&mut table, number, 1)).collect();
     for number in &numbers {
-        spread.record(&mut table, *number, None, false);
+        spread.record(&mut table, *number, 0, 0, false);
     }
     let mut came: BTreeMap<LinkId, BTreeSet<u32>> = BTreeMap::new();
     while spread.waiting() > 0 {

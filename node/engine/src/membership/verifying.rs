@@ -12,7 +12,16 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Job {
     pub link: LinkId,
     pub since: Micros,
-    pub statements: Vec<(Statement, u64)>,
+    pub statements: Vec<Pledge>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) struct Pledge {
+    pub statement: Statement,
+    pub fingerprint: u64,
+    /// One bit for each link that has it.
+    pub has: u64,
 }
 
 /// Statements that are with the verifier, by what their frame was given as a token.
@@ -28,6 +37,10 @@ impl Verifying {
         self.fingerprints.len() < MAX_VERIFYING_STATEMENTS
     }
 
+    pub(crate) fn is_under_way(&self, fingerprint: u64) -> bool {
+        self.fingerprints.contains(&fingerprint)
+    }
+
     /// Notes a statement; false when it is being verified already.
     pub(crate) fn begin(&mut self, fingerprint: u64) -> bool {
         self.fingerprints.insert(fingerprint)
@@ -35,14 +48,20 @@ impl Verifying {
 
     /// The job is not sent after all.
     pub(crate) fn abandon(&mut self, job: &Job) {
-        for (_, fingerprint) in &job.statements {
-            self.fingerprints.remove(fingerprint);
+        for pledge in &job.statements {
+            self.fingerprints.remove(&pledge.fingerprint);
         }
     }
 
     /// All statements of the job were noted.
     pub(crate) fn sent(&mut self, token: Token, job: Job) {
         self.jobs.insert(token, job);
+    }
+
+    /// A link has ended; the next to have its bit has nothing.
+    pub(crate) fn link_down(&mut self, bit: u64) {
+        let pledges = self.jobs.values_mut().flat_map(|job| &mut job.statements);
+        pledges.for_each(|pledge| pledge.has &= !bit);
     }
 
     /// The verdict came.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use peerwright_secure::{NodeKey, PeerId};
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
-fn known(net: &Net, node: usize) -> BTreeSet<PeerId> {
+pub(super) fn known(net: &Net, node: usize) -> BTreeSet<PeerId> {
     net.engine(node).members().iter().map(|view| view.peer).collect()
 }
 
@@ -34,7 +34,7 @@ fn others(net: &Net, but: usize) -> impl Iterator<Item = usize> {
 }
 
 /// A member that only the wire knows.
-fn stranger(number: u8, version: u32) -> (NodeKey, Bytes) {
+pub(super) fn stranger(number: u8, version: u32) -> (NodeKey, Bytes) {
     let key = NodeKey::from_seed([number; 32]);
     let record = MemberRecord {
         key: key.public(),
@@ -48,7 +48,7 @@ fn stranger(number: u8, version: u32) -> (NodeKey, Bytes) {
 }
 
 /// Gives a node records as if its first link had brought them.
-fn bring(net: &mut Net, node: usize, records: &[&[u8]]) {
+pub(super) fn bring(net: &mut Net, node: usize, records: &[&[u8]]) {
     let link = net.engine(node).peers()[0].link;
     let bytes = Frame::Records { statements: records.to_vec() }.encode();
     net.give(node, OwnedInput::Frame { link, bytes });

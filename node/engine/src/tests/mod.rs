@@ -14,6 +14,7 @@ mod links;
 mod members;
 mod misbehaviour;
 mod net;
+mod offers;
 mod overlay;
 mod readiness;
 mod spreading;

@@ -36,8 +36,8 @@ const MOST_REPEATS: u32 = 6;
 const PACKET: usize = 1_400;
 /// Bytes that wait for a cut to heal on one link before the shell ends it as overloaded.
 const MOST_WAITING: usize = 8 * 1024 * 1024;
-/// Kinds of frames that mean the same on any link: messages, records, accusations, proofs.
-const ECHOED_KINDS: [u8; 4] = [7, 24, 25, 18];
+/// Kinds of frames that mean the same on any link: messages, records, accusations, proofs, offers of records.
+const ECHOED_KINDS: [u8; 5] = [7, 24, 25, 18, 32];
 /// Frames of them that a connection remembers.
 const ECHOED: usize = 16;
 /// After a cut, the kernels notice within so long.

@@ -7,7 +7,7 @@
 use super::{Finding, Scenario, count, milliseconds};
 use crate::{faults::Change, invariants::Broken, options::Options, simulation::Simulation};
 use peerwright_engine::{Engine, MemberStatistics};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often everybody's view is looked at: what is found is too late by at most so much.
 const LOOK: Duration = Duration::from_millis(50);
@@ -37,10 +37,17 @@ fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     let goals = GOALS.iter().find(|(most, ..)| nodes <= *most);
     let (_, full, known, traffic) = goals.copied().unwrap_or_default();
     let others = u64::from(nodes.saturating_sub(1));
+    let began = Instant::now();
     let joined = until(simulation, |members| members.alive == others)?;
     let mut findings = vec![
         Finding::at_most("full view at all after a mass join", milliseconds(joined), "ms", full),
-        Finding::new("records that came again, for each that was new", again(simulation), ""),
+        Finding::new("and to simulate it took", began.elapsed().as_secs_f64(), "s"),
+        Finding::new(
+            "records that came again, for each that was new",
+            again(simulation, |members| members.duplicates),
+            "",
+        ),
+        Finding::new("and that were offered again", again(simulation, |members| members.offered_again), ""),
     ];
 
     simulation.pass(QUIET)?;
@@ -59,10 +66,10 @@ fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     Ok(findings)
 }
 
-/// Of the records that came, those that were known for each that was not.
-fn again(simulation: &Simulation) -> f64 {
+/// Of the records that came, or were offered, those that were known for each that was not.
+fn again(simulation: &Simulation, known: impl Fn(&MemberStatistics) -> u64) -> f64 {
     let engines = simulation.network.hosts().filter_map(|host| host.engine.as_deref());
-    let counted = engines.map(Engine::member_statistics).map(|members| [members.duplicates, members.accepted]);
+    let counted = engines.map(Engine::member_statistics).map(|members| [known(&members), members.accepted]);
     let [again, new] = counted.fold([0; 2], |sum, more| [sum[0] + more[0], sum[1] + more[1]]);
     count(again) / count(new).max(1.0)
 }

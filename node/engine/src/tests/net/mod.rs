@@ -302,7 +302,11 @@ impl Net {
 
     fn send(&mut self, node: usize, link: LinkId, bytes: Bytes, class: Class) {
         let Some(far) = self.ends.get(&link).copied() else { return };
-        self.nodes[node].sent_frames.push((class, bytes.get(1).copied().unwrap_or(0)));
+        let kind = bytes.get(1).copied().unwrap_or(0);
+        if [node, far.node].iter().any(|node| self.nodes[*node].unknown_kinds.contains(&kind)) {
+            return;
+        }
+        self.nodes[node].sent_frames.push((class, kind));
         let is_message = bytes.get(1) == Some(&crate::frame::kind::MESSAGE);
         if is_message && self.random.below(100) < self.lost_messages {
             self.lost += 1;

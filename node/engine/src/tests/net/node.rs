@@ -33,6 +33,8 @@ pub(crate) struct Node {
     pub(crate) sent_frames: Vec<(Class, u8)>,
     /// The automatic bans that were last to be kept.
     pub(crate) auto_bans: Vec<AutoBan>,
+    /// Kinds of frames that the node neither says nor understands: it is an older one.
+    pub(crate) unknown_kinds: &'static [u8],
     /// The verifier gives no answers.
     pub(crate) verifier_is_dead: bool,
     /// Changes the settings of the next life.
@@ -62,6 +64,7 @@ impl Node {
             events: Vec::new(),
             sent_frames: Vec::new(),
             auto_bans: Vec::new(),
+            unknown_kinds: &[],
             verifier_is_dead: false,
             configure: |_| {},
             seed: seed.wrapping_mul(1_000).wrapping_add(index as u64),
