@@ -3,7 +3,7 @@
 use super::{Engine, Turn};
 use crate::{
     Class, LinkId,
-    bounds::{MAX_FRAME_ITEMS, MAX_FRAME_STATEMENTS, SPREAD_RECORDS},
+    bounds::{MAX_FRAME_ITEMS, MAX_FRAME_STATEMENTS, SPREAD_RECORDS, SPREAD_WHOLE},
     frame::Frame,
     timers::Timer,
 };
@@ -14,6 +14,12 @@ impl Engine {
     pub(super) fn spread_record(&mut self, turn: &mut Turn<'_>, number: u32, fingerprint: u64, has: u64, urgent: bool) {
         self.members.spread.record(&mut self.members.table, number, fingerprint, has, urgent);
         self.await_spread(turn, urgent);
+        if !self.members.takes_offers && self.members.table.present() > SPREAD_WHOLE {
+            self.members.takes_offers = true;
+            for link in self.active_links().to_vec() {
+                self.take_offers(turn, link);
+            }
+        }
     }
 
     pub(super) fn await_spread(&mut self, turn: &mut Turn<'_>, urgent: bool) {
@@ -54,8 +60,12 @@ impl Engine {
         }
     }
 
-    /// Tells a new neighbour that it may offer records: an older one does not, and does not understand either.
+    /// Tells a neighbour, where so many are known that many may wait, that it may offer records. An older one does not
+    /// understand this, and offers none.
     pub(super) fn take_offers(&mut self, turn: &mut Turn<'_>, link: LinkId) {
+        if !self.members.takes_offers {
+            return;
+        }
         self.send(turn, link, &Frame::RecordOffer { fingerprints: Vec::new() }, Class::Control);
     }
 

@@ -19,8 +19,9 @@
 //! ```
 //!
 //! What does not come within [`WANT_PATIENCE`](crate::bounds::WANT_PATIENCE), or was asked of a link that has ended, is
-//! found by a comparison with another neighbour, so that who offers and does not give only costs that time. A neighbour
-//! says that it knows offers by an empty one; whoever does not say so is sent records, as many as a batch holds. While
+//! found by a comparison with another neighbour, so that who offers and does not give only costs that time. A node that
+//! knows more members than are passed on whole says by an empty offer that it takes them; whoever does not say so is sent
+//! records, as many as a batch holds. While
 //! much is under way comparisons wait: they would find, at great length, what is about to come.
 //!
 //! A record is believed when its member signed it. It makes the member *known*: it may be dialled, and is watched. The
@@ -84,6 +85,8 @@ pub(crate) struct Members {
     pub table: Table,
     pub spread: Spread,
     pub wanted: Wanted,
+    /// Neighbours have heard that they may offer records: more are known than are ever passed on whole.
+    pub takes_offers: bool,
     pub verifying: Verifying,
     /// Whose leaf was checked here.
     pub certified: BTreeSet<PeerId>,
@@ -119,6 +122,7 @@ impl Members {
             table: Table::new(index, settings.capacity),
             spread: Spread::default(),
             wanted: Wanted::default(),
+            takes_offers: false,
             verifying: Verifying::default(),
             certified: BTreeSet::new(),
             retired: BTreeSet::new(),

@@ -197,14 +197,13 @@ fn a_link_whose_peer_takes_offers_is_sent_few_records_and_offered_many() {
     };
     few.iter().for_each(|number| record(&mut spread, number, false));
     assert!(spread.offers_for(Micros(0), links[0], 999).is_empty());
-    assert_eq!(lacks(&spread, &links, 999), [few, few]);
+    assert!(lacks(&spread, &links, 999).iter().all(|share| share.len() == SPREAD_WHOLE));
     more.iter().for_each(|number| record(&mut spread, number, *number == numbers[99]));
     assert_eq!(lacks(&spread, &links, 999)[0], [numbers[99]], "what is urgent is sent whole");
     assert!(spread.offers_for(Micros(0), links[1], 999).is_empty(), "its peer knows no offers");
     let offered = spread.offers_for(Micros(0), links[0], 50);
-    assert!(
-        offered.iter().eq(numbers[..50].iter().map(|number| u64::from(*number) + 1_000).collect::<Vec<_>>().iter())
-    );
+    let first: Vec<u64> = numbers[..50].iter().map(|number| u64::from(*number) + 1_000).collect();
+    assert_eq!(offered, first);
     assert_eq!(spread.offers_for(Micros(0), links[0], 999).len(), 49, "the rest, and nothing again");
     assert_eq!(lacks(&spread, &links, 999)[1].len(), 100);
     spread.link_down(links[0]);

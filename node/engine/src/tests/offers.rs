@@ -17,8 +17,14 @@ fn strangers() -> Vec<Bytes> {
     (100..).take(STRANGERS).map(|number| stranger(number, 1).1).collect()
 }
 
+/// Brings some, so that all know enough members to take offers, and then the rest.
 fn bring_strangers(net: &mut Net) {
-    bring(net, 0, &strangers().iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    let all = strangers();
+    let (some, rest) = all.split_at(STRANGERS / 2);
+    for part in [some, rest] {
+        net.run(SECOND);
+        bring(net, 0, &part.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+    }
 }
 
 fn sent(net: &Net, node: usize, kind: u8) -> usize {
