@@ -154,7 +154,7 @@ fn people_may_what_their_role_says() -> Result<()> {
             [&reads[..], &bans].concat(),
             [&edits[..], &nobody, &orders, &["patch peerbans.peerwright.dev"]].concat(),
         ),
-        ("peerwright-editor", [&reads_of_editors[..], &bans, &edits].concat(), [&nobody[..], &orders].concat()),
+        ("peerwright-editor", [reads_of_editors, &bans, &edits].concat(), [&nobody[..], &orders].concat()),
         (
             "peerwright-administrator",
             [&reads[..], &orders].concat(),

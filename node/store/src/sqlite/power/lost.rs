@@ -38,7 +38,7 @@ fn some(seed: u64, pending: usize) -> Vec<Loss> {
         Loss::ALL,
         Loss::KeepFirst(at),
         Loss::LoseFirst(at),
-        Loss::Tear { at, first_half: seed % 2 == 0 },
+        Loss::Tear { at, first_half: seed.is_multiple_of(2) },
         Loss::Draw { seed: 4 * seed, sector: 512 },
         Loss::Draw { seed: 4 * seed + 1, sector: 4096 },
         Loss::Draw { seed: 4 * seed + 2, sector: 512 },

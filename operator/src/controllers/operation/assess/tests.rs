@@ -124,9 +124,12 @@ fn it_begins_when_the_majority_is_away_for_long_enough_and_says_without_whom() {
     assert_eq!(begun.lost, [peer(2), peer(3)].map(|peer| peer.to_string()));
 }
 
+/// What is otherwise in a story.
+type Change = fn(&mut Story);
+
 #[test]
 fn it_waits_for_what_it_must_know_and_is_refused_when_that_does_not_come() {
-    let cases: [(&str, fn(&mut Story)); 7] = [
+    let cases: [(&str, Change); 7] = [
         ("NetworkNotFound", |story| story.network = None),
         ("NodeUnreachable", |story| story.reports.clear()),
         ("NodeUnreachable", |story| story.reports[0].connected = false),
