@@ -30,6 +30,7 @@ mod durable;
 mod exchange;
 mod fetch;
 mod group;
+mod mutant;
 mod propose;
 mod raft;
 mod record;

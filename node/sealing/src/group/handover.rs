@@ -31,7 +31,12 @@ impl Group {
     /// Takes part again as before [`hand_over`](Group::hand_over).
     pub fn stay(&self) {
         self.is_leaving.store(false, Ordering::Relaxed);
-        self.raft.runtime_config().elect(true);
+        self.stand();
+    }
+
+    /// Stands for leadership from now on, or does not any more: as one that stays, and has forgotten nothing.
+    pub(super) fn stand(&self) {
+        self.raft.runtime_config().elect(!self.is_leaving.load(Ordering::Relaxed) && self.forgetful.may_stand());
     }
 
     /// As [`Group::hand_over`], to one of those who may.
@@ -40,7 +45,7 @@ impl Group {
         may_lead: impl Fn(&NodePublicKey) -> bool,
     ) -> Result<Option<NodePublicKey>, GroupRefused> {
         self.is_leaving.store(true, Ordering::Relaxed);
-        self.raft.runtime_config().elect(false);
+        self.stand();
         let handed_over = self.let_another_lead(may_lead).await;
         if handed_over.is_err() {
             self.stay();

@@ -3,6 +3,7 @@
 mod change;
 mod forgetful;
 mod handover;
+mod inquiry;
 mod serve;
 mod start;
 mod status;

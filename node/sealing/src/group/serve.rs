@@ -1,6 +1,9 @@
 //! What this sealer does for the others.
 
-use super::{Group, forgetful::last_of};
+use super::{
+    Group,
+    forgetful::{Voting, last_of},
+};
 use crate::{
     exchange, fetch,
     raft::SealerId,
@@ -8,7 +11,7 @@ use crate::{
     wire::{Answer, Request, out_of_generation},
 };
 use bytes::Bytes;
-use openraft::Snapshot;
+use openraft::{Snapshot, raft::VoteRequest};
 use peerwright_secure::NodePublicKey;
 use std::{collections::BTreeSet, sync::PoisonError};
 
@@ -55,28 +58,32 @@ impl Group {
     async fn answer(&self, from: NodePublicKey, request: Request) -> Answer {
         match request {
             Request::Vote(request) => {
-                let voted = self.raft.metrics().borrow().vote;
-                if !self.forgetful.may_vote(&request, &voted, SealerId::from(self.core.me())) {
+                if !Self::is_inquiry(&request) && !self.may_vote(from, &request).await {
                     return refused("forgetful");
                 }
                 self.raft.vote(request).await.map_or_else(|_| refused("stopped"), Answer::Vote)
             }
             Request::Append(request) => {
-                let (last, committed) = (last_of(&request), request.leader_commit);
-                let held = self.raft.metrics().borrow().last_log_index;
-                // Before the first entry: a start in the middle of catching up must not take it for whole.
-                if self.forgetful.learns_of_more(&request, held) && self.ballot.set_behind(true).await.is_err() {
-                    return refused("stopped");
+                match self.may_follow(from, request.vote).await {
+                    Ok(true) => {}
+                    Ok(false) => return refused("forgetful"),
+                    Err(_) => return refused("stopped"),
                 }
+                let (leader, last, committed) = (request.vote, last_of(&request), request.leader_commit);
                 let Ok(answer) = self.raft.append_entries(request).await else { return refused("stopped") };
-                if self.forgetful.caught_up(last, committed, &answer) && self.ballot.set_behind(false).await.is_err() {
-                    return refused("stopped");
+                if self.forgetful.caught_up(&leader, last, committed, &answer) {
+                    if self.ballot.set_behind(false).await.is_err() {
+                        return refused("stopped");
+                    }
+                    self.stand();
                 }
                 Answer::Append(answer)
             }
             Request::Snapshot { vote, meta, heads } => {
-                if self.forgetful.falls_behind() && self.ballot.set_behind(true).await.is_err() {
-                    return refused("stopped");
+                match self.may_follow(from, vote).await {
+                    Ok(true) => {}
+                    Ok(false) => return refused("forgetful"),
+                    Err(_) => return refused("stopped"),
                 }
                 if let Err(error) = self.fetch(from, &heads).await {
                     tracing::warn!(sealer = ?from, %error, "a snapshot could not be followed up");
@@ -103,7 +110,17 @@ impl Group {
                 )
             }
             Request::Begun => Answer::Begun(self.has_begun()),
+            Request::Elect if !self.forgetful.may_stand() => refused("forgetful"),
             Request::Elect => self.raft.trigger().elect().await.map_or_else(|_| refused("stopped"), |()| Answer::Elect),
+        }
+    }
+
+    async fn may_vote(&self, from: NodePublicKey, request: &VoteRequest<SealerId>) -> bool {
+        let voted = self.raft.metrics().borrow().vote;
+        match self.forgetful.voting(request, &voted) {
+            Voting::Free => true,
+            Voting::IfNobodyHasBegun => self.nobody_has_begun(from).await,
+            Voting::Abstains => false,
         }
     }
 

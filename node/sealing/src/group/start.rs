@@ -10,6 +10,7 @@ use crate::{
     core::Core,
     durable::Durable,
     exchange,
+    mutant::{Mutant, is_mutant},
     raft::{self, Ballot, Kept, Log, Machine, Network, Raft, SealerId},
     record,
     restore::{NotRestored, Restored, restore},
@@ -77,6 +78,7 @@ impl Group {
         let network = Network { me, transport: Arc::clone(&transport) };
         let machine = Machine { core: Arc::clone(&core) };
         let standing = match (ballot.is_behind().await, has_begun) {
+            _ if is_mutant(Mutant::ForgetsThatItForgot) => Standing::Whole,
             (true, _) => Standing::Behind,
             (false, false) => Standing::Empty,
             (false, true) => Standing::Whole,
@@ -93,7 +95,7 @@ impl Group {
             tokio::spawn(builder),
             tokio::spawn(watch(Arc::clone(&core), raft.clone())),
         ];
-        Ok(Self {
+        let group = Self {
             core,
             raft,
             transport,
@@ -107,7 +109,9 @@ impl Group {
             is_leaving: AtomicBool::new(false),
             tasks: Mutex::new(tasks),
             _cancel: durable.cancelled.clone().drop_guard(),
-        })
+        };
+        group.stand();
+        Ok(group)
     }
 }
 

@@ -112,7 +112,7 @@ impl Group {
         let is_member = metrics.membership_config.voter_ids().any(|sealer| sealer.key() == self.core.me());
         let is_alone = metrics.membership_config.voter_ids().count() == 1;
         let patience = self.settings.leader_timeout * 2;
-        let is_heard = metrics.millis_since_quorum_ack.is_none_or(|millis| u128::from(millis) <= patience.as_millis());
+        let is_heard = metrics.millis_since_quorum_ack.is_some_and(|millis| u128::from(millis) <= patience.as_millis());
         if self.core.durable.is_full() {
             return Err(GroupRefused::DiskFull);
         }

@@ -12,12 +12,15 @@ const REQUEST_ENTRIES: u64 = 256;
 pub(crate) fn config(settings: &SealingSettings) -> Arc<Config> {
     let kept = u64::from(settings.log_entries_kept);
     let leader_timeout = milliseconds(settings.leader_timeout);
+    // A follower stands by its leader for the larger of the two, and then draws how long it waits to be elected.
+    let patience = leader_timeout / 2..leader_timeout;
+    #[cfg(test)]
+    let patience = crate::tests::chance::drawn_patience(patience);
     Arc::new(Config {
         cluster_name: "sealing".to_owned(),
         heartbeat_interval: milliseconds(settings.heartbeat_interval),
-        // A follower stands by its leader for the larger of the two, and then draws how long it waits to be elected.
-        election_timeout_min: leader_timeout / 2,
-        election_timeout_max: leader_timeout,
+        election_timeout_min: patience.start,
+        election_timeout_max: patience.end,
         install_snapshot_timeout: milliseconds(SNAPSHOT_TIMEOUT),
         max_payload_entries: REQUEST_ENTRIES,
         replication_lag_threshold: kept,

@@ -48,7 +48,7 @@ async fn alone(
     authorities: &dyn Authorities,
 ) -> Result<Option<WentOn>, NotAlone> {
     let (key, store) = cluster.at_rest(survivor);
-    let (clock, generation) = (cluster.clock(), NonZeroU64::new(generation).unwrap());
+    let (clock, generation) = (cluster.clock(survivor), NonZeroU64::new(generation).unwrap());
     go_on_alone(Survivor { key, store, authorities, clock, generation }).await
 }
 
@@ -223,7 +223,7 @@ async fn a_register_whose_authority_is_gone_is_kept_and_sealed_no_more() {
     let mut cluster = Cluster::group(3).await;
     let leader = cluster.leader().await;
     let survivor = (leader + 1) % 3;
-    let (key, sealers) = (cluster.seed(survivor), cluster.keys(0..3));
+    let (key, sealers) = (cluster.node_key(survivor).clone(), cluster.keys(0..3));
     let stranded = cluster.register(1).await;
     // The survivor's own key is the authority of the other one.
     let own = cluster.at(leader).create(genesis_of(sealers, 2, 10, &key)).await.unwrap();
@@ -271,7 +271,7 @@ async fn it_is_done_once_and_by_who_is_to_do_it() {
             key,
             store,
             transport,
-            clock: cluster.clock(),
+            clock: cluster.clock(0),
             settings: cluster.settings.clone(),
             generation,
             permitted: BTreeSet::new(),

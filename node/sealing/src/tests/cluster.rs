@@ -1,6 +1,7 @@
 //! Several sealers, each with a store that outlives it.
 
 use super::{
+    chance::Chance,
     full::Volume,
     register::{BEGIN, encoded, genesis, transaction, verify_as_a_stranger},
     wires::{Wire, Wires},
@@ -8,7 +9,14 @@ use super::{
 use crate::{Clock, Group, GroupParts, GroupRefused, Outcome, SealingSettings};
 use peerwright_ledger::{Chain, RegisterId, Transaction, TransactionId};
 use peerwright_secure::{NodeKey, NodePublicKey};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// How long anything in these tests may take, in their own time.
@@ -21,6 +29,8 @@ pub(crate) struct Cluster {
     pub(crate) settings: SealingSettings,
     /// What whoever starts from now on is told.
     pub(crate) generation: u64,
+    /// Who may be a sealer, as the operator says.
+    pub(crate) permitted: BTreeSet<NodePublicKey>,
     nodes: Vec<Node>,
     begun: Instant,
 }
@@ -29,6 +39,8 @@ struct Node {
     key: NodeKey,
     store: Arc<Volume>,
     group: Option<Arc<Group>>,
+    /// By so many microseconds its clock is ahead.
+    ahead: Arc<AtomicI64>,
 }
 
 impl Cluster {
@@ -43,9 +55,16 @@ impl Cluster {
         wires.set_delay(DELAY);
         let key = |seed: u8| NodeKey::from_seed([seed; 32]);
         let nodes = (1..).zip(volumes);
-        let nodes = nodes.map(|(seed, store)| Node { key: key(seed), store: Arc::new(store), group: None }).collect();
+        let nodes = nodes.map(|(seed, store)| Node {
+            key: key(seed),
+            store: Arc::new(store),
+            group: None,
+            ahead: Arc::default(),
+        });
+        let nodes: Vec<Node> = nodes.collect();
+        let permitted = nodes.iter().map(|node| node.key.public()).collect();
         let settings = SealingSettings::default();
-        let mut cluster = Self { wires, settings, generation: 0, nodes, begun: Instant::now() };
+        let mut cluster = Self { wires, settings, generation: 0, permitted, nodes, begun: Instant::now() };
         for node in cluster.all() {
             cluster.start(node).await;
         }
@@ -81,38 +100,54 @@ impl Cluster {
         Arc::clone(self.nodes[node].group.as_ref().expect("the sealer runs"))
     }
 
-    pub(crate) fn store(&self, node: usize) -> &Volume {
+    pub(crate) fn store(&self, node: usize) -> &Arc<Volume> {
         &self.nodes[node].store
+    }
+
+    pub(crate) fn node_key(&self, node: usize) -> &NodeKey {
+        &self.nodes[node].key
+    }
+
+    /// A sealer's clock is so far ahead from now on, or behind.
+    pub(crate) fn set_clock_ahead(&self, node: usize, micros: i64) {
+        self.nodes[node].ahead.store(micros, Ordering::Relaxed);
+    }
+
+    /// The operator says anew who may be a sealer.
+    pub(crate) fn permit(&mut self, permitted: BTreeSet<NodePublicKey>) {
+        for group in self.nodes.iter().filter_map(|node| node.group.as_ref()) {
+            group.permit(permitted.clone());
+        }
+        self.permitted = permitted;
     }
 
     pub(crate) fn now(&self) -> u64 {
         BEGIN + u64::try_from(self.begun.elapsed().as_micros()).unwrap()
     }
 
-    pub(crate) fn clock(&self) -> Clock {
-        let begun = self.begun;
-        Arc::new(move || BEGIN + u64::try_from(begun.elapsed().as_micros()).unwrap())
+    pub(crate) fn clock(&self, node: usize) -> Clock {
+        let (begun, ahead) = (self.begun, Arc::clone(&self.nodes[node].ahead));
+        Arc::new(move || {
+            let now = BEGIN + u64::try_from(begun.elapsed().as_micros()).unwrap();
+            now.saturating_add_signed(ahead.load(Ordering::Relaxed))
+        })
     }
 
     pub(crate) fn wire(&self, node: usize) -> Arc<Wire> {
         Arc::new(Wire { wires: Arc::clone(&self.wires), me: self.key(node) })
     }
 
-    pub(crate) fn seed(&self, node: usize) -> NodeKey {
-        self.nodes[node].key.clone()
-    }
-
     /// The sealer's key and its store, as they are while it does not run.
     pub(crate) fn at_rest(&self, node: usize) -> (NodeKey, Arc<Volume>) {
-        let Node { key, store, group } = &self.nodes[node];
+        let Node { key, store, group, .. } = &self.nodes[node];
         assert!(group.is_none(), "the sealer runs");
         (key.clone(), Arc::clone(store))
     }
 
     /// Starts a sealer with what its store holds.
     pub(crate) async fn start(&mut self, node: usize) {
-        let permitted = self.keys(self.all());
-        let clock = self.clock();
+        let permitted = self.permitted.clone();
+        let clock = self.clock(node);
         let Node { key, store, .. } = &self.nodes[node];
         let parts = GroupParts {
             key: key.clone(),
@@ -133,6 +168,17 @@ impl Cluster {
         self.wires.detach(&self.key(node));
         let group = self.nodes[node].group.take().expect("the sealer runs");
         group.stop().await;
+    }
+
+    /// A sealer's machine loses its power; what its volume had not synced is lost.
+    pub(crate) async fn crash(&mut self, node: usize) {
+        self.store(node).cut_power();
+        self.kill(node).await;
+    }
+
+    /// The power is on again; syncs take as long as `chance` says.
+    pub(crate) fn power_on(&mut self, node: usize, chance: Option<Chance>) {
+        self.nodes[node].store = Arc::new(self.nodes[node].store.powered_on(chance));
     }
 
     /// Stops all sealers, then starts all: with the settings as they are now.
@@ -159,7 +205,7 @@ impl Cluster {
         }
     }
 
-    fn running(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn running(&self) -> impl Iterator<Item = usize> {
         self.all().filter(|node| self.nodes[*node].group.is_some())
     }
 
@@ -238,7 +284,7 @@ impl Cluster {
         let mut agreed: Option<(Chain, Vec<TransactionId>)> = None;
         for node in nodes {
             self.stored(*node, register, furthest).await;
-            let verified = verify_as_a_stranger(self.store(*node), register, self.now()).await;
+            let verified = verify_as_a_stranger(self.store(*node).as_ref(), register, self.now()).await;
             assert_eq!(
                 *agreed.get_or_insert_with(|| verified.clone()),
                 verified,

@@ -1,13 +1,8 @@
 //! What holds when sealers and wires fail.
 
 use super::{cluster::Cluster, register::encoded};
-use crate::{
-    GroupRefused, Outcome,
-    wire::{Answer, Request, decode_ballot, decode_entry},
-};
-use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse};
-use peerwright_ledger::{RegisterId, Transaction, TransactionId};
-use peerwright_store::SealingStore;
+use crate::{GroupRefused, Outcome};
+use peerwright_ledger::{Transaction, TransactionId};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
 
@@ -15,7 +10,7 @@ fn ids(transactions: &[Transaction]) -> BTreeSet<TransactionId> {
     transactions.iter().map(Transaction::id).collect()
 }
 
-fn assert_each_once(sealed: &[TransactionId], handed_in: &[Transaction]) {
+pub(super) fn assert_each_once(sealed: &[TransactionId], handed_in: &[Transaction]) {
     assert_eq!(sealed.len(), handed_in.len(), "each is sealed once");
     assert_eq!(sealed.iter().copied().collect::<BTreeSet<_>>(), ids(handed_in));
 }
@@ -174,83 +169,6 @@ async fn one_sealer_alone_cannot_hand_over_and_goes_on() {
     let refused = cluster.at(0).hand_over().await.unwrap_err();
     assert_eq!(refused, GroupRefused::NotLeader { leader: None });
     cluster.seal(register, &cluster.transactions(register, 0..1)).await;
-}
-
-/// One sealer's volume is lost, and of the two that acknowledged some transactions only the other is left: it cannot be
-/// outvoted by the one that never had them and the one that has forgotten them.
-struct Forgotten {
-    cluster: Cluster,
-    register: RegisterId,
-    transactions: Vec<Transaction>,
-    leader: usize,
-    lags: usize,
-    forgets: usize,
-}
-
-impl Forgotten {
-    /// The leader and one other have acknowledged; the third is stopped and lacks it.
-    async fn acknowledged() -> Self {
-        let mut cluster = Cluster::group(3).await;
-        let register = cluster.register(1).await;
-        let leader = cluster.leader().await;
-        let (lags, forgets) = ((leader + 1) % 3, (leader + 2) % 3);
-        cluster.kill(lags).await;
-        let transactions = cluster.transactions(register, 0..10);
-        cluster.seal(register, &transactions).await;
-        Self { cluster, register, transactions, leader, lags, forgets }
-    }
-
-    async fn loses_its_volume(&mut self) {
-        self.cluster.kill(self.forgets).await;
-        self.cluster.wipe(self.forgets);
-    }
-
-    /// The leader is stopped, the two others begin.
-    async fn elects_nobody_before_the_leader_is_back(self) {
-        let Self { mut cluster, register, transactions, leader, lags, forgets } = self;
-        cluster.start(forgets).await;
-        cluster.start(lags).await;
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        assert!(
-            [lags, forgets].iter().all(|node| !cluster.at(*node).status().is_leading),
-            "a majority has lost what was sealed"
-        );
-        cluster.start(leader).await;
-        cluster.leader().await;
-        let (_, sealed) = cluster.agreed(&[0, 1, 2], register).await;
-        assert_each_once(&sealed, &transactions);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_sealer_that_has_forgotten_all_elects_nobody_until_it_has_caught_up() {
-    let mut group = Forgotten::acknowledged().await;
-    group.cluster.kill(group.leader).await;
-    group.loses_its_volume().await;
-    group.elects_nobody_before_the_leader_is_back().await;
-}
-
-/// As above, but the one that has forgotten it was being brought up to date again when it was stopped.
-#[tokio::test(start_paused = true)]
-async fn a_sealer_that_stops_while_it_catches_up_elects_nobody_either() {
-    let mut group = Forgotten::acknowledged().await;
-    let (leader, forgets) = (group.leader, group.forgets);
-    group.loses_its_volume().await;
-    let cluster = &mut group.cluster;
-    cluster.isolate(&[forgets]);
-    cluster.start(forgets).await;
-    let state = cluster.store(leader).log_state().await.unwrap();
-    let vote = decode_ballot(&state.vote.unwrap()).unwrap().vote;
-    let last = decode_entry(&state.last.unwrap().bytes).unwrap().log_id;
-    let first = cluster.store(leader).read_log(0, 2, usize::MAX).await.unwrap();
-    let entries = first.iter().map(|entry| decode_entry(&entry.bytes).unwrap()).collect();
-    let half = AppendEntriesRequest { vote, prev_log_id: None, entries, leader_commit: Some(last) };
-    let answer = cluster.at(forgets).serve(cluster.key(leader), Request::Append(half).encode()).await;
-    assert!(matches!(Answer::decode(&answer), Ok(Answer::Append(AppendEntriesResponse::Success))));
-    cluster.kill(leader).await;
-    cluster.kill(forgets).await;
-    cluster.wires.heal();
-    group.elects_nobody_before_the_leader_is_back().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! A volume that has no more room.
 
-use super::cluster::Cluster;
+use super::{chance::Chance, cluster::Cluster};
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_store::{
@@ -14,13 +14,20 @@ use std::{
     },
     time::Duration,
 };
+use tokio_util::sync::CancellationToken;
 
-/// A store whose volume can be full.
+/// A store whose volume can be full, and whose power can fail.
 pub(crate) struct Volume {
     inner: Arc<dyn SealingStore>,
     is_full: AtomicBool,
     writes: AtomicU64,
+    power_failed: CancellationToken,
+    /// Syncs take a while, when there is something that says how long.
+    chance: Option<Chance>,
 }
+
+/// The longest time from what is written to what is synced, and from there to the answer.
+const SLOWEST_SYNC_MILLIS: u64 = 6;
 
 impl Volume {
     pub(crate) fn empty() -> Self {
@@ -28,7 +35,18 @@ impl Volume {
     }
 
     pub(crate) fn over(inner: Arc<dyn SealingStore>) -> Self {
-        Self { inner, is_full: AtomicBool::new(false), writes: AtomicU64::new(0) }
+        let power_failed = CancellationToken::new();
+        Self { inner, is_full: AtomicBool::new(false), writes: AtomicU64::new(0), power_failed, chance: None }
+    }
+
+    /// The same volume with its power on again, and with syncs that take a while.
+    pub(crate) fn powered_on(&self, chance: Option<Chance>) -> Self {
+        Self { chance, ..Self::over(Arc::clone(&self.inner)) }
+    }
+
+    /// What was not synced is lost, what was synced stays, and nobody is told of either.
+    pub(crate) fn cut_power(&self) {
+        self.power_failed.cancel();
     }
 
     pub(crate) fn set_full(&self, is_full: bool) {
@@ -40,34 +58,54 @@ impl Volume {
         self.writes.load(Ordering::Relaxed)
     }
 
-    fn write<'s, T: Send + 's>(&'s self, write: impl FnOnce(&'s dyn SealingStore) -> Pending<'s, T>) -> Pending<'s, T> {
+    fn write<'s, T: Send + 's>(
+        &'s self,
+        write: impl FnOnce(&'s dyn SealingStore) -> Pending<'s, T> + Send + 's,
+    ) -> Pending<'s, T> {
         if self.is_full.load(Ordering::Relaxed) {
             return Box::pin(std::future::ready(Err(StoreError::DiskFull)));
         }
-        self.writes.fetch_add(1, Ordering::Relaxed);
-        write(self.inner.as_ref())
+        Box::pin(async move {
+            self.work().await?;
+            self.writes.fetch_add(1, Ordering::Relaxed);
+            let written = write(self.inner.as_ref()).await;
+            self.work().await?;
+            written
+        })
+    }
+
+    /// As long as the disk is at it; an error when the power fails meanwhile.
+    async fn work(&self) -> Result<(), StoreError> {
+        if let Some(chance) = &self.chance {
+            tokio::select! {
+                biased;
+                () = self.power_failed.cancelled() => {}
+                () = tokio::time::sleep(chance.millis(SLOWEST_SYNC_MILLIS)) => {}
+            }
+        }
+        if self.power_failed.is_cancelled() { Err(StoreError::Closed) } else { Ok(()) }
     }
 }
 
 impl DocketStore for Volume {
     fn extend(&self, extensions: Vec<Extension>) -> Pending<'_, ()> {
-        self.write(|inner| inner.extend(extensions))
+        self.write(move |inner| inner.extend(extensions))
     }
 
     fn certify(&self, certificates: Vec<DocketCertificate>) -> Pending<'_, ()> {
-        self.write(|inner| inner.certify(certificates))
+        self.write(move |inner| inner.certify(certificates))
     }
 
     fn replace_docket(&self, register: RegisterId, docket: NewDocket) -> Pending<'_, ()> {
-        self.write(|inner| inner.replace_docket(register, docket))
+        self.write(move |inner| inner.replace_docket(register, docket))
     }
 
     fn trim(&self, register: RegisterId, below: u64) -> Pending<'_, ()> {
-        self.write(|inner| inner.trim(register, below))
+        self.write(move |inner| inner.trim(register, below))
     }
 
     fn purge_dockets(&self, register: RegisterId) -> Pending<'_, u64> {
-        self.write(|inner| inner.purge_dockets(register))
+        self.write(move |inner| inner.purge_dockets(register))
     }
 
     fn index(&self, register: RegisterId) -> Pending<'_, Option<u64>> {
@@ -125,7 +163,7 @@ impl SealingStore for Volume {
     }
 
     fn append_log(&self, entries: Vec<LogEntry>) -> Pending<'_, ()> {
-        self.write(|inner| inner.append_log(entries))
+        self.write(move |inner| inner.append_log(entries))
     }
 
     fn read_log(&self, from: u64, to: u64, max_bytes: usize) -> Pending<'_, Vec<LogEntry>> {
@@ -133,19 +171,19 @@ impl SealingStore for Volume {
     }
 
     fn truncate_log(&self, from: u64) -> Pending<'_, ()> {
-        self.write(|inner| inner.truncate_log(from))
+        self.write(move |inner| inner.truncate_log(from))
     }
 
     fn purge_log(&self, last: LogEntry) -> Pending<'_, ()> {
-        self.write(|inner| inner.purge_log(last))
+        self.write(move |inner| inner.purge_log(last))
     }
 
     fn save_vote(&self, vote: Bytes) -> Pending<'_, ()> {
-        self.write(|inner| inner.save_vote(vote))
+        self.write(move |inner| inner.save_vote(vote))
     }
 
     fn apply(&self, extensions: Vec<Extension>, applied: Applied) -> Pending<'_, ()> {
-        self.write(|inner| inner.apply(extensions, applied))
+        self.write(move |inner| inner.apply(extensions, applied))
     }
 
     fn begin_log(&self, extensions: Vec<Extension>, log: NewLog) -> Pending<'_, ()> {

@@ -7,7 +7,7 @@ use peerwright_ledger::{
     TransactionView, Verify, seal_genesis,
 };
 use peerwright_secure::{NodeKey, NodePublicKey, Signature};
-use peerwright_store::{SealingStore, Seen};
+use peerwright_store::{DocketStore, Seen};
 use std::collections::BTreeSet;
 
 /// 2026-01-01 in unix microseconds.
@@ -74,30 +74,48 @@ pub(crate) fn encoded(transactions: &[Transaction]) -> Vec<Bytes> {
     transactions.iter().map(|transaction| transaction.encoded().clone()).collect()
 }
 
-/// What a stranger learns from one sealer's store: the chain from docket 0, verified with every signature, and all ids.
+/// What a stranger learns from one store: the chain from docket 0, verified with every signature, and all ids.
 pub(crate) async fn verify_as_a_stranger(
-    store: &dyn SealingStore,
+    store: &dyn DocketStore,
     register: RegisterId,
     now: u64,
 ) -> (Chain, Vec<TransactionId>) {
+    stranger(&certified(store, register).await, register, now).unwrap()
+}
+
+/// The certified dockets that a store holds of a register.
+pub(crate) async fn certified(store: &dyn DocketStore, register: RegisterId) -> Vec<Docket> {
     let stored = store.dockets(register, 0, Seen::Certified, usize::MAX, usize::MAX).await.unwrap();
-    let mut dockets = stored.into_iter().map(|stored| Docket {
+    let dockets = stored.into_iter().map(|stored| Docket {
         header: DocketHeader::decode(&stored.header.header).unwrap(),
         certificate: CommitCertificate::decode(&stored.header.certificate.unwrap()).unwrap(),
         body: DocketBody::decode(stored.body).unwrap(),
     });
-    let mut chain = Chain::begin(&dockets.next().expect("docket 0 is there"), now).unwrap();
-    assert_eq!(chain.register(), register);
+    dockets.collect()
+}
+
+/// What a stranger learns from a register's dockets, or why he believes them not.
+pub(crate) fn stranger(
+    dockets: &[Docket],
+    register: RegisterId,
+    now: u64,
+) -> Result<(Chain, Vec<TransactionId>), String> {
+    let (first, others) = dockets.split_first().ok_or("docket 0 is not there")?;
+    let mut chain = Chain::begin(first, now).map_err(|refused| refused.to_string())?;
+    if chain.register() != register {
+        return Err(format!("the dockets are of {}", chain.register()));
+    }
     let mut ids = Vec::new();
-    for docket in dockets {
-        let taken = chain.extend(&docket, Verify::EveryTransaction, now).unwrap();
-        assert_eq!(
-            taken.len(),
-            docket.body.transactions().filter(|encoded| TransactionView::read(encoded).is_ok()).count()
-        );
+    for docket in others {
+        let refused = |why: &dyn std::fmt::Display| format!("docket {}: {why}", docket.header.number);
+        let taken = chain.extend(docket, Verify::EveryTransaction, now).map_err(|why| refused(&why))?;
+        let readable = docket.body.transactions().filter(|encoded| TransactionView::read(encoded).is_ok());
+        if taken.len() != readable.count() {
+            return Err(refused(&"it has transactions that nobody can read"));
+        }
         if !docket.header.control {
             ids.extend(taken);
         }
     }
-    (chain, ids)
+    Ok((chain, ids))
 }

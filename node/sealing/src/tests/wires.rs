@@ -1,5 +1,7 @@
-//! A network in memory: every message takes a while, wires can be cut, sealers can be gone.
+//! A network in memory: every message takes a while, may be lost, wires can be cut in one direction or both, sealers can be
+//! gone.
 
+use super::chance::Chance;
 use crate::{Group, Transport, TransportError};
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
@@ -10,12 +12,25 @@ use std::{
     time::Duration,
 };
 
+/// What messages meet on their way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Weather {
+    /// The least that a message takes.
+    pub(crate) delay: Duration,
+    /// How many milliseconds more it may take.
+    pub(crate) jitter_millis: u64,
+    /// Of a thousand messages so many are lost.
+    pub(crate) lost_of_thousand: u64,
+    /// What decides; without it there is no jitter and no loss.
+    pub(crate) chance: Option<Chance>,
+}
+
 /// All wires between all sealers.
 #[derive(Default)]
 pub(crate) struct Wires {
     sealers: Mutex<BTreeMap<NodePublicKey, Weak<Group>>>,
     cut: Mutex<BTreeSet<(NodePublicKey, NodePublicKey)>>,
-    delay: Mutex<Duration>,
+    weather: Mutex<Weather>,
 }
 
 /// One sealer's end of them.
@@ -34,24 +49,47 @@ impl Wires {
     }
 
     pub(crate) fn set_delay(&self, delay: Duration) {
-        *self.delay.lock().unwrap() = delay;
+        self.set_weather(Weather { delay, ..Weather::default() });
+    }
+
+    pub(crate) fn set_weather(&self, weather: Weather) {
+        *self.weather.lock().unwrap() = weather;
     }
 
     /// Nothing passes between the two any more: not lost at once, but never answered.
     pub(crate) fn cut(&self, one: NodePublicKey, other: NodePublicKey) {
-        self.cut.lock().unwrap().extend([(one, other), (other, one)]);
+        self.cut_one_way(one, other);
+        self.cut_one_way(other, one);
+    }
+
+    /// What one says does not reach the other any more.
+    pub(crate) fn cut_one_way(&self, from: NodePublicKey, to: NodePublicKey) {
+        self.cut.lock().unwrap().insert((from, to));
     }
 
     pub(crate) fn heal(&self) {
         self.cut.lock().unwrap().clear();
     }
 
-    async fn pass(&self, from: NodePublicKey, to: NodePublicKey) {
-        let delay = *self.delay.lock().unwrap();
+    /// Resolves when a message has arrived; never, when it is lost.
+    pub(crate) async fn pass(&self, from: NodePublicKey, to: NodePublicKey) {
+        let (delay, is_lost) = {
+            let weather = self.weather.lock().unwrap();
+            let drawn = weather
+                .chance
+                .as_ref()
+                .map(|chance| (chance.millis(weather.jitter_millis), chance.below(1_000) < weather.lost_of_thousand));
+            let (jitter, is_lost) = drawn.unwrap_or_default();
+            (weather.delay + jitter, is_lost)
+        };
         tokio::time::sleep(delay).await;
-        if self.cut.lock().unwrap().contains(&(from, to)) {
+        if is_lost || self.cut.lock().unwrap().contains(&(from, to)) {
             std::future::pending::<()>().await;
         }
+    }
+
+    fn listening(&self, sealer: &NodePublicKey) -> Option<Weak<Group>> {
+        self.sealers.lock().unwrap().get(sealer).cloned()
     }
 }
 
@@ -63,12 +101,17 @@ impl Transport for Wire {
         patience: Duration,
     ) -> BoxFuture<'static, Result<Bytes, TransportError>> {
         let (wires, me) = (Arc::clone(&self.wires), self.me);
+        let gone = || TransportError::Unreachable("nobody listens".to_owned());
         let call = async move {
             wires.pass(me, to).await;
-            let sealer = wires.sealers.lock().unwrap().get(&to).and_then(Weak::upgrade);
-            let sealer = sealer.ok_or_else(|| TransportError::Unreachable("nobody listens".to_owned()))?;
+            let listening = wires.listening(&to).ok_or_else(gone)?;
+            let sealer = listening.upgrade().ok_or_else(gone)?;
             let answer = sealer.serve(me, request).await;
             drop(sealer);
+            // What a process was about to say when it ended is not heard any more.
+            if !wires.listening(&to).is_some_and(|now| now.ptr_eq(&listening)) {
+                return Err(gone());
+            }
             wires.pass(to, me).await;
             Ok(answer)
         };
