@@ -15,7 +15,7 @@ use peerwright_encoding::DecodeError;
 use peerwright_ledger::{Chain, Docket, DocketRefused, RegisterId, TransactionId, Verify};
 use peerwright_secure::NodePublicKey;
 use peerwright_store::{Seen, StoreError};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 
 /// Bytes of dockets that are asked for at once.
@@ -47,7 +47,7 @@ pub(crate) enum NotFetched {
 
 /// Fetches up to all heads.
 pub(crate) async fn fetch(
-    core: &Core,
+    core: &Arc<Core>,
     transport: &dyn Transport,
     from: NodePublicKey,
     heads: &Heads,
@@ -79,7 +79,7 @@ fn certified(core: &Core, register: RegisterId) -> Option<Chain> {
 }
 
 async fn fetch_some(
-    core: &Core,
+    core: &Arc<Core>,
     transport: &dyn Transport,
     from: NodePublicKey,
     head: &Head,
@@ -95,8 +95,24 @@ async fn fetch_some(
     let Some(chain) = chain.filter(|_| !dockets.is_empty()) else {
         return Err(NotFetched::NotHeld { register, number: next });
     };
+    // To its end, even when whoever sent the snapshot waits no longer: what is stored and what is known do not part.
+    let adopting = tokio::spawn(adopt(Arc::clone(core), register, held, chain, dockets));
+    Ok(adopting.await.unwrap_or(Err(StoreError::Closed))?)
+}
+
+/// Stores verified dockets, and knows of them.
+async fn adopt(
+    core: Arc<Core>,
+    register: RegisterId,
+    held: Option<Chain>,
+    chain: Chain,
+    dockets: Vec<(Docket, Vec<TransactionId>)>,
+) -> Result<(), StoreError> {
     let _writing = core.writing.lock().await;
-    if certified(core, register) != held {
+    if core.durable.cancelled.is_cancelled() {
+        return Err(StoreError::Closed);
+    }
+    if certified(&core, register) != held {
         // What came by the log meanwhile was stored first; the rest is asked for again.
         return Ok(());
     }

@@ -89,14 +89,12 @@ impl Forgetful {
         *self.followed() = Some(leader);
     }
 
-    /// There was a group before. Says whether that is to be kept before anything is taken of it.
-    pub(super) fn falls_behind(&self) -> bool {
+    /// There was a group before; that is to be kept before anything is taken of it.
+    pub(super) fn fall_behind(&self) {
         let mut standing = self.standing();
-        let is_empty = *standing == Standing::Empty;
-        if is_empty {
+        if *standing == Standing::Empty {
             *standing = Standing::Behind;
         }
-        is_empty
     }
 
     /// A leader's entries were taken, which end with `last`. Says whether it is to be kept that nothing is lacking any more.
@@ -160,7 +158,7 @@ mod tests {
     fn who_is_behind_votes_for_nobody_until_it_has_what_is_committed() {
         let forgetful = Forgetful::new(Standing::Empty);
         assert!(forgetful.may_stand());
-        assert!(forgetful.falls_behind() && !forgetful.falls_behind(), "it is kept once");
+        forgetful.fall_behind();
         assert_eq!(forgetful.voting(&request(None), &Vote::default()), Voting::Abstains);
         assert_eq!(forgetful.voting(&request(Some(id(2, 9))), &Vote::new(1, ME)), Voting::Abstains);
         assert!(!forgetful.may_stand());
@@ -178,6 +176,8 @@ mod tests {
         assert!(!caught_up(Some(id(2, 5)), Some(id(2, 5)), success()), "it is kept once");
         assert_eq!(forgetful.voting(&request(None), &Vote::default()), Voting::Free);
         assert!(forgetful.may_stand());
+        forgetful.fall_behind();
+        assert!(forgetful.may_stand(), "who lacks nothing does not fall behind");
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
         assert!(Forgetful::new(Standing::Empty).follows(&leader, &Vote::new(1, ME)));
         let forgetful = Forgetful::new(Standing::Empty);
         assert!(!forgetful.follows(&leader, &Vote::default()));
-        forgetful.falls_behind();
+        forgetful.fall_behind();
         assert!(!forgetful.follows(&leader, &voted), "a vote that it has from a leader is none of its own");
         forgetful.follow(leader);
         assert!(forgetful.follows(&leader, &voted));

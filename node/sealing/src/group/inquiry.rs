@@ -49,10 +49,10 @@ impl Group {
         if self.forgetful.follows(&leader, &voted) {
             return Ok(true);
         }
-        if self.forgetful.falls_behind() {
-            self.stand();
-            self.ballot.set_behind(true).await?;
-        }
+        self.forgetful.fall_behind();
+        self.stand();
+        // Each time, for it may not have been kept the last time: a request ends when its sender waits no longer.
+        self.ballot.set_behind(true).await?;
         // A candidacy of nobody: it changes nothing, and is answered with what was voted.
         let inquiry = Request::Vote(VoteRequest::new(Vote::default(), None));
         let knows_none_later = self.enough_agree(from, &inquiry, |answer| match answer {

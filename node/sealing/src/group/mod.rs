@@ -159,6 +159,8 @@ impl Group {
                 tracing::warn!(%error, "a task of the sealer did not end cleanly; nothing is lost");
             }
         }
+        // What is being stored for a snapshot is stored, or never will be.
+        drop(self.core.writing.lock().await);
     }
 
     /// Waits until a docket is stored with its certificate.

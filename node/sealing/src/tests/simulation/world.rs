@@ -8,6 +8,7 @@ use super::{
     replica::Replica,
 };
 use crate::tests::{chance::Chance, cluster::Cluster, full::Volume, register::certified};
+use futures::FutureExt;
 use peerwright_ledger::{Docket, RegisterId};
 use peerwright_store::DocketStore;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -168,7 +169,8 @@ impl World {
                 let held = volume.held_dockets(*register).await.unwrap();
                 heads.insert(held.and_then(|held| held.certified_through));
                 if heads.len() > 1 {
-                    return Some(format!("{name} is at {held:?}, others are at {heads:?}"));
+                    let (head, failed) = (held.map(|held| held.head), self.failed());
+                    return Some(format!("{name} is at {head:?} of {register}, heads are {heads:?}; failed: {failed:?}"));
                 }
             }
         }
@@ -177,6 +179,12 @@ impl World {
         }
         let missing = self.load.missing(self.cluster.store(*self.wanted.first()?)).await;
         (missing > 0).then(|| format!("{missing} of those handed in are in no docket"))
+    }
+
+    /// Sealers that have ended by themselves.
+    fn failed(&self) -> Vec<(usize, String)> {
+        let why = |node| Some((node, self.cluster.at(node).failed().now_or_never()?));
+        self.cluster.running().filter_map(why).collect()
     }
 
     /// Everything that must hold in the end.
