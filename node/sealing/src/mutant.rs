@@ -6,10 +6,6 @@
 pub(crate) enum Mutant {
     /// A sealer that has lost its volume votes and follows as if it had never had one.
     ForgetsThatItForgot,
-    /// A sealer that is being brought up to date again stands for leadership.
-    StandsBehind,
-    /// A sealer that has lost its volume follows whatever leader comes first.
-    FollowsWhoeverComes,
     /// Those who hand in are told that it is committed when the docket is formed, before it has its certificate.
     AnswersUncertified,
 }

@@ -19,8 +19,6 @@ pub enum Backing {
     Memory,
     /// In stores of whoever starts the node, messages and dockets; the rest is gone with the process.
     Stores(Arc<dyn Store>, Arc<dyn SealingStore>),
-    /// As [`Backing::Stores`], and the rest in `data-dir`.
-    VolumeAndStores(Arc<dyn Store>, Arc<dyn SealingStore>),
 }
 
 /// From whom the node gets certificate and snapshot.

@@ -393,9 +393,7 @@ fn membership(configuration: &Configuration, options: &StartOptions) -> Result<M
         Enrolment::Local(authority) => InstallRoot::from_der(authority.install_root().to_vec()),
     };
     let volume = match options.backing {
-        Backing::Volume | Backing::VolumeAndStores(..) => {
-            Volume::open(&configuration.data_dir, &configuration.network_uid)?
-        }
+        Backing::Volume => Volume::open(&configuration.data_dir, &configuration.network_uid)?,
         Backing::Memory | Backing::Stores(..) => Volume::forgetful(),
     };
     let key = volume.node_key()?;
@@ -433,9 +431,7 @@ async fn open_store(
             let store = Arc::new(Memory::new(membership.network_uid()));
             Ok((store.clone(), store))
         }
-        Backing::Stores(messages, dockets) | Backing::VolumeAndStores(messages, dockets) => {
-            Ok((messages.clone(), dockets.clone()))
-        }
+        Backing::Stores(messages, dockets) => Ok((messages.clone(), dockets.clone())),
     }
 }
 

@@ -41,6 +41,12 @@ impl Group {
 
     async fn change_members(&self, sealers: Sealers) -> Result<(), GroupRefused> {
         self.check_leading()?;
+        // First: newcomers take nothing from one that is no sealer any more.
+        if !sealers.contains(&self.core.me()) && !self.voters().is_disjoint(&sealers) {
+            let leader = self.leave(|sealer| sealers.contains(sealer)).await?;
+            self.stay();
+            return Err(GroupRefused::NotLeader { leader });
+        }
         let newcomers: Vec<_> = sealers.difference(&self.voters()).copied().collect();
         for newcomer in newcomers {
             let added = self.raft.add_learner(SealerId::from(newcomer), EmptyNode::new(), true).await;
@@ -52,13 +58,7 @@ impl Group {
                 self.change_register(register, &sealers).await?;
             }
         }
-        let voters = self.voters();
-        if !sealers.contains(&self.core.me()) && !voters.is_disjoint(&sealers) {
-            let leader = self.leave(|sealer| sealers.contains(sealer)).await?;
-            self.stay();
-            return Err(GroupRefused::NotLeader { leader });
-        }
-        if voters != sealers || !self.status().learners.is_empty() {
+        if self.voters() != sealers || !self.status().learners.is_empty() {
             let members: BTreeSet<SealerId> = sealers.iter().copied().map(SealerId::from).collect();
             let changed = self.raft.change_membership(members, false).await;
             changed.map_err(|error| refused(&error))?;

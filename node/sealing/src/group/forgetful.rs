@@ -13,10 +13,7 @@
 //! start in between changes nothing. What a leader has committed in its own term is all that was committed before it: who has
 //! that lacks nothing. What it commits of earlier terms may be less than was certified.
 
-use crate::{
-    mutant::{Mutant, is_mutant},
-    raft::{LogId, SealerId, Types, Vote},
-};
+use crate::raft::{LogId, SealerId, Types, Vote};
 use openraft::{
     LogIdOptionExt,
     raft::{AppendEntriesRequest, AppendEntriesResponse, VoteRequest},
@@ -72,7 +69,7 @@ impl Forgetful {
 
     /// Whether it may stand for leadership.
     pub(super) fn may_stand(&self) -> bool {
-        *self.standing() != Standing::Behind || is_mutant(Mutant::StandsBehind)
+        *self.standing() != Standing::Behind
     }
 
     /// Whether it may take what this leader gives without asking others, when it has voted so far.

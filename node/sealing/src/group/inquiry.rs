@@ -11,7 +11,6 @@
 
 use super::Group;
 use crate::{
-    mutant::{Mutant, is_mutant},
     raft::{SealerId, Vote},
     wire::{Answer, Request},
 };
@@ -61,7 +60,7 @@ impl Group {
             Answer::Vote(_) => Some(Said::Agrees),
             _ => None,
         });
-        let may_follow = is_mutant(Mutant::FollowsWhoeverComes) || knows_none_later.await;
+        let may_follow = knows_none_later.await;
         if may_follow {
             self.forgetful.follow(leader);
         } else {

@@ -5,8 +5,6 @@
 //! hold, must hold in each. The engine's own simulator is the one that replays.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod registers;
-
 use crate::{
     NodeHandle, RunningNode,
     api::Node,
@@ -19,7 +17,7 @@ use peerwright_ledger::TransactionId;
 use std::{
     net::{Ipv4Addr, SocketAddr},
     ops::Range,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -36,7 +34,6 @@ type Nodes = Arc<Mutex<Vec<Option<Arc<NodeHandle>>>>>;
 
 struct Network {
     sim: Sim<'static>,
-    authority: Arc<Authority>,
     nodes: Nodes,
     /// Every transaction that a node has accepted.
     sent: Vec<TransactionId>,
@@ -47,27 +44,19 @@ fn host(number: usize) -> String {
     format!("host-{number}")
 }
 
-/// Where a node keeps what it keeps.
-#[derive(Clone)]
-struct Home {
-    backing: Backing,
-    directory: PathBuf,
-}
-
 /// A node's life on its host, until the host dies.
-async fn live(authority: Arc<Authority>, nodes: Nodes, number: usize, home: Home) -> turmoil::Result {
-    let mut configuration = configuration(&format!("demo-peer-{number}"), &home.directory);
+async fn live(authority: Arc<Authority>, nodes: Nodes, number: usize) -> turmoil::Result {
+    let mut configuration = configuration(&format!("demo-peer-{number}"), Path::new("/nowhere"));
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     configuration.listen_peer = everywhere(PEER_PORT);
     configuration.listen_api = everywhere(8443);
     configuration.listen_probe = everywhere(8080);
     let seed = |number| Endpoint { host: turmoil::lookup(host(number)).to_string(), port: PEER_PORT };
-    let hosts = nodes.lock().unwrap().len();
-    configuration.seeds = (0..hosts).map(seed).collect();
+    configuration.seeds = (0..HOSTS).map(seed).collect();
     let mut sockets = Sockets::bind(&configuration).await?;
     // The system tells its own addresses, not those of this host.
     sockets.peer_address.set_ip(turmoil::lookup(host(number)));
-    let node = RunningNode::start(&configuration, &options(&authority, home.backing), sockets).await?;
+    let node = RunningNode::start(&configuration, &options(&authority, Backing::Memory), sockets).await?;
     nodes.lock().unwrap()[number] = Some(node.handle().clone());
     std::future::pending::<()>().await;
     drop(node);
@@ -75,15 +64,8 @@ async fn live(authority: Arc<Authority>, nodes: Nodes, number: usize, home: Home
 }
 
 impl Network {
-    /// Nodes that keep nothing.
     fn start(seed: u64) -> Self {
-        let nowhere = Home { backing: Backing::Memory, directory: Path::new("/nowhere").to_owned() };
-        Self::of(seed, vec![nowhere; HOSTS])
-    }
-
-    /// A node for each home.
-    fn of(seed: u64, homes: Vec<Home>) -> Self {
-        let (authority, nodes) = (authority(), Nodes::new(Mutex::new(vec![None; homes.len()])));
+        let (authority, nodes) = (authority(), Nodes::new(Mutex::new(vec![None; HOSTS])));
         let mut sim = Builder::new()
             .rng_seed(seed)
             .tick_duration(Duration::from_millis(5))
@@ -92,11 +74,11 @@ impl Network {
             .tcp_capacity(1 << 14)
             .simulation_duration(Duration::from_secs(600))
             .build();
-        for (number, home) in homes.into_iter().enumerate() {
+        for number in 0..HOSTS {
             let (authority, nodes) = (authority.clone(), nodes.clone());
-            sim.host(host(number), move || live(authority.clone(), nodes.clone(), number, home.clone()));
+            sim.host(host(number), move || live(authority.clone(), nodes.clone(), number));
         }
-        Self { sim, authority, nodes, sent: Vec::new(), steps: 0 }
+        Self { sim, nodes, sent: Vec::new(), steps: 0 }
     }
 
     /// Lets the network run until this is done.

@@ -170,7 +170,9 @@ impl World {
                 heads.insert(held.and_then(|held| held.certified_through));
                 if heads.len() > 1 {
                     let (head, failed) = (held.map(|held| held.head), self.failed());
-                    return Some(format!("{name} is at {head:?} of {register}, heads are {heads:?}; failed: {failed:?}"));
+                    return Some(format!(
+                        "{name} is at {head:?} of {register}, heads are {heads:?}; failed: {failed:?}"
+                    ));
                 }
             }
         }
