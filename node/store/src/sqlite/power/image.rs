@@ -66,7 +66,7 @@ impl<'l> Losses<'l> {
             let history = judge(&image, loss, allowed, incarnation, &told).await?;
             // Power may be lost again while what it has left is put right.
             if let Loss::Draw { seed, .. } = loss
-                && seed % 8 == 0
+                && seed.is_multiple_of(8)
             {
                 let again = history.crash(history.barriers()[0]);
                 let image = again.image(loss);
@@ -100,7 +100,7 @@ async fn judge(
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
     // The index of the log is shared memory and never synced: whatever is found of it counts for nothing.
-    if matches!(loss, Loss::Draw { seed, .. } if seed % 2 == 0) {
+    if matches!(loss, Loss::Draw { seed, .. } if seed.is_multiple_of(2)) {
         std::fs::write(folder.path().join("store.sqlite-shm"), vec![0x5a; 32 * 1024]).unwrap();
     }
     // What is cut off somewhere is looked at by its state alone: of those there are most.

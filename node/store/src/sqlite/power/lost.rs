@@ -26,7 +26,7 @@ fn each(pending: usize) -> Vec<Loss> {
     for at in 0..pending {
         losses.push(Loss::KeepFirst(at));
         // Of a page of the log, its header and its bytes are an operation each.
-        losses.push(if at % 2 == 0 { Loss::LoseOnly(at) } else { Loss::Tear { at, first_half: at % 4 == 1 } });
+        losses.push(if at.is_multiple_of(2) { Loss::LoseOnly(at) } else { Loss::Tear { at, first_half: at % 4 == 1 } });
     }
     losses
 }
