@@ -9,7 +9,8 @@ const SEEDS: std::ops::Range<u64> = 15..36;
 /// Asserts that a seed finds the bug by one of these invariants.
 fn is_caught(mutant: Mutant, invariants: &[&str]) {
     let breaks = |seed| run(seed, Some(mutant)).err().filter(|broken| invariants.contains(&broken.invariant));
-    let found = SEEDS.find_map(|seed| Some((seed, breaks(seed)?)));
+    let mut seeds = SEEDS;
+    let found = seeds.find_map(|seed| Some((seed, breaks(seed)?)));
     let (seed, broken) = found.unwrap_or_else(|| panic!("seeds {SEEDS:?} do not find {mutant:?}"));
     println!("{mutant:?} is found by seed {seed}: {broken}");
     if let Err(broken) = run(seed, None) {
