@@ -70,7 +70,7 @@ impl Cluster {
     }
 
     async fn sealed_at(&self, node: usize, register: RegisterId) -> (Chain, Vec<TransactionId>) {
-        verify_as_a_stranger(self.store(node), register, self.now()).await
+        verify_as_a_stranger(&**self.store(node), register, self.now()).await
     }
 }
 
