@@ -185,11 +185,7 @@ impl Engine {
         self.timers.set(Timer::Heartbeat(link), turn.now + self.random.around(interval));
     }
 
-    /// Says what this node is like to a peer, as soon as it is known who that is.
     pub(super) fn send_state(&mut self, turn: &mut Turn<'_>, link: LinkId) {
-        if self.is_nameless(link) {
-            return;
-        }
         let told = self.holdings.registers().filter(|register| self.may_hear(link, register));
         let (registers, messages) = told.fold((0u32, 0u64), |(registers, messages), register| {
             (registers.saturating_add(1), messages.saturating_add(self.holdings.messages(&register)))

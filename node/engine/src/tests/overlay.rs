@@ -193,6 +193,11 @@ fn better_peers_take_the_place_of_worse_ones() {
     net.run(SECOND * 300);
     let replaced = |event: &&Event| matches!(event, Event::NeighbourLeft { reason: DepartureReason::Replaced, .. });
     assert!((0..40).any(|node| net.events(node).any(|event| replaced(&event))));
+    // One of two may be about to hear that it was replaced.
+    net.run_until(SECOND, "both ends agree", |net| {
+        let neighbours = neighbours(net);
+        neighbours.iter().all(|(node, active)| active.iter().all(|other| neighbours[other].contains(node)))
+    });
     assert_sound(&net);
 }
 
