@@ -250,9 +250,12 @@ async fn a_register_whose_authority_is_gone_is_kept_and_sealed_no_more() {
 
     // It does not hold up what the others do.
     let other = (survivor + 1) % 3;
+    let members = cluster.keys([survivor, other]);
+    // The operator names those no more that are lost.
+    cluster.permit(members.clone());
     cluster.wipe(other);
     cluster.start(other).await;
-    group.change(cluster.keys([survivor, other])).await.unwrap();
+    group.change(members).await.unwrap();
     each_once(&cluster.agreed(&[survivor, other], own).await.1, &transactions[10..]);
     each_once(&cluster.agreed(&[survivor, other], stranded).await.1, &transactions[..10]);
 }
