@@ -196,7 +196,10 @@ fn a_list_of_namespaces_gives_a_role_in_each_and_almost_nothing_cluster_wide() -
             json!({
                 "apiGroups": ["apiextensions.k8s.io"],
                 "resources": ["customresourcedefinitions"],
-                "resourceNames": ["peernetworks.peerwright.dev", "registersubscriptions.peerwright.dev", "peerbans.peerwright.dev"],
+                "resourceNames": [
+                    "peernetworks.peerwright.dev", "registersubscriptions.peerwright.dev", "peerbans.peerwright.dev",
+                    "peeroperations.peerwright.dev"
+                ],
                 "verbs": ["get"]
             }),
             json!({ "nonResourceURLs": ["/.well-known/openid-configuration", "/openid/v1/jwks"], "verbs": ["get"] }),

@@ -135,7 +135,7 @@ fn people_may_what_their_role_says() -> Result<()> {
         "watch peerbans.peerwright.dev",
         "list peeroperations.peerwright.dev",
     ];
-    let reads_of_editors = &reads[..3];
+    let reads_but_orders = &reads[..3];
     let orders = ["create peeroperations.peerwright.dev", "delete peeroperations.peerwright.dev"];
     let bans = ["create peerbans.peerwright.dev", "delete peerbans.peerwright.dev"];
     let edits = [
@@ -151,10 +151,10 @@ fn people_may_what_their_role_says() -> Result<()> {
         ("peerwright-viewer", reads.to_vec(), [&bans[..], &edits, &nobody, &orders].concat()),
         (
             "peerwright-moderator",
-            [&reads[..], &bans].concat(),
+            [reads_but_orders, &bans].concat(),
             [&edits[..], &nobody, &orders, &["patch peerbans.peerwright.dev"]].concat(),
         ),
-        ("peerwright-editor", [reads_of_editors, &bans, &edits].concat(), [&nobody[..], &orders].concat()),
+        ("peerwright-editor", [reads_but_orders, &bans, &edits].concat(), [&nobody[..], &orders].concat()),
         (
             "peerwright-administrator",
             [&reads[..], &orders].concat(),

@@ -4,8 +4,9 @@ use crate::SealingSettings;
 use openraft::{Config, SnapshotPolicy};
 use std::{sync::Arc, time::Duration};
 
-/// How long fetching what a snapshot names may take before the leader asks again.
-const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long the leader waits for a sealer that fetches what a snapshot names, and sends it nothing else meanwhile. Then it asks
+/// again, and the fetching goes on where it was: a request that was lost costs no more than this.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Most entries in one request; their bytes are bounded by the log's reader.
 const REQUEST_ENTRIES: u64 = 256;
 

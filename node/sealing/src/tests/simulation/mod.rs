@@ -28,7 +28,7 @@ use world::World;
 /// Steps of one run.
 const STEPS: u64 = 40;
 /// Seeds that are run when none are named.
-const SEEDS: Range<u64> = 0..36;
+const SEEDS: Range<u64> = 0..80;
 /// Names other seeds, as `100..200`.
 const NAMED_SEEDS: &str = "SEALING_SEEDS";
 
