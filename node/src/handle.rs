@@ -39,26 +39,6 @@ pub struct NodeHandle {
 }
 
 impl NodeHandle {
-    /// What this node takes of a transaction.
-    pub(crate) fn limits(&self) -> Limits {
-        let defaults = Limits::default();
-        let current = self.membership.snapshot();
-        let configured = current.map(|current| current.snapshot.content.settings.value(SettingId::MaxTransactionBytes));
-        let bytes = configured.and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(defaults.max_transaction_bytes);
-        Limits { max_transaction_bytes: bytes.min(defaults.max_transaction_bytes), ..defaults }
-    }
-
-    /// Takes a transaction that was checked; answers when it is durable here or refused.
-    pub(crate) async fn submit_checked(&self, transaction: Transaction) -> Result<(), SubmitRefused> {
-        let (register, id) = (transaction.body().register, transaction.id());
-        // What waits here already is durable.
-        let Some(admission) = self.registers.outbox.admit(register, id)? else { return Ok(()) };
-        let submitted = self.commands.submit(register, id, transaction.encoded().clone()).await;
-        submitted.map_err(SubmitRefused::Node)?;
-        admission.accepted();
-        Ok(())
-    }
-
     async fn count(&self, register: RegisterId) -> u64 {
         match self.store.counts(register).await {
             Ok(counts) => counts.transactions,
@@ -141,10 +121,23 @@ impl Node for NodeHandle {
         body.sign(self.membership.key())
     }
 
-    fn submit(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), SubmitRefused>> {
+    fn limits(&self) -> Limits {
+        let defaults = Limits::default();
+        let current = self.membership.snapshot();
+        let configured = current.map(|current| current.snapshot.content.settings.value(SettingId::MaxTransactionBytes));
+        let bytes = configured.and_then(|bytes| u32::try_from(bytes).ok()).unwrap_or(defaults.max_transaction_bytes);
+        Limits { max_transaction_bytes: bytes.min(defaults.max_transaction_bytes), ..defaults }
+    }
+
+    fn submit_checked(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), SubmitRefused>> {
         Box::pin(async move {
-            transaction.verify(Clock::wall().0, &self.limits())?;
-            self.submit_checked(transaction).await
+            let (register, id) = (transaction.body().register, transaction.id());
+            // What waits here already is durable.
+            let Some(admission) = self.registers.outbox.admit(register, id)? else { return Ok(()) };
+            let submitted = self.commands.submit(register, id, transaction.encoded().clone()).await;
+            submitted.map_err(SubmitRefused::Node)?;
+            admission.accepted();
+            Ok(())
         })
     }
 

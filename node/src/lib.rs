@@ -33,6 +33,7 @@ mod readiness;
 pub mod registers;
 pub mod run;
 mod settings;
+mod signatures;
 pub mod telemetry;
 #[cfg(test)]
 mod testing;

@@ -76,7 +76,9 @@ pub(super) async fn replay(
         let message = format!("this node holds transaction {id} no longer; hand it in anew");
         return Err(ApiError::not_found("transaction_unknown", message));
     };
-    submit::publish(&state, Transaction::decode(found.bytes)?).await?;
+    let transaction = Transaction::decode(found.bytes)?;
+    transaction.verify(time::now_micros(), &state.node.limits())?;
+    submit::publish(&state, transaction).await?;
     Ok((StatusCode::ACCEPTED, Json(Replayed { transaction_id: id.to_string(), accepted: true })))
 }
 

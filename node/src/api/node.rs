@@ -1,6 +1,7 @@
 //! What the REST interface, the probes and the metrics ask of the running node.
 
 use crate::{
+    driver::Clock,
     probes::Readiness,
     registers::{CreateRefused, NewRegister, OutboxFull, Registers},
 };
@@ -9,7 +10,7 @@ use peerwright_engine::{
     AddressView, AdvertisementView, AutoBan, BanRecord, BanView, MemberView, Micros, PeerView, RegisterView, ScoreView,
     ServiceStatus, Statistics, SubmitRefusal, breaker::BreakerStatistics,
 };
-use peerwright_ledger::{Refusal, RegisterId, Transaction, TransactionBody};
+use peerwright_ledger::{Limits, Refusal, RegisterId, Transaction, TransactionBody};
 use peerwright_sealing::GroupStatus;
 use peerwright_secure::{NodePublicKey, PeerId};
 use peerwright_snapshot::Snapshot;
@@ -52,9 +53,19 @@ pub trait Node: Send + Sync + 'static {
     /// Signs as this node; the body's author must be this node's key.
     fn sign(&self, body: TransactionBody) -> Result<Transaction, Refusal>;
 
-    /// Checks a transaction with the ledger against the snapshot's limits, gives it to the engine, and answers when it
-    /// is durable here or refused.
-    fn submit(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), SubmitRefused>>;
+    /// What this node takes of a transaction.
+    fn limits(&self) -> Limits;
+
+    /// Gives a transaction that was checked to the engine, and answers when it is durable here or refused.
+    fn submit_checked(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), SubmitRefused>>;
+
+    /// Checks a transaction with the ledger against the limits, and submits it.
+    fn submit(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), SubmitRefused>> {
+        Box::pin(async move {
+            transaction.verify(Clock::wall().0, &self.limits())?;
+            self.submit_checked(transaction).await
+        })
+    }
 
     /// Bans these peers on this node alone, from now on and in place of those before: gives them to the engine and to
     /// the handshake.

@@ -7,10 +7,12 @@
 
 use super::{Allowances, register_id};
 use crate::{
+    api::Node,
     driver::Clock,
     handle::NodeHandle,
     limits::{Ask, Asker},
     registers::Settled,
+    signatures::check_all,
     telemetry::Telemetry,
     transport::MAX_MESSAGE_BYTES,
 };
@@ -20,7 +22,6 @@ use peerwright_ledger::{Refusal, RegisterId, Transaction, TransactionId};
 use peerwright_proto::v1::{
     SubmitAcknowledgement, SubmitRequest, SubmitResponse, SubmitResult, TransactionPlace, submit_result::Outcome,
 };
-use peerwright_secure::SignatureBatch;
 use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -148,30 +149,15 @@ impl Submitter {
 /// A transaction that was read and verified, or its id as far as it has one, and why it is refused.
 type Checked = Result<Transaction, (Option<TransactionId>, Refusal)>;
 
-/// Reads transactions, and checks what can be checked of them without the engine: their authors' signatures together, and
-/// only where that fails one by one. One answer for each, in order.
+/// Reads and checks transactions; one answer for each, in order.
 fn check(node: &NodeHandle, register: RegisterId, encoded: Vec<Bytes>) -> Vec<Checked> {
-    let (now, limits) = (Clock::wall().0, node.limits());
-    let mut batch = SignatureBatch::new();
     let read = encoded.into_iter().map(|encoded| {
         let transaction = Transaction::decode(encoded).map_err(|refusal| (None, refusal))?;
         let (id, of) = (transaction.id(), transaction.body().register);
-        if of != register {
-            return Err((Some(id), Refusal::OtherRegister(of)));
-        }
-        transaction.check(now, &limits).map_err(|refusal| (Some(id), refusal))?;
-        transaction.add_signature(&mut batch);
-        Ok(transaction)
+        if of == register { Ok(transaction) } else { Err((Some(id), Refusal::OtherRegister(of))) }
     });
-    let read: Vec<Checked> = read.collect();
-    if batch.holds() {
-        return read;
-    }
-    let one_by_one = |transaction: Transaction| match transaction.verify_signature() {
-        Ok(()) => Ok(transaction),
-        Err(refusal) => Err((Some(transaction.id()), refusal)),
-    };
-    read.into_iter().map(|checked| checked.and_then(one_by_one)).collect()
+    let refused = |transaction: &Transaction, refusal| (Some(transaction.id()), refusal);
+    check_all(read.collect(), Clock::wall().0, &node.limits(), refused)
 }
 
 fn result(id: Option<TransactionId>, outcome: Outcome) -> SubmitResult {

@@ -3,7 +3,7 @@
 mod body;
 
 use super::{ApiState, Node, error::ApiError, gate::Caller, json, query, registers, time};
-use crate::{limits::Ask, registers::Settled};
+use crate::{limits::Ask, registers::Settled, signatures::check_all};
 use axum::{
     Extension, Json,
     extract::{Path, Request, State},
@@ -116,7 +116,7 @@ pub(super) async fn submit(
         return Err(ApiError::bad_request("batch_size", message));
     }
     state.take(&caller, transactions(submissions.len() as u64))?;
-    let outcomes = accept(&state, &caller, register, ack, submissions).await;
+    let outcomes = accept(&state, &caller, register, ack, submissions).await?;
     let results: Vec<Outcome> = outcomes.into_iter().map(outcome).collect();
     let all = |is: fn(&Accepted) -> bool| {
         results.iter().all(|outcome| matches!(outcome, Outcome::Accepted(accepted) if is(accepted)))
@@ -138,7 +138,7 @@ pub(super) async fn one(
     submission: Submission,
 ) -> Result<Response, ApiError> {
     state.take(caller, transactions(1))?;
-    let answered = accept(state, caller, register, ack, vec![submission]).await.pop();
+    let answered = accept(state, caller, register, ack, vec![submission]).await?.pop();
     let none = || ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "nothing was answered");
     let accepted = answered.ok_or_else(none)?.map_err(|(_, error)| error)?;
     let status = if accepted.committed.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -160,28 +160,75 @@ fn outcome(outcome: Result<Accepted, Failure>) -> Outcome {
     }
 }
 
-/// One answer for each, in order. All go at once: they share look-ups, messages and commits.
+/// A transaction as it was handed in, or why it is none that this node takes; and its id, as far as it has one.
+type Read = (Option<TransactionId>, Result<Transaction, ApiError>);
+
+/// One answer for each, in order. All go at once: they share look-ups, the check of their signatures, messages and commits.
 async fn accept(
     state: &ApiState,
     caller: &Caller,
     register: RegisterId,
     ack: Acknowledgement,
     submissions: Vec<Submission>,
-) -> Vec<Result<Accepted, Failure>> {
-    let signing =
-        submissions.into_iter().map(|submission| sign(&state.node, caller.subject.clone(), register, submission));
-    let signed = join_all(signing).await;
-    let held = held(state, register, signed.iter().flatten()).await;
-    let accepting = signed.into_iter().map(|signed| async {
-        let failed = |id: Option<TransactionId>, error: ApiError| {
-            state.telemetry.transaction_refused(error.code);
-            (id.map(|id| id.to_string()), error)
-        };
-        let transaction = signed.map_err(|error| failed(None, error))?;
-        let id = transaction.id();
-        accept_signed(state, register, ack, transaction, &held).await.map_err(|error| failed(Some(id), error))
+) -> Result<Vec<Result<Accepted, Failure>>, ApiError> {
+    let (node, subject) = (Arc::clone(&state.node), caller.subject.clone());
+    let reading = move || submissions.into_iter().map(|one| read(&node, subject.clone(), register, one)).collect();
+    let read: Vec<Read> = elsewhere(reading).await?;
+    let (ids, read): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    let held = held(state, register, read.iter().flatten()).await;
+    let checked = match &held {
+        Ok(held) => check(state, read, held.clone()).await?,
+        Err(error) => read.into_iter().map(|read| read.and_then(|_| Err(error.clone().into()))).collect(),
+    };
+    let held = held.unwrap_or_default();
+    let accepting = ids.into_iter().zip(checked).map(|(id, checked)| {
+        let held = &held;
+        async move {
+            let accepted = match checked {
+                Ok(transaction) => accept_checked(state, register, ack, transaction, held).await,
+                Err(error) => Err(error),
+            };
+            accepted.map_err(|error| {
+                state.telemetry.transaction_refused(error.code);
+                (id.map(|id| id.to_string()), error)
+            })
+        }
     });
-    join_all(accepting).await
+    Ok(join_all(accepting).await)
+}
+
+/// Hashing, signing and checking many, or ten megabytes, takes long enough to keep off the threads that serve everybody.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    let failed =
+        |_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "what was handed in could not be checked");
+    tokio::task::spawn_blocking(work).await.map_err(failed)
+}
+
+/// Reads what a caller has signed, or signs for it.
+fn read(node: &Arc<dyn Node>, subject: Option<String>, register: RegisterId, submission: Submission) -> Read {
+    match submission.into_transaction(node.as_ref(), subject, register) {
+        Ok(transaction) => (Some(transaction.id()), check_place(register, &transaction).map(|()| transaction)),
+        Err(error) => (None, Err(error)),
+    }
+}
+
+/// Checks those that are not held yet.
+async fn check(
+    state: &ApiState,
+    read: Vec<Result<Transaction, ApiError>>,
+    held: BTreeSet<TransactionId>,
+) -> Result<Vec<Result<Transaction, ApiError>>, ApiError> {
+    let limits = state.node.limits();
+    let checking = move || {
+        let is_new = |read: &Result<Transaction, ApiError>| !matches!(read, Ok(found) if held.contains(&found.id()));
+        let (new, known): (Vec<_>, Vec<_>) = read.into_iter().enumerate().partition(|(_, read)| is_new(read));
+        let (places, new): (Vec<_>, Vec<_>) = new.into_iter().unzip();
+        let checked = check_all(new, time::now_micros(), &limits, |_, refusal| refusal.into());
+        let mut all: Vec<_> = places.into_iter().zip(checked).chain(known).collect();
+        all.sort_by_key(|(place, _)| *place);
+        all.into_iter().map(|(_, checked)| checked).collect()
+    };
+    elsewhere(checking).await
 }
 
 /// Which of these that callers signed this node holds. Who hands in a signed transaction again gets the same answer again,
@@ -201,16 +248,15 @@ async fn held(
     Ok(found.into_iter().flatten().map(|found| found.id).collect())
 }
 
-async fn accept_signed(
+async fn accept_checked(
     state: &ApiState,
     register: RegisterId,
     ack: Acknowledgement,
     transaction: Transaction,
-    held: &Result<BTreeSet<TransactionId>, StoreError>,
+    held: &BTreeSet<TransactionId>,
 ) -> Result<Accepted, ApiError> {
     let (id, valid_until) = (transaction.id(), time::rfc3339(transaction.body().valid_until_micros));
-    check_place(register, &transaction)?;
-    if !held.as_ref().map_err(StoreError::clone)?.contains(&id) {
+    if !held.contains(&id) {
         publish(state, transaction).await?;
     }
     let committed = if ack == Acknowledgement::Committed { committed(state, register, id).await? } else { None };
@@ -241,18 +287,6 @@ async fn committed(state: &ApiState, register: RegisterId, id: TransactionId) ->
     }
 }
 
-/// Hashing and signing ten megabytes takes long enough to keep off the threads that serve everybody.
-async fn sign(
-    node: &Arc<dyn Node>,
-    subject: Option<String>,
-    register: RegisterId,
-    submission: Submission,
-) -> Result<Transaction, ApiError> {
-    let node = Arc::clone(node);
-    let signing = tokio::task::spawn_blocking(move || submission.into_transaction(node.as_ref(), subject, register));
-    signing.await.map_err(|_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "signing failed"))?
-}
-
 /// Refuses what is for another register, or not for clients to hand in.
 fn check_place(register: RegisterId, transaction: &Transaction) -> Result<(), ApiError> {
     let body = transaction.body();
@@ -267,10 +301,10 @@ fn check_place(register: RegisterId, transaction: &Transaction) -> Result<(), Ap
     Ok(())
 }
 
-/// Hands a transaction to the node; what was a dead letter is none any more.
+/// Hands a transaction that was checked to the node; what was a dead letter is none any more.
 pub(super) async fn publish(state: &ApiState, transaction: Transaction) -> Result<(), ApiError> {
     let (register, id) = (transaction.body().register, transaction.id());
-    match tokio::time::timeout(SUBMIT_TIMEOUT, state.node.submit(transaction)).await {
+    match tokio::time::timeout(SUBMIT_TIMEOUT, state.node.submit_checked(transaction)).await {
         Ok(answer) => {
             answer?;
             let outbox = &state.node.registers().outbox;

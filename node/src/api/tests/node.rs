@@ -167,13 +167,15 @@ impl Node for TestNode {
         body.sign(&self.key)
     }
 
-    fn submit(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), SubmitRefused>> {
+    fn limits(&self) -> Limits {
+        Limits { max_transaction_bytes: MAX_TRANSACTION_BYTES, ..Limits::default() }
+    }
+
+    fn submit_checked(&self, transaction: Transaction) -> BoxFuture<'_, Result<(), SubmitRefused>> {
         Box::pin(async move {
             if let Some(refusal) = self.refusal.lock().unwrap().clone() {
                 return Err(refusal);
             }
-            let limits = Limits { max_transaction_bytes: MAX_TRANSACTION_BYTES, ..Limits::default() };
-            transaction.verify(crate::api::time::now_micros(), &limits)?;
             let message = self.message(&transaction);
             self.store
                 .put_body(transaction.body().register, transaction.id(), transaction.encoded().clone())
