@@ -10,9 +10,9 @@ use crate::{
     api::{Access, Node},
     config::{Configuration, Endpoint},
     dev::{Authority, now_range},
-    identity::{LeafMaterial, Volume},
+    identity::{LeafMaterial, Volume, VolumeError},
     member::{Claim, InstallRoot, Membership},
-    run::{Backing, Enrolment, Sockets, StartOptions},
+    run::{Backing, Enrolment, Sockets, StartError, StartOptions},
     tls,
     transport::Connections,
 };
@@ -125,8 +125,25 @@ pub(crate) fn options(authority: &Arc<Authority>, backing: Backing) -> StartOpti
 
 /// Starts a node.
 pub(crate) async fn start_node(configuration: &Configuration, options: &StartOptions) -> RunningNode {
-    let sockets = Sockets::bind(configuration).await.unwrap();
-    RunningNode::start(configuration, options, sockets).await.unwrap()
+    let start = async || {
+        let sockets = Sockets::bind(configuration).await?;
+        RunningNode::start(configuration, options, sockets).await
+    };
+    once_free(start).await.unwrap()
+}
+
+/// Starts again for as long as the volume is in use: a program that another test has just started holds the files of this
+/// process for a moment, and with them the locks of nodes that have ended.
+pub(crate) async fn once_free<T>(start: impl AsyncFn() -> Result<T, StartError>) -> Result<T, StartError> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match start().await {
+            Err(StartError::Volume(VolumeError::InUse { .. })) if Instant::now() < deadline => {
+                sleep(Duration::from_millis(10)).await;
+            }
+            started => return started,
+        }
+    }
 }
 
 /// Ends a node as when its process is killed: nothing is closed in order.

@@ -114,7 +114,7 @@ async fn frames_of_the_other_side_are_not_late_on_any_carrier() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_climbs_back_to_the_stream_without_losing_a_frame() {
-    let ladder = LadderSettings { deaths: 1, within: Duration::from_millis(50), probe: Duration::from_millis(300) };
+    let ladder = LadderSettings { deaths: 1, within: Duration::from_millis(50), probe: Duration::from_secs(3) };
     let (mut pair, proxy) = through_a_proxy(LinkSettings { ladder, ..soon() }, options(soon())).await;
     pair.talk(200, || proxy.kill()).await;
     assert_ne!(pair.near.queue.carrier(), Carrier::Stream);

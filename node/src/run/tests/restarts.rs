@@ -8,7 +8,8 @@ use crate::{
     probes::{Readiness, Reason},
     run::{Backing, Sockets, StartError},
     testing::{
-        authority, configuration, eventually, holds, kill, options, sealed::SealedRegister, start_node, transaction,
+        authority, configuration, eventually, holds, kill, once_free, options, sealed::SealedRegister, start_node,
+        transaction,
     },
 };
 use peerwright_engine::SubmitRefusal;
@@ -101,7 +102,7 @@ async fn a_volume_in_use_a_taken_port_and_a_foreign_volume_are_one_line() {
     kill(node).await;
     let mut foreign = configuration;
     foreign.network_uid = "another".to_owned();
-    let foreign = refused(&foreign).await.unwrap_err();
+    let foreign = once_free(async || refused(&foreign).await).await.unwrap_err();
     for (error, says) in [
         (&in_use, "another process uses this volume"),
         (&taken, "listen-peer 127.0.0.1:"),
