@@ -2,7 +2,7 @@
 
 mod body;
 
-use super::{ApiState, Node, error::ApiError, gate::Caller, json, query, registers, time};
+use super::{ApiState, Node, SubmitRefused, error::ApiError, gate::Caller, json, query, registers, time};
 use crate::{limits::Ask, registers::Settled, signatures::check_all};
 use axum::{
     Extension, Json,
@@ -177,7 +177,7 @@ async fn accept(
     let (ids, read): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     let held = held(state, register, read.iter().flatten()).await;
     let checked = match &held {
-        Ok(held) => check(state, read, held.clone()).await?,
+        Ok(held) => check(state, register, read, held.clone()).await?,
         Err(error) => read.into_iter().map(|read| read.and_then(|_| Err(error.clone().into()))).collect(),
     };
     let held = held.unwrap_or_default();
@@ -212,15 +212,24 @@ fn read(node: &Arc<dyn Node>, subject: Option<String>, register: RegisterId, sub
     }
 }
 
-/// Checks those that are not held yet.
+/// Checks those that are not held yet. Where there is no room for them they are refused unchecked: who is overrun has no
+/// time for that.
 async fn check(
     state: &ApiState,
+    register: RegisterId,
     read: Vec<Result<Transaction, ApiError>>,
     held: BTreeSet<TransactionId>,
 ) -> Result<Vec<Result<Transaction, ApiError>>, ApiError> {
-    let limits = state.node.limits();
+    let (limits, full) = (state.node.limits(), state.node.registers().outbox.refusal(register));
+    let is_new = move |read: &Result<Transaction, ApiError>| !matches!(read, Ok(found) if held.contains(&found.id()));
+    if let Some(full) = full {
+        let refuse = |read: Result<Transaction, ApiError>| match read {
+            Ok(_) if is_new(&read) => Err(SubmitRefused::from(full).into()),
+            read => read,
+        };
+        return Ok(read.into_iter().map(refuse).collect());
+    }
     let checking = move || {
-        let is_new = |read: &Result<Transaction, ApiError>| !matches!(read, Ok(found) if held.contains(&found.id()));
         let (new, known): (Vec<_>, Vec<_>) = read.into_iter().enumerate().partition(|(_, read)| is_new(read));
         let (places, new): (Vec<_>, Vec<_>) = new.into_iter().unzip();
         let checked = check_all(new, time::now_micros(), &limits, |_, refusal| refusal.into());

@@ -131,6 +131,13 @@ impl Outbox {
         Ok(Some(Admission { key, outbox, is_watched: true }))
     }
 
+    /// Why nothing new of the register is taken now: known before anything of it is checked.
+    pub(crate) fn refusal(&self, register: RegisterId) -> Option<OutboxFull> {
+        let state = self.state();
+        let is_full = state.lanes.contains_key(&register) && state.len() >= self.capacity();
+        is_full.then(|| OutboxFull(self.settings().capacity))
+    }
+
     /// Whether it matters here which transactions a docket of the register holds.
     pub(crate) fn has(&self, register: RegisterId) -> bool {
         let state = self.state();

@@ -85,12 +85,15 @@ fn beyond_its_capacity_nothing_is_taken_and_who_is_settled_makes_room() {
         outbox.admit(REGISTER, id(number)).unwrap().unwrap().accepted();
     }
     assert_eq!(outbox.admit(REGISTER, id(100)).unwrap_err(), OutboxFull(100));
+    let (nobodys, full) = (RegisterId::from_bytes([2; 16]), OutboxFull(100));
+    assert_eq!((outbox.refusal(REGISTER), outbox.refusal(nobodys)), (Some(full), None));
     assert!(outbox.admit(REGISTER, id(7)).is_ok(), "it has its room");
-    assert!(outbox.admit(RegisterId::from_bytes([2; 16]), id(100)).is_ok(), "nobody seals that register");
+    assert!(outbox.admit(nobodys, id(100)).is_ok(), "nobody seals that register");
 
     take(&outbox, 1);
     outbox.tell_docket(REGISTER, &[id(1)]);
 
+    assert_eq!(outbox.refusal(REGISTER), None);
     assert!(outbox.admit(REGISTER, id(100)).is_ok());
 }
 
