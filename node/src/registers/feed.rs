@@ -219,6 +219,9 @@ impl Feed {
     /// The next rows behind a position: all of them by three reads, however many readers wait beside this one.
     async fn look(&self, register: RegisterId, behind: u64) -> Result<Vec<(u64, Row)>, StoreError> {
         let mut rows = self.messages.list(register, Some(behind), CHUNK).await?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut bytes = 0;
         let taken = rows.iter().take_while(|row| {
             bytes += u64::from(row.size);

@@ -22,12 +22,12 @@ pub(crate) type MessageRow = (i64, Vec<u8>, Vec<u8>, i64, i64, Vec<u8>);
 pub(crate) type DeadLetterRow = (i64, Vec<u8>, String, i64);
 
 /// A transaction with the message that carries it.
-pub(crate) struct Carried {
+struct Carried {
     /// Where its bytes are.
-    pub(crate) place: Place,
+    place: Place,
     /// How many they are.
-    pub(crate) size: u32,
-    pub(crate) id: TransactionId,
+    size: u32,
+    id: TransactionId,
     origin: NodePublicKey,
     incarnation: u64,
     stored_at: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Carried {
 
 impl Carried {
     /// Finds transactions in their messages; those whose message was let go of meanwhile are left out.
-    pub(crate) fn read(rows: Vec<TransactionRow>, carriers: Vec<CarrierRow>) -> Result<Vec<Self>, StoreError> {
+    fn read(rows: Vec<TransactionRow>, carriers: Vec<CarrierRow>) -> Result<Vec<Self>, StoreError> {
         let decoded = carriers.into_iter().map(|(row, message)| {
             let message = Message::decode(message);
             Ok((row, message.map_err(|error| StoreError::Damaged(format!("the message in row {row}: {error}")))?))
@@ -60,7 +60,7 @@ impl Carried {
         })
     }
 
-    pub(crate) fn with(self, bytes: Bytes) -> StoredTransaction {
+    fn with(self, bytes: Bytes) -> StoredTransaction {
         let Self { id, origin, incarnation, stored_at, .. } = self;
         StoredTransaction { id, bytes, origin, incarnation, stored_at }
     }
@@ -70,6 +70,25 @@ impl Carried {
 pub(crate) fn carriers(rows: &[TransactionRow]) -> Vec<i64> {
     let carriers: BTreeSet<i64> = rows.iter().map(|row| row.6).collect();
     carriers.into_iter().collect()
+}
+
+/// The transactions with these ids, in their order: out of the messages that carry them, or where a message only announces
+/// one, from its body.
+pub(crate) async fn assemble<F: Future<Output = Result<Option<Bytes>, StoreError>>>(
+    ids: &[TransactionId],
+    rows: Vec<TransactionRow>,
+    carriers: Vec<CarrierRow>,
+    body: impl Fn(TransactionId, u32) -> F,
+) -> Result<Vec<Option<StoredTransaction>>, StoreError> {
+    let mut found = BTreeMap::new();
+    for carried in Carried::read(rows, carriers)? {
+        let bytes = match &carried.place {
+            Place::Inline(bytes) => Some(bytes.clone()),
+            Place::Body => body(carried.id, carried.size).await?,
+        };
+        found.extend(bytes.map(|bytes| (carried.id, carried.with(bytes))));
+    }
+    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
 }
 
 pub(crate) fn listed(row: ListRow) -> Result<ListedTransaction, StoreError> {

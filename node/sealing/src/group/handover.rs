@@ -8,7 +8,6 @@
 use super::Group;
 use crate::{
     GroupRefused,
-    raft::SealerId,
     wire::{Answer, Request},
 };
 use peerwright_secure::NodePublicKey;
@@ -85,12 +84,9 @@ impl Group {
 
     /// The other members, who has most of the log first.
     fn successors(&self) -> Vec<NodePublicKey> {
-        let metrics = self.raft.metrics();
-        let metrics = metrics.borrow();
-        let matched = |sealer: &SealerId| metrics.replication.as_ref()?.get(sealer).copied().flatten();
-        let me = SealerId::from(self.core.me());
-        let mut successors: Vec<SealerId> = metrics.membership_config.voter_ids().filter(|id| *id != me).collect();
-        successors.sort_by_key(|sealer| std::cmp::Reverse(matched(sealer)));
-        successors.into_iter().map(SealerId::key).collect()
+        let me = self.core.me();
+        let mut successors: Vec<NodePublicKey> = self.voters().into_iter().filter(|key| *key != me).collect();
+        successors.sort_by_key(|sealer| std::cmp::Reverse(self.matched(*sealer)));
+        successors
     }
 }

@@ -130,7 +130,7 @@ impl Replica {
         others: &[PeerId],
         sorted: mpsc::Sender<Verified>,
     ) -> Result<Chain, Ended> {
-        let next = chain.as_ref().map_or(0, |chain| chain.head().number + 1);
+        let next = super::next_number(chain.as_ref());
         let shared = Shared::new();
         let (done, arrived) = mpsc::channel(SORTED);
         let peers = [primary.peer].iter().chain(others).copied().collect();
@@ -151,7 +151,7 @@ impl Replica {
         done: mpsc::Sender<Verified>,
     ) -> Result<Chain, Ended> {
         loop {
-            let next = chain.as_ref().map_or(0, |chain| chain.head().number + 1);
+            let next = super::next_number(chain.as_ref());
             if let Some(chain) = chain.take_if(|_| next >= primary.holds.end) {
                 shared.complete();
                 return Ok(chain);

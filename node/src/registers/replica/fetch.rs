@@ -3,7 +3,7 @@
 //! Not in a hurry and from everybody: what was certified and is not here would be lost, or prove a fork later.
 
 use super::{
-    Ended, govern,
+    Ended, govern, next_number,
     source::{BODIES_WITHIN, SourceStream},
     stretch::take_headers,
 };
@@ -40,10 +40,10 @@ pub(crate) async fn fetch_from_all(registers: &Registers, sources: &Sources, of:
 async fn fetch(registers: &Registers, sources: &Sources, register: RegisterId, peer: PeerId) -> Result<u64, Ended> {
     let checkpoint = registers.store.checkpoint(register).await?;
     let mut chain = checkpoint.map(|checkpoint| Chain::decode(&checkpoint)).transpose()?;
-    let begin = next(chain.as_ref());
+    let begin = next_number(chain.as_ref());
     let mut stream = SourceStream::open(sources, register, peer, begin).await?;
-    while next(chain.as_ref()) < stream.holds.end {
-        let mut headers = stream.headers(next(chain.as_ref()), 0).await?;
+    while next_number(chain.as_ref()) < stream.holds.end {
+        let mut headers = stream.headers(next_number(chain.as_ref()), 0).await?;
         while let Some(control) = headers.pop_front_if(|next| next.header.control) {
             let (governed, docket) = govern(registers, &mut stream, register, chain, control).await?;
             store(registers, register, vec![docket], governed.encode()).await?;
@@ -59,11 +59,7 @@ async fn fetch(registers: &Registers, sources: &Sources, register: RegisterId, p
             store(registers, register, dockets, checkpoint).await?;
         }
     }
-    Ok(next(chain.as_ref()).saturating_sub(begin))
-}
-
-fn next(chain: Option<&Chain>) -> u64 {
-    chain.map_or(0, |chain| chain.head().number + 1)
+    Ok(next_number(chain.as_ref()).saturating_sub(begin))
 }
 
 async fn store(

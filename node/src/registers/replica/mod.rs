@@ -200,25 +200,30 @@ impl Replica {
     /// Follows a source until it fails. Bodies come from the others too while there is much to fetch.
     async fn round(&self, primary: PeerId, others: &[PeerId]) -> Result<Infallible, Ended> {
         let mut chain = self.resume().await?;
-        let next = chain.as_ref().map_or(0, |chain| chain.head().number + 1);
+        let next = next_number(chain.as_ref());
         let mut stream = SourceStream::open(&self.sources, self.register, primary, next).await?;
         self.registers.standing.heard(self.register, primary, stream.holds.end, Clock::wall().0);
         match &chain {
             Some(chain) => self.compare(&mut stream, chain).await?,
             None if self.mode == ReplicaMode::ForwardOnly => {
                 chain = Box::pin(self.begin_forward(&mut stream)).await?;
-                let first = chain.as_ref().map_or(0, |chain| chain.head().number + 1);
+                let first = next_number(chain.as_ref());
                 self.registers.standing.begins_at(self.register, first);
             }
             None => {}
         }
-        let next = chain.as_ref().map_or(0, |chain| chain.head().number + 1);
+        let next = next_number(chain.as_ref());
         let chain = match chain {
             Some(chain) if stream.holds.end.saturating_sub(next) < CATCH_UP_FROM => chain,
             chain => Box::pin(self.catch_up(&mut stream, chain, others)).await?,
         };
         self.live(stream, chain).await
     }
+}
+
+/// The number of the docket that comes behind a chain.
+fn next_number(chain: Option<&Chain>) -> u64 {
+    chain.map_or(0, |chain| chain.head().number + 1)
 }
 
 /// Takes a docket that governs a register: who signs what follows depends on its body.

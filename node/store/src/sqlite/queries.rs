@@ -3,8 +3,7 @@
 use crate::{
     Counts, Held, ListedTransaction, MessageRange, StoreError, StoredTransaction,
     codec::{from_ordered, key, limit, ordered, position},
-    message::Place,
-    rows::{BodyPart, Carried, CarrierRow, ListRow, TransactionRow, carriers, listed},
+    rows::{BodyPart, CarrierRow, ListRow, TransactionRow, assemble, carriers, listed},
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -115,21 +114,16 @@ pub(super) async fn transactions(
     .bind(format!("[{}]", wanted.join(",")))
     .fetch_all(readers)
     .await?;
+    if rows.is_empty() {
+        return Ok(vec![None; ids.len()]);
+    }
     let wanted: Vec<String> = carriers(&rows).iter().map(i64::to_string).collect();
     let carriers: Vec<CarrierRow> =
         sqlx::query_as("SELECT id, bytes FROM messages WHERE id IN (SELECT value FROM json_each($1))")
             .bind(format!("[{}]", wanted.join(",")))
             .fetch_all(readers)
             .await?;
-    let mut found = BTreeMap::new();
-    for carried in Carried::read(rows, carriers)? {
-        let bytes = match &carried.place {
-            Place::Inline(bytes) => Some(bytes.clone()),
-            Place::Body => body_chunk(readers, carried.id, 0, carried.size).await?,
-        };
-        found.extend(bytes.map(|bytes| (carried.id, carried.with(bytes))));
-    }
-    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    assemble(&ids, rows, carriers, |id, size| body_chunk(readers, id, 0, size)).await
 }
 
 pub(super) async fn list(

@@ -4,9 +4,8 @@ use super::bodies::body_chunk;
 use crate::{
     Counts, Held, ListedMessage, ListedTransaction, MessageRange, StoreError, StoredTransaction,
     codec::{from_ordered, key, limit, ordered, position},
-    message::Place,
     postgres::readers::Readers,
-    rows::{Carried, CarrierRow, ListRow, MessageRow, TransactionRow, carriers, listed, listed_message},
+    rows::{CarrierRow, ListRow, MessageRow, TransactionRow, assemble, carriers, listed, listed_message},
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -105,17 +104,12 @@ pub(in crate::postgres) async fn transactions(
             &[&register.as_bytes().as_slice(), &wanted],
         )
         .await?;
+    if rows.is_empty() {
+        return Ok(vec![None; ids.len()]);
+    }
     let carriers: Vec<CarrierRow> =
         readers.all("SELECT id, bytes FROM messages WHERE id = ANY($1)", &[&carriers(&rows)]).await?;
-    let mut found = BTreeMap::new();
-    for carried in Carried::read(rows, carriers)? {
-        let bytes = match &carried.place {
-            Place::Inline(bytes) => Some(bytes.clone()),
-            Place::Body => body_chunk(readers, carried.id, 0, carried.size).await?,
-        };
-        found.extend(bytes.map(|bytes| (carried.id, carried.with(bytes))));
-    }
-    Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    assemble(&ids, rows, carriers, |id, size| body_chunk(readers, id, 0, size)).await
 }
 
 pub(in crate::postgres) async fn list(
