@@ -18,6 +18,10 @@ use crate::{again, demo, deny, generate, simulate, up};
 /// Test targets that need a cluster; each has a step of its own.
 const CLUSTER_TESTS: [&str; 2] = ["light", "whole"];
 
+/// No program of unit tests takes as long, nor does either suite: three times what they need on two busy processors.
+const UNIT_WITHIN: Duration = Duration::from_secs(15 * 60);
+const SUITE_WITHIN: Duration = Duration::from_secs(40 * 60);
+
 /// Modules of the whole suite that disturb nothing outside their own namespaces: most of their time is waiting, so two of
 /// their tests run at once.
 const APART: [&str; 8] =
@@ -118,6 +122,7 @@ fn unit_tests() -> Result<Vec<String>> {
     let targets = test_targets()?;
     let tests = |arguments: &[&str]| {
         let mut command = cargo(&["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--examples"]);
+        command.args(again::within(UNIT_WITHIN));
         for test in targets.iter().filter(|name| !CLUSTER_TESTS.contains(&name.as_str())) {
             command.args(["--test", test]);
         }
@@ -135,8 +140,8 @@ fn light_tests() -> Result<Vec<String>> {
 }
 
 fn cluster_tests(suite: &str, arguments: &[&str]) -> Command {
-    let mut command = cargo(&["test", "--workspace", "--test", suite, "--"]);
-    command.args(arguments);
+    let mut command = cargo(&["test", "--workspace", "--test", suite]);
+    command.args(again::within(SUITE_WITHIN)).arg("--").args(arguments);
     command
 }
 

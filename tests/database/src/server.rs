@@ -14,6 +14,7 @@ use std::{
         LazyLock, Mutex,
         mpsc::{Receiver, sync_channel},
     },
+    time::Duration,
 };
 use tempfile::TempDir;
 
@@ -160,11 +161,22 @@ impl Server {
         (child, says)
     }
 
-    /// Kills the server: nothing is closed in order.
+    /// Kills the server and the processes of its connections: nothing is closed in order, and no connection is left when
+    /// this returns. One that outlived the server for a moment would take a write and not answer its commit.
     pub fn kill(&self) {
         let pid = fs::read_to_string(self.home().join("data/postmaster.pid")).unwrap();
-        let pid = pid.lines().next().unwrap().trim().parse().unwrap();
-        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        let server: i32 = pid.lines().next().unwrap().trim().parse().unwrap();
+        // What stands still begins no further process.
+        kill(Pid::from_raw(server), Signal::SIGSTOP).unwrap();
+        wait_until(|| status(server).is_none_or(|(state, _)| state == 'T'));
+        let processes: Vec<i32> = processes().filter(|pid| status(*pid).is_some_and(|(_, of)| of == server)).collect();
+        for pid in processes.iter().copied().chain([server]) {
+            // Some end by themselves.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        for pid in processes {
+            wait_until(|| status(pid).is_none_or(|(state, _)| state == 'Z'));
+        }
         self.end();
     }
 
@@ -200,6 +212,28 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Every process of this machine.
+fn processes() -> impl Iterator<Item = i32> {
+    fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+}
+
+/// The state of a process, and the process that began it.
+fn status(pid: i32) -> Option<(char, i32)> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut words = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+}
+
+fn wait_until(holds: impl Fn() -> bool) {
+    for _ in 0..10_000 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    panic!("a process of the server does not end");
 }
 
 /// The user whose server this is: `initdb` refuses root.
