@@ -120,6 +120,12 @@ impl Outcome {
     pub(crate) fn rate(&self) -> f64 {
         self.transactions as f64 / self.seconds
     }
+
+    /// What its processor time went to, behind a comma.
+    pub(crate) fn processors(&self) -> String {
+        let used = self.processor.iter().filter(|(_, seconds)| **seconds > 0.01);
+        used.map(|(name, seconds)| format!(", {name} {seconds:.2} s")).collect()
+    }
 }
 
 impl Plan {

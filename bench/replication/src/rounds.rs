@@ -167,9 +167,7 @@ fn tell(outcome: &Outcome) {
     if outcome.starting_seconds > 0.0 {
         line.push_str(&format!(", of it starts {:.2} s", outcome.starting_seconds));
     }
-    for (name, seconds) in outcome.processor.iter().filter(|(_, seconds)| **seconds > 0.01) {
-        line.push_str(&format!(", {name} {seconds:.2} s"));
-    }
+    line.push_str(&outcome.processors());
     if !outcome.note.is_empty() {
         line.push_str("; ");
         line.push_str(&outcome.note);

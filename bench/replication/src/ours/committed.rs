@@ -1,7 +1,10 @@
 //! Handed in until committed, the way that transactions take: accepted by a node that is the sealer, spread, sealed,
 //! certified, stored. Rates are tried until one does not hold.
 
-use super::network::{Member, Network};
+use super::{
+    network::{Member, Network},
+    threads,
+};
 use crate::{
     chain,
     plan::{Outcome, Plan},
@@ -51,7 +54,7 @@ pub(super) fn run(plan: &Plan) -> Result<Outcome> {
     let mut best = None;
     for rate in RATES {
         let outcome = sealed.at(rate, plan.seconds)?;
-        say(format!("    {rate} a second: {}", outcome.note));
+        say(format!("    {rate} a second: {}{}", outcome.note, outcome.processors()));
         let holds = outcome.transactions == rate * u64::from(plan.seconds)
             && outcome.p99_millis.is_some_and(|millis| millis <= 1_000.0);
         if !holds {
@@ -114,7 +117,7 @@ impl Sealed {
         let ids: BTreeMap<TransactionId, u64> = transactions.iter().map(Transaction::id).zip(0..).collect();
         let refused = Arc::new(AtomicU64::new(0));
         let from = self.source.certified(self.register)?;
-        let began = Instant::now();
+        let (used, began) = (threads::now(), Instant::now());
         let runtime = self.source.runtime();
         let load = {
             let (handle, runtime, refused) = (self.source.handle().clone(), runtime.handle().clone(), refused.clone());
@@ -133,6 +136,7 @@ impl Sealed {
             })
         };
         let mut latencies = self.watch(&ids, from, began, rate)?;
+        let processor = threads::since(&used);
         load.join().map_err(|_| anyhow::anyhow!("the load failed"))?;
         let (p50, p99) = (quantile::millis(&mut latencies, 500), quantile::millis(&mut latencies, 990));
         let refused = refused.load(Ordering::Relaxed);
@@ -148,6 +152,7 @@ impl Sealed {
             seconds: f64::from(seconds),
             p50_millis: p50,
             p99_millis: p99,
+            processor,
             note,
             ..Outcome::default()
         })
