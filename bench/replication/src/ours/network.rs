@@ -125,15 +125,14 @@ impl Network {
         Ok(Member { node, runtime, place })
     }
 
-    /// Has the nodes with the names of replicas follow the register.
+    /// Has every node hold the register: a replica asks nobody for what it should not know of.
     pub(super) fn subscribe<'m>(
         &self,
         register: RegisterId,
         members: impl IntoIterator<Item = &'m Member>,
     ) -> Result<()> {
         self.publish(members, |content| {
-            let subscription = Subscription { groups: [REPLICAS.to_owned()].into(), ..Subscription::default() };
-            content.subscriptions.insert(*register.as_bytes(), subscription);
+            content.subscriptions.insert(*register.as_bytes(), Subscription::default());
         })
     }
 

@@ -28,7 +28,6 @@ fn read(line: &str) -> Option<(String, f64)> {
     let (name, rest) = rest.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
     let [user, system] = [fields.next()?, fields.next()?].map(str::parse::<f64>);
-    let name = if name.starts_with("sqlx-sqlite") { "sqlite" } else { name };
     Some((name.to_owned(), (user.ok()? + system.ok()?) / TICKS))
 }
 
@@ -38,8 +37,8 @@ mod tests {
 
     #[test]
     fn a_thread_is_named_and_counted() {
-        let line = "7 (sqlx-sqlite-wor) S 1 7 7 0 -1 4194304 1 0 0 0 150 50 0 0 20 0";
-        assert_eq!(read(line), Some(("sqlite".to_owned(), 2.0)));
+        let line = "7 (store-writer) S 1 7 7 0 -1 4194304 1 0 0 0 150 50 0 0 20 0";
+        assert_eq!(read(line), Some(("store-writer".to_owned(), 2.0)));
         assert_eq!(read("no thread"), None);
     }
 }

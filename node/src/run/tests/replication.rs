@@ -19,7 +19,7 @@ use peerwright_proto::v1::{
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{ReplicaMode, Subscription};
 use peerwright_store::{DocketStore, Memory, Seen, Sqlite};
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use rusqlite::Connection;
 use std::{
     collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
@@ -276,14 +276,14 @@ async fn an_audit_finds_what_the_disk_has_changed_or_lost_and_it_is_fetched_agai
     subscribe(&authority, &nodes, &sealed);
     replicated(&nodes[1], &sealed).await;
 
-    let mut connection = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(&path)).await.unwrap();
+    let connection = Connection::open(&path).unwrap();
     for statement in [
         "UPDATE docket_bodies SET body = zeroblob(LENGTH(body)) WHERE docket = 3",
         "UPDATE docket_bodies SET ids = zeroblob(LENGTH(ids)) WHERE docket = 5",
         "DELETE FROM docket_bodies WHERE docket IN (7, 8)",
         "DELETE FROM dockets WHERE id = 7",
     ] {
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.execute(statement, []).unwrap();
     }
     let handle = nodes[1].handle();
     let sources = Sources {

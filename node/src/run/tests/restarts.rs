@@ -13,7 +13,7 @@ use crate::{
     },
 };
 use peerwright_engine::SubmitRefusal;
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use rusqlite::Connection;
 use std::{path::Path, sync::Arc, time::Duration};
 
 async fn start(authority: &Arc<Authority>, directory: &Path) -> RunningNode {
@@ -64,13 +64,9 @@ async fn a_store_that_failed_ends_the_node_and_its_next_start_serves_again() {
     let directory = tempfile::tempdir().unwrap();
     let mut node = start(&authority, directory.path()).await;
     eventually("it is ready", async || node.handle().readiness().is_ready()).await;
-    let volume = SqliteConnectOptions::new().filename(directory.path().join("store.sqlite"));
-    let spoil = async |statement: &'static str| {
-        let mut connection = SqliteConnection::connect_with(&volume).await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-    };
-    spoil("CREATE TRIGGER broken BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'broken'); END").await;
+    let volume = directory.path().join("store.sqlite");
+    let spoil = |statement: &str| Connection::open(&volume).unwrap().execute(statement, []).unwrap();
+    spoil("CREATE TRIGGER broken BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'broken'); END");
 
     let lost = transaction(&node, "lost");
     assert_eq!(node.handle().submit(lost.clone()).await, Err(SubmitRefused::Node(SubmitRefusal::Store)));
@@ -80,7 +76,7 @@ async fn a_store_that_failed_ends_the_node_and_its_next_start_serves_again() {
     assert!(ended.part == "the store" && line.contains("broken") && !line.contains('\n'), "{line}");
     kill(node).await;
 
-    spoil("DROP TRIGGER broken").await;
+    spoil("DROP TRIGGER broken");
     let node = start(&authority, directory.path()).await;
     eventually("it takes it", async || node.handle().submit(lost.clone()).await.is_ok()).await;
 }

@@ -8,9 +8,10 @@
 //! While the writer never pauses it cannot begin the log anew; at [`LOG_PAGES`] it moves the little that this task has left
 //! and does.
 
+use super::{options::Options, statements::Statements as _};
 use crate::StoreError;
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
-use tokio::sync::watch;
+use rusqlite::Connection;
+use tokio::{sync::watch, task::spawn_blocking};
 
 /// Pages of a file that is made now. Bodies of hundreds of kibibytes take a quarter of the calls that SQLite's own 4 KiB
 /// take; larger pages would make every small commit larger.
@@ -25,11 +26,7 @@ pub(super) const LOG_PAGES: u32 = 4096;
 pub(super) const LOG_BYTES: u32 = LOG_PAGES * PAGE_BYTES;
 
 /// Moves until the writer ends. A failure is the store's, as one of the writer is: what was moved cannot be told.
-pub(super) async fn run(
-    options: SqliteConnectOptions,
-    mut written: watch::Receiver<u64>,
-    ended: watch::Sender<Option<StoreError>>,
-) {
+pub(super) async fn run(options: Options, mut written: watch::Receiver<u64>, ended: watch::Sender<Option<StoreError>>) {
     if let Err(error) = try_run(options, &mut written).await {
         tracing::error!(error = %error, code = error.code(), "the log of the store cannot be moved into its file");
         ended.send_if_modified(|ended| {
@@ -40,15 +37,26 @@ pub(super) async fn run(
     }
 }
 
-async fn try_run(options: SqliteConnectOptions, written: &mut watch::Receiver<u64>) -> Result<(), StoreError> {
-    let mut connection = SqliteConnection::connect_with(&options).await?;
-    let mut moved = 0;
+async fn try_run(options: Options, written: &mut watch::Receiver<u64>) -> Result<(), StoreError> {
+    let (mut connection, mut moved) = (None, 0);
     while let Ok(now) = written.wait_for(|now| *now >= moved + STEP_BYTES).await.map(|now| *now) {
-        match sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut connection).await.map_err(StoreError::from) {
-            // With no room for the file to grow, the log keeps what it has.
-            Ok(_) | Err(StoreError::Busy | StoreError::DiskFull) => moved = now,
-            Err(error) => return Err(error),
-        }
+        let (unused, options) = (connection.take(), options.clone());
+        let moving = spawn_blocking(move || {
+            let connection = unused.map_or_else(|| options.connect(), Ok)?;
+            move_log(&connection).map(|()| connection)
+        });
+        connection = Some(moving.await.map_err(|error| StoreError::Failed(error.to_string()))??);
+        moved = now;
     }
-    Ok(connection.close().await?)
+    // Whoever closes the last connection moves what is left.
+    drop(spawn_blocking(move || drop(connection)).await);
+    Ok(())
+}
+
+fn move_log(connection: &Connection) -> Result<(), StoreError> {
+    match connection.optional::<(i64,)>("PRAGMA wal_checkpoint(PASSIVE)", []) {
+        // With no room for the file to grow, the log keeps what it has.
+        Ok(_) | Err(StoreError::Busy | StoreError::DiskFull) => Ok(()),
+        Err(error) => Err(error),
+    }
 }

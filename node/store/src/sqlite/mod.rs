@@ -1,4 +1,12 @@
 //! The store of a node: one SQLite file in WAL mode, synced at every commit.
+//!
+//! ```text
+//!  writes ─▶ queue ─▶ writer ── a thread and connection of its own ──▶ log ── beside it ─▶ file
+//!  reads ───────────▶ readers ── a few connections, a thread for each read ──▶ log, file
+//! ```
+//!
+//! SQLite answers within the call: a thread goes through a group of writes, or a read, and hands nothing over between its
+//! statements.
 
 mod apply;
 mod checkpoint;
@@ -8,7 +16,11 @@ mod failure;
 mod index;
 mod messages;
 mod open;
+mod options;
 mod queries;
+mod readers;
+mod schema;
+mod statements;
 mod writer;
 
 use crate::{
@@ -17,8 +29,9 @@ use crate::{
     queue::{self, Queue},
 };
 use bytes::Bytes;
+use options::Options;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
-use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
+use readers::Readers;
 use std::{
     fs::File,
     path::Path,
@@ -36,9 +49,9 @@ pub struct Sqlite {
     commits: Arc<AtomicU64>,
     ended: watch::Receiver<Option<StoreError>>,
     queue: Queue,
-    readers: SqlitePool,
+    readers: Readers,
     /// The writer, and who moves its log.
-    tasks: Mutex<Option<[JoinHandle<()>; 2]>>,
+    workers: Mutex<Option<(std::thread::JoinHandle<()>, JoinHandle<()>)>>,
     /// Held as long as the store is: a second process is refused.
     _lock: File,
 }
@@ -47,27 +60,33 @@ impl Sqlite {
     /// Opens the store of the network with this UID, and makes it when there is none. Refuses network file systems,
     /// a file that another process has open, that belongs to another network, or that a later version has written.
     pub async fn open(path: &Path, network_uid: &str) -> Result<Self, StoreError> {
-        Self::open_with(open::writer_options(path), path, network_uid).await
+        Self::open_with(Options::writer(path), path, network_uid).await
     }
 
-    async fn open_with(options: SqliteConnectOptions, path: &Path, network_uid: &str) -> Result<Self, StoreError> {
-        let opened = open::open(options, path, network_uid).await?;
+    async fn open_with(options: Options, path: &Path, network_uid: &str) -> Result<Self, StoreError> {
+        let (writer, lock) = open::open(options, path, network_uid).await?;
         let (queue, jobs) = Queue::new();
-        let commits = Arc::clone(&opened.writer.commits);
-        let ended = opened.writer.ended.subscribe();
-        let writer = opened.writer;
+        let commits = Arc::clone(&writer.commits);
+        let ended = writer.ended.subscribe();
         let mover = checkpoint::run(writer.options.clone(), writer.written.subscribe(), writer.ended.clone());
-        let tasks = [tokio::spawn(writer::run(writer, jobs)), tokio::spawn(mover)];
+        let writing = std::thread::Builder::new().name("store-writer".to_owned());
+        let writing = writing.spawn(move || writer::run(writer, jobs));
+        let writing = writing.map_err(|error| StoreError::Unopened(error.to_string()))?;
         Ok(Self {
             network_uid: network_uid.to_owned(),
             commits,
             ended,
             queue,
-            readers: opened.readers,
-            tasks: Mutex::new(Some(tasks)),
-            _lock: opened.lock,
+            readers: Readers::new(Options::reader(path)),
+            workers: Mutex::new(Some((writing, tokio::spawn(mover)))),
+            _lock: lock,
         })
     }
+}
+
+/// Runs what is written for any database, and asks none but SQLite, which answers within the call.
+fn at_once<T>(asking: impl Future<Output = T>) -> T {
+    futures::executor::block_on(asking)
 }
 
 impl Store for Sqlite {
@@ -92,7 +111,7 @@ impl Store for Sqlite {
     }
 
     fn document(&self, name: &'static str) -> Pending<'_, Option<Bytes>> {
-        Box::pin(queries::document(&self.readers, name))
+        Box::pin(self.readers.read(move |connection| queries::document(connection, name)))
     }
 
     fn bury(&self, letters: Vec<DeadLetter>) -> Pending<'_, Vec<(RegisterId, TransactionId)>> {
@@ -112,23 +131,23 @@ impl Store for Sqlite {
     }
 
     fn held(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>> {
-        Box::pin(queries::held(&self.readers, registers))
+        Box::pin(self.readers.read(move |connection| queries::held(connection, registers)))
     }
 
     fn gone(&self, registers: Vec<RegisterId>) -> Pending<'_, Vec<Held>> {
-        Box::pin(queries::gone(&self.readers, registers))
+        Box::pin(self.readers.read(move |connection| queries::gone(connection, registers)))
     }
 
     fn read(&self, ranges: Vec<MessageRange>, max_messages: usize, max_bytes: usize) -> Pending<'_, Vec<Bytes>> {
-        Box::pin(queries::read(&self.readers, ranges, max_messages, max_bytes))
+        Box::pin(self.readers.read(move |connection| queries::read(connection, ranges, max_messages, max_bytes)))
     }
 
     fn messages_after(&self, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedMessage>> {
-        Box::pin(messages::after(&self.readers, after, limit))
+        Box::pin(self.readers.read(move |connection| messages::after(connection, after, limit)))
     }
 
     fn newest_message(&self) -> Pending<'_, Option<u64>> {
-        Box::pin(messages::newest(&self.readers))
+        Box::pin(self.readers.read(|connection| messages::newest(connection)))
     }
 
     fn transactions(
@@ -136,15 +155,15 @@ impl Store for Sqlite {
         register: RegisterId,
         ids: Vec<TransactionId>,
     ) -> Pending<'_, Vec<Option<StoredTransaction>>> {
-        Box::pin(queries::transactions(&self.readers, register, ids))
+        Box::pin(self.readers.read(move |connection| queries::transactions(connection, register, ids)))
     }
 
     fn list(&self, register: RegisterId, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedTransaction>> {
-        Box::pin(queries::list(&self.readers, register, after, limit))
+        Box::pin(self.readers.read(move |connection| queries::list(connection, register, after, limit)))
     }
 
     fn dead_letter(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<DeadLetter>> {
-        Box::pin(dead_letters::find(&self.readers, register, id))
+        Box::pin(self.readers.read(move |connection| dead_letters::find(connection, register, id)))
     }
 
     fn dead_letters(
@@ -153,15 +172,15 @@ impl Store for Sqlite {
         after: Option<u64>,
         limit: usize,
     ) -> Pending<'_, Vec<ListedDeadLetter>> {
-        Box::pin(dead_letters::list(&self.readers, register, after, limit))
+        Box::pin(self.readers.read(move |connection| dead_letters::list(connection, register, after, limit)))
     }
 
     fn counts(&self, register: RegisterId) -> Pending<'_, Counts> {
-        Box::pin(queries::counts(&self.readers, register))
+        Box::pin(self.readers.read(move |connection| queries::counts(connection, register)))
     }
 
     fn body_chunk(&self, id: TransactionId, offset: u64, length: u32) -> Pending<'_, Option<Bytes>> {
-        Box::pin(queries::body_chunk(&self.readers, id, offset, length))
+        Box::pin(self.readers.read(move |connection| queries::body_chunk(connection, id, offset, length)))
     }
 
     fn commits(&self) -> u64 {
@@ -174,10 +193,13 @@ impl Store for Sqlite {
 
     fn close(&self) -> Pending<'_, ()> {
         self.queue.close();
-        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::pin(async move {
-            for task in tasks.into_iter().flatten() {
-                task.await.map_err(|error| StoreError::Failed(error.to_string()))?;
+            if let Some((writing, moving)) = workers {
+                let failed = |error: tokio::task::JoinError| StoreError::Failed(error.to_string());
+                let written = tokio::task::spawn_blocking(|| writing.join()).await.map_err(failed)?;
+                written.map_err(|_| StoreError::Failed("its writer panicked".to_owned()))?;
+                moving.await.map_err(failed)?;
             }
             self.readers.close().await;
             Ok(())

@@ -1,13 +1,13 @@
 //! What only a file can do.
 
-use super::{Sqlite, open};
+use super::{Sqlite, options::Options, schema};
 use crate::{
     Appended, Store, StoreError,
     tests::fixtures::{NETWORK, NOW, Place, large_transaction, message, register, transaction},
 };
 use futures::FutureExt;
 use peerwright_ledger::Message;
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::params;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -43,21 +43,21 @@ async fn a_second_process_is_refused_until_the_first_has_gone() {
 
 /// What a later version leaves behind that says which schema may read it.
 async fn upgrade(path: &Path, readable_by: Option<i64>) {
-    let mut connection = SqliteConnection::connect_with(&open::writer_options(path)).await.unwrap();
+    let connection = Options::writer(path).connect().unwrap();
     let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
                  VALUES (999, 'later', TRUE, x'00', 0)";
-    sqlx::query(later).execute(&mut connection).await.unwrap();
-    sqlx::query("DELETE FROM records WHERE name = 'readable_by'").execute(&mut connection).await.unwrap();
+    connection.execute(later, []).unwrap();
+    connection.execute("DELETE FROM records WHERE name = 'readable_by'", []).unwrap();
     if let Some(version) = readable_by {
-        let says = "INSERT INTO records (name, value) VALUES ('readable_by', $1)";
-        sqlx::query(says).bind(version).execute(&mut connection).await.unwrap();
+        let says = "INSERT INTO records (name, value) VALUES ('readable_by', ?1)";
+        connection.execute(says, params![version]).unwrap();
     }
-    connection.close().await.unwrap();
+    connection.close().unwrap();
 }
 
 #[tokio::test]
 async fn a_store_of_a_later_version_is_refused_unless_it_says_that_this_one_may_use_it() {
-    let last = open::migrations().iter().map(|migration| migration.version).max().unwrap();
+    let last = i64::try_from(schema::RELEASED.len()).unwrap();
     for (readable_by, opens) in [(None, false), (Some(last + 1), false), (Some(last), true), (Some(1), true)] {
         let (_directory, path) = place();
         let store = Sqlite::open(&path, NETWORK).await.unwrap();
@@ -124,13 +124,13 @@ async fn a_message_whose_transactions_cannot_be_read_is_refused() {
 #[tokio::test]
 async fn a_failed_volume_refuses_every_later_write_and_says_so_once_for_all() {
     let (_directory, path) = place();
-    let store = Sqlite::open_with(open::writer_options(&path), &path, NETWORK).await.unwrap();
+    let store = Sqlite::open_with(Options::writer(&path), &path, NETWORK).await.unwrap();
     let mut failed = store.failed();
     assert!((&mut failed).now_or_never().is_none());
-    let mut connection = SqliteConnection::connect_with(&open::writer_options(&path)).await.unwrap();
+    let connection = Options::writer(&path).connect().unwrap();
     let broken = "CREATE TRIGGER broken BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'broken'); END";
-    sqlx::query(broken).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
+    connection.execute(broken, []).unwrap();
+    connection.close().unwrap();
 
     let refused = store.append(vec![nth(1)], NOW).await.unwrap_err();
     assert!(matches!(refused, StoreError::Failed(_)), "{refused}");
@@ -154,7 +154,7 @@ async fn a_store_that_is_closed_has_not_failed() {
 #[tokio::test]
 async fn a_full_volume_refuses_writes_keeps_what_it_acknowledged_and_takes_writes_again_when_there_is_room() {
     let (_directory, path) = place();
-    let options = open::writer_options(&path).pragma("max_page_count", "60");
+    let options = Options::writer(&path).pragma("max_page_count", "60");
     let store = Sqlite::open_with(options, &path, NETWORK).await.unwrap();
     let mut stored = 0;
     let refused = loop {
@@ -182,9 +182,8 @@ async fn nothing_temporary_is_written_to_a_folder_that_an_image_may_not_have() {
     const IN_MEMORY: i64 = 2;
     let (_directory, path) = place();
     let store = Sqlite::open(&path, NETWORK).await.unwrap();
-    for options in [open::writer_options(&path), open::reader_options(&path)] {
-        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        let place: i64 = sqlx::query_scalar("PRAGMA temp_store").fetch_one(&mut connection).await.unwrap();
+    for options in [Options::writer(&path), Options::reader(&path)] {
+        let place: i64 = options.connect().unwrap().query_one("PRAGMA temp_store", [], |row| row.get(0)).unwrap();
         assert_eq!(place, IN_MEMORY);
     }
     store.close().await.unwrap();

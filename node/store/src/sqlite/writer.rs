@@ -1,13 +1,13 @@
-//! The one task that writes. While a commit syncs, calls queue up; the next commit takes all of them. What can wait is done
+//! The one thread that writes. While a commit syncs, calls queue up; the next commit takes all of them. What can wait is done
 //! between the groups, a step at a time, and without a pause only while nobody writes.
 
-use super::{apply::Batch, checkpoint::COMMIT_BYTES, dead_letters};
+use super::{apply::Batch, at_once, checkpoint::COMMIT_BYTES, dead_letters, options::Options};
 use crate::{
     StoreError,
     index::Upkeep,
     queue::{self, Job, Operation},
 };
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use rusqlite::{Connection, TransactionBehavior};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -22,9 +22,9 @@ const STEP_BYTES: u64 = 1 << 20;
 
 /// The writing connection.
 pub(super) struct Writer {
-    pub(super) options: SqliteConnectOptions,
+    pub(super) options: Options,
     /// `None` after a failed commit: the next one starts from a fresh connection, with no half-done transaction.
-    connection: Option<SqliteConnection>,
+    connection: Option<Connection>,
     /// Why nothing is written any more: a failure after which only a new process can tell what the disk holds, or
     /// [`StoreError::Closed`].
     pub(super) ended: watch::Sender<Option<StoreError>>,
@@ -35,7 +35,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(options: SqliteConnectOptions, connection: SqliteConnection) -> Self {
+    pub(super) fn new(options: Options, connection: Connection) -> Self {
         Self {
             options,
             connection: Some(connection),
@@ -47,84 +47,82 @@ impl Writer {
     }
 
     /// All of the group, or nothing of it.
-    async fn write(&mut self, group: &mut [Job]) -> Result<(), StoreError> {
+    fn write(&mut self, group: &mut [Job]) -> Result<(), StoreError> {
         let failure = self.ended.borrow().clone();
         if let Some(failure) = failure {
             return Err(failure);
         }
-        let outcome = self.try_write(group).await;
+        let outcome = self.try_write(group);
         if let Err(error) = &outcome {
             tracing::error!(error = %error, code = error.code(), jobs = group.len(), "nothing of a group was written");
-            self.reset(error).await;
+            self.reset(error);
         }
         outcome
     }
 
     /// A step of what is to be done behind the writes. When it fails for lack of room, the next group tries again.
-    async fn keep_up(&mut self) {
+    fn keep_up(&mut self) {
         if self.ended.borrow().is_some() {
             self.upkeep.pending = false;
-        } else if let Err(error) = self.try_keep_up().await {
+        } else if let Err(error) = self.try_keep_up() {
             tracing::warn!(error = %error, code = error.code(), "the index by transaction waits");
             self.upkeep.pending = false;
-            self.reset(&error).await;
+            self.reset(&error);
         }
     }
 
     /// After something failed: nothing of it stays, and after some errors nothing is written any more.
-    async fn reset(&mut self, error: &StoreError) {
-        if let Some(connection) = self.connection.take() {
-            drop(connection.close().await);
-        }
+    fn reset(&mut self, error: &StoreError) {
+        self.connection = None;
         // After a failed sync the kernel may report success for pages that it has dropped: a retry proves nothing.
         if matches!(error, StoreError::Failed(_) | StoreError::Damaged(_)) {
             self.ended.send_replace(Some(error.clone()));
         }
     }
 
-    async fn try_keep_up(&mut self) -> Result<(), StoreError> {
+    fn try_keep_up(&mut self) -> Result<(), StoreError> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            None => self.connection.insert(SqliteConnection::connect_with(&self.options).await?),
+            None => self.connection.insert(self.options.connect()?),
         };
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        self.upkeep.step(&mut *transaction).await?;
-        transaction.commit().await?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        at_once(self.upkeep.step(&mut &*transaction))?;
+        transaction.commit()?;
         self.written.send_modify(|written| *written += STEP_BYTES);
         Ok(())
     }
 
-    async fn try_write(&mut self, group: &mut [Job]) -> Result<(), StoreError> {
+    fn try_write(&mut self, group: &mut [Job]) -> Result<(), StoreError> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            None => self.connection.insert(SqliteConnection::connect_with(&self.options).await?),
+            None => self.connection.insert(self.options.connect()?),
         };
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        let mut batch = Batch::new(&mut transaction);
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut batch = Batch::new(&transaction);
         for job in &mut *group {
             match &mut job.operation {
-                Operation::NextIncarnation { now, slot } => slot.fill(batch.next_incarnation(*now).await?),
-                Operation::Append { messages, now, slot } => slot.fill(batch.append(messages, *now).await?),
+                Operation::NextIncarnation { now, slot } => slot.fill(batch.next_incarnation(*now)?),
+                Operation::Append { messages, now, slot } => slot.fill(batch.append(messages, *now)?),
                 Operation::PutBody { register, id, bytes, slot } => {
-                    batch.put_body(*register, *id, bytes).await?;
+                    batch.put_body(*register, *id, bytes)?;
                     slot.fill(());
                 }
                 Operation::PutDocument { name, bytes, slot } => {
-                    batch.put_document(name, bytes).await?;
+                    batch.put_document(name, bytes)?;
                     slot.fill(());
                 }
                 Operation::Bury { letters, slot } => {
-                    slot.fill(dead_letters::bury(batch.connection(), letters).await?);
+                    slot.fill(dead_letters::bury(batch.connection(), letters)?);
                 }
                 Operation::Exhume { letters, slot } => {
-                    slot.fill(dead_letters::exhume(batch.connection(), letters).await?);
+                    slot.fill(dead_letters::exhume(batch.connection(), letters)?);
                 }
-                Operation::Purge { register, slot } => slot.fill(batch.purge(*register).await?),
-                Operation::LetGo { ranges, slot } => slot.fill(batch.let_go(ranges).await?),
-                Operation::Dockets(operation) => operation.apply(batch.connection()).await?,
+                Operation::Purge { register, slot } => slot.fill(batch.purge(*register)?),
+                Operation::LetGo { ranges, slot } => slot.fill(batch.let_go(ranges)?),
+                Operation::Dockets(operation) => operation.apply(batch.connection())?,
             }
         }
-        transaction.commit().await?;
+        transaction.commit()?;
         self.commits.fetch_add(1, Ordering::Relaxed);
         let bytes: usize = group.iter().map(|job| job.bytes).sum();
         self.written.send_modify(|written| *written += COMMIT_BYTES + bytes as u64);
@@ -138,26 +136,29 @@ impl Writer {
 }
 
 /// Writes a job, and with it whatever waits.
-async fn write_group(writer: &mut Writer, first: Job, jobs: &mut mpsc::Receiver<Job>) {
+fn write_group(writer: &mut Writer, first: Job, jobs: &mut mpsc::Receiver<Job>) {
     let mut group = queue::group(first, jobs);
-    let committed = writer.write(&mut group).await;
+    let committed = writer.write(&mut group);
     for job in group {
         job.operation.finish(&committed);
     }
 }
 
 /// Writes until the queue is closed and empty.
-pub(super) async fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
+pub(super) fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
     loop {
-        let first =
-            if writer.upkeep.pending { jobs.try_recv() } else { jobs.recv().await.ok_or(TryRecvError::Disconnected) };
+        let first = if writer.upkeep.pending {
+            jobs.try_recv()
+        } else {
+            jobs.blocking_recv().ok_or(TryRecvError::Disconnected)
+        };
         match first {
-            Ok(first) => write_group(&mut writer, first, &mut jobs).await,
+            Ok(first) => write_group(&mut writer, first, &mut jobs),
             Err(TryRecvError::Empty) => {}
             Err(TryRecvError::Disconnected) => break,
         }
         if writer.upkeep.pending {
-            writer.keep_up().await;
+            writer.keep_up();
         }
     }
     // A failure stays the last word.
@@ -167,7 +168,7 @@ pub(super) async fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
         first
     });
     if let Some(connection) = writer.connection
-        && let Err(error) = connection.close().await
+        && let Err((_, error)) = connection.close()
     {
         tracing::warn!(error = %error, "the store was not closed cleanly; nothing is lost");
     }

@@ -10,24 +10,22 @@ use crate::{
     codec::ordered,
     docket::{Link, follow},
     prepared::{PreparedDocket, PreparedExtension},
+    sqlite::statements::Statements as _,
 };
 use peerwright_ledger::RegisterId;
 use peerwright_secure::sha256;
-use sqlx::SqliteConnection;
+use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 
 /// What an operation came to, unless the database failed.
 pub(in crate::sqlite) type Outcome<T> = Result<Result<T, StoreError>, StoreError>;
 
-pub(in crate::sqlite) async fn extend(
-    connection: &mut SqliteConnection,
-    extensions: Vec<PreparedExtension>,
-) -> Outcome<()> {
+pub(in crate::sqlite) fn extend(connection: &Connection, extensions: Vec<PreparedExtension>) -> Outcome<()> {
     let mut chains: BTreeMap<RegisterId, Option<Chain>> = BTreeMap::new();
     let mut heads: BTreeMap<RegisterId, Option<Link>> = BTreeMap::new();
     for PreparedExtension { register, dockets, .. } in &extensions {
         if !chains.contains_key(register) {
-            let chain = chain::load(&mut *connection, *register).await?;
+            let chain = chain::load(connection, *register)?;
             heads.insert(*register, chain.as_ref().map(Chain::head));
             chains.insert(*register, chain);
         }
@@ -39,107 +37,86 @@ pub(in crate::sqlite) async fn extend(
     }
     for extension in extensions {
         let chain = chains.entry(extension.register).or_default();
-        append(connection, chain, extension).await?;
+        append(connection, chain, extension)?;
     }
     for chain in chains.values_mut().flatten() {
-        chain::find_certified(connection, chain).await?;
-        chain::save(connection, chain).await?;
+        chain::find_certified(connection, chain)?;
+        chain::save(connection, chain)?;
     }
     Ok(Ok(()))
 }
 
 /// Writes dockets that follow; the row of their register is saved by the caller.
-async fn append(
-    connection: &mut SqliteConnection,
-    chain: &mut Option<Chain>,
-    extension: PreparedExtension,
-) -> Result<(), StoreError> {
+fn append(connection: &Connection, chain: &mut Option<Chain>, extension: PreparedExtension) -> Result<(), StoreError> {
     let Some(first) = extension.dockets.first() else { return Ok(()) };
     let chain = match chain {
         Some(chain) => chain,
         None => {
-            let begun = chain::begin(connection, extension.register, (first.docket.number, first.hash)).await?;
+            let begun = chain::begin(connection, extension.register, (first.docket.number, first.hash))?;
             chain.insert(begun)
         }
     };
     for docket in extension.dockets {
         chain.append(&docket);
-        insert(connection, chain.id, docket).await?;
+        insert(connection, chain.id, docket)?;
     }
-    sqlx::query(
-        "INSERT INTO checkpoints (chain, checksum, bytes) VALUES ($1, $2, $3)
+    connection.run(
+        "INSERT INTO checkpoints (chain, checksum, bytes) VALUES (?1, ?2, ?3)
          ON CONFLICT (chain) DO UPDATE SET checksum = excluded.checksum, bytes = excluded.bytes",
-    )
-    .bind(chain.id)
-    .bind(extension.checkpoint_checksum)
-    .bind(Vec::from(extension.checkpoint))
-    .execute(connection)
-    .await?;
+        params![chain.id, extension.checkpoint_checksum, &extension.checkpoint[..]],
+    )?;
     Ok(())
 }
 
-async fn insert(connection: &mut SqliteConnection, chain: i64, prepared: PreparedDocket) -> Result<(), StoreError> {
+fn insert(connection: &Connection, chain: i64, prepared: PreparedDocket) -> Result<(), StoreError> {
     let (transactions, body_bytes) = (prepared.transactions(), prepared.body_bytes());
     let PreparedDocket { docket, hash, ids, ids_checksum, body_checksum, certificate_checksum } = prepared;
     let NewDocket { number, header, body, certificate, .. } = docket;
-    let row: i64 = sqlx::query_scalar(
+    let row: i64 = connection.value(
         "INSERT INTO dockets (chain, number, hash, transactions, body_bytes, header, certificate_checksum, certificate)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
-    )
-    .bind(chain)
-    .bind(ordered(number))
-    .bind(hash.as_bytes().as_slice())
-    .bind(transactions.cast_signed())
-    .bind(body_bytes.cast_signed())
-    .bind(Vec::from(header))
-    .bind(certificate_checksum)
-    .bind(certificate.map(Vec::from))
-    .fetch_one(&mut *connection)
-    .await?;
-    sqlx::query(
-        "INSERT INTO docket_bodies (docket, ids_checksum, body_checksum, ids, body) VALUES ($1, $2, $3, $4, $5)",
-    )
-    .bind(row)
-    .bind(ids_checksum)
-    .bind(body_checksum)
-    .bind(ids)
-    .bind(Vec::from(body))
-    .execute(connection)
-    .await?;
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
+        params![
+            chain,
+            ordered(number),
+            hash.as_bytes(),
+            transactions.cast_signed(),
+            body_bytes.cast_signed(),
+            &header[..],
+            certificate_checksum,
+            certificate.as_deref()
+        ],
+    )?;
+    connection.run(
+        "INSERT INTO docket_bodies (docket, ids_checksum, body_checksum, ids, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![row, ids_checksum, body_checksum, ids, &body[..]],
+    )?;
     Ok(())
 }
 
-pub(in crate::sqlite) async fn certify(
-    connection: &mut SqliteConnection,
-    certificates: Vec<DocketCertificate>,
-) -> Outcome<()> {
+pub(in crate::sqlite) fn certify(connection: &Connection, certificates: Vec<DocketCertificate>) -> Outcome<()> {
     let mut chains: BTreeMap<RegisterId, Chain> = BTreeMap::new();
     let mut rows = Vec::with_capacity(certificates.len());
     for DocketCertificate { register, number, hash, .. } in &certificates {
         let not_held = StoreError::DocketNotHeld { register: *register, number: *number };
         if !chains.contains_key(register) {
-            let Some(chain) = chain::load(&mut *connection, *register).await? else { return Ok(Err(not_held)) };
+            let Some(chain) = chain::load(connection, *register)? else { return Ok(Err(not_held)) };
             chains.insert(*register, chain);
         }
-        let Some(row) = find(connection, chains.get(register), *number).await? else { return Ok(Err(not_held)) };
+        let Some(row) = find(connection, chains.get(register), *number)? else { return Ok(Err(not_held)) };
         if row.hash != hash.as_bytes() {
             return Ok(Err(StoreError::DocketDiffers { register: *register, number: *number }));
         }
         rows.push(row.id);
     }
     for (row, DocketCertificate { register, number, certificate, .. }) in rows.into_iter().zip(certificates) {
-        sqlx::query(
-            "UPDATE dockets SET certificate_checksum = $1, certificate = $2 WHERE id = $3 AND certificate IS NULL",
-        )
-        .bind(Checked::Certificate(register, number).checksum(&certificate))
-        .bind(Vec::from(certificate))
-        .bind(row)
-        .execute(&mut *connection)
-        .await?;
+        connection.run(
+            "UPDATE dockets SET certificate_checksum = ?1, certificate = ?2 WHERE id = ?3 AND certificate IS NULL",
+            params![Checked::Certificate(register, number).checksum(&certificate), &certificate[..], row],
+        )?;
     }
     for chain in chains.values_mut() {
-        chain::find_certified(connection, chain).await?;
-        chain::save(connection, chain).await?;
+        chain::find_certified(connection, chain)?;
+        chain::save(connection, chain)?;
     }
     Ok(Ok(()))
 }
@@ -150,103 +127,83 @@ struct Found {
     header: Vec<u8>,
 }
 
-async fn find(
-    connection: &mut SqliteConnection,
-    chain: Option<&Chain>,
-    number: u64,
-) -> Result<Option<Found>, StoreError> {
+fn find(connection: &Connection, chain: Option<&Chain>, number: u64) -> Result<Option<Found>, StoreError> {
     let Some(chain) = chain.filter(|chain| number >= chain.held.first) else { return Ok(None) };
-    let row = sqlx::query_as("SELECT id, hash, header FROM dockets WHERE chain = $1 AND number = $2")
-        .bind(chain.id)
-        .bind(ordered(number))
-        .fetch_optional(connection)
-        .await?;
+    let row = connection.optional(
+        "SELECT id, hash, header FROM dockets WHERE chain = ?1 AND number = ?2",
+        params![chain.id, ordered(number)],
+    )?;
     Ok(row.map(|(id, hash, header)| Found { id, hash, header }))
 }
 
-pub(in crate::sqlite) async fn replace(
-    connection: &mut SqliteConnection,
+pub(in crate::sqlite) fn replace(
+    connection: &Connection,
     register: RegisterId,
     prepared: PreparedDocket,
 ) -> Outcome<()> {
     let number = prepared.docket.number;
     let not_held = StoreError::DocketNotHeld { register, number };
-    let Some(mut chain) = chain::load(&mut *connection, register).await? else { return Ok(Err(not_held)) };
-    let Some(Found { id, hash, header }) = find(connection, Some(&chain), number).await? else {
+    let Some(mut chain) = chain::load(connection, register)? else { return Ok(Err(not_held)) };
+    let Some(Found { id, hash, header }) = find(connection, Some(&chain), number)? else {
         if !(chain.held.first..=chain.held.head).contains(&number) {
             return Ok(Err(not_held));
         }
         // Its row is lost.
-        insert(connection, chain.id, prepared).await?;
-        chain::find_certified(connection, &mut chain).await?;
-        chain::save(connection, &chain).await?;
+        insert(connection, chain.id, prepared)?;
+        chain::find_certified(connection, &mut chain)?;
+        chain::save(connection, &chain)?;
         return Ok(Ok(()));
     };
     if sha256(&header).as_slice() == hash && hash != prepared.hash.as_bytes() {
         return Ok(Err(StoreError::DocketDiffers { register, number }));
     }
-    sqlx::query(
-        "UPDATE dockets SET hash = $1, transactions = $2, body_bytes = $3, header = $4,
-         certificate_checksum = COALESCE($5, certificate_checksum), certificate = COALESCE($6, certificate) WHERE id = $7",
-    )
-    .bind(prepared.hash.as_bytes().as_slice())
-    .bind(prepared.transactions().cast_signed())
-    .bind(prepared.body_bytes().cast_signed())
-    .bind(Vec::from(prepared.docket.header))
-    .bind(prepared.certificate_checksum)
-    .bind(prepared.docket.certificate.map(Vec::from))
-    .bind(id)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query(
-        "INSERT INTO docket_bodies (docket, ids_checksum, body_checksum, ids, body) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (docket) DO UPDATE SET ids_checksum = excluded.ids_checksum, body_checksum = excluded.body_checksum,
+    connection.run(
+        "UPDATE dockets SET hash = ?1, transactions = ?2, body_bytes = ?3, header = ?4,
+         certificate_checksum = COALESCE(?5, certificate_checksum), certificate = COALESCE(?6, certificate)
+         WHERE id = ?7",
+        params![
+            prepared.hash.as_bytes(),
+            prepared.transactions().cast_signed(),
+            prepared.body_bytes().cast_signed(),
+            &prepared.docket.header[..],
+            prepared.certificate_checksum,
+            prepared.docket.certificate.as_deref(),
+            id
+        ],
+    )?;
+    connection.run(
+        "INSERT INTO docket_bodies (docket, ids_checksum, body_checksum, ids, body) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (docket) DO UPDATE SET ids_checksum = excluded.ids_checksum,
+         body_checksum = excluded.body_checksum,
          ids = excluded.ids, body = excluded.body",
-    )
-    .bind(id)
-    .bind(prepared.ids_checksum)
-    .bind(prepared.body_checksum)
-    .bind(prepared.ids)
-    .bind(Vec::from(prepared.docket.body))
-    .execute(&mut *connection)
-    .await?;
-    chain::find_certified(connection, &mut chain).await?;
-    chain::save(connection, &chain).await?;
+        params![id, prepared.ids_checksum, prepared.body_checksum, prepared.ids, &prepared.docket.body[..]],
+    )?;
+    chain::find_certified(connection, &mut chain)?;
+    chain::save(connection, &chain)?;
     Ok(Ok(()))
 }
 
-pub(in crate::sqlite) async fn trim(
-    connection: &mut SqliteConnection,
-    register: RegisterId,
-    below: u64,
-) -> Result<(), StoreError> {
-    let Some(mut chain) = chain::load(&mut *connection, register).await? else { return Ok(()) };
+pub(in crate::sqlite) fn trim(connection: &Connection, register: RegisterId, below: u64) -> Result<(), StoreError> {
+    let Some(mut chain) = chain::load(connection, register)? else { return Ok(()) };
     let below = below.min(chain.held.head);
     if below <= chain.held.first {
         return Ok(());
     }
-    let (transactions, body_bytes): (i64, i64) = sqlx::query_as(
-        "SELECT CAST(COALESCE(SUM(transactions), 0) AS BIGINT), CAST(COALESCE(SUM(body_bytes), 0) AS BIGINT) FROM dockets
-         WHERE chain = $1 AND number >= $2 AND number < $3",
-    )
-    .bind(chain.id)
-    .bind(ordered(chain.held.first))
-    .bind(ordered(below))
-    .fetch_one(&mut *connection)
-    .await?;
+    let (transactions, body_bytes): (i64, i64) = connection.one(
+        "SELECT CAST(COALESCE(SUM(transactions), 0) AS BIGINT), CAST(COALESCE(SUM(body_bytes), 0) AS BIGINT)
+         FROM dockets WHERE chain = ?1 AND number >= ?2 AND number < ?3",
+        params![chain.id, ordered(chain.held.first), ordered(below)],
+    )?;
     chain.cut(below, transactions.cast_unsigned(), body_bytes.cast_unsigned());
-    chain::find_certified(connection, &mut chain).await?;
-    chain::count_unindexed(connection, &mut chain).await?;
-    chain::save(connection, &chain).await
+    chain::find_certified(connection, &mut chain)?;
+    chain::count_unindexed(connection, &mut chain)?;
+    chain::save(connection, &chain)
 }
 
 /// The rows go little by little, see the upkeep.
-pub(in crate::sqlite) async fn purge(
-    connection: &mut SqliteConnection,
-    register: RegisterId,
-) -> Result<u64, StoreError> {
-    let Some(chain) = chain::load(&mut *connection, register).await? else { return Ok(0) };
-    sqlx::query("DELETE FROM checkpoints WHERE chain = $1").bind(chain.id).execute(&mut *connection).await?;
-    sqlx::query("UPDATE chains SET register = NULL WHERE id = $1").bind(chain.id).execute(connection).await?;
+pub(in crate::sqlite) fn purge(connection: &Connection, register: RegisterId) -> Result<u64, StoreError> {
+    let Some(chain) = chain::load(connection, register)? else { return Ok(0) };
+    connection.run("DELETE FROM checkpoints WHERE chain = ?1", params![chain.id])?;
+    connection.run("UPDATE chains SET register = NULL WHERE id = ?1", params![chain.id])?;
     Ok((chain.held.head - chain.held.first).saturating_add(1))
 }

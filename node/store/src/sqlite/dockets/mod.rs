@@ -15,6 +15,7 @@ use crate::{
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
+use rusqlite::Connection;
 
 impl DocketStore for Sqlite {
     fn extend(&self, extensions: Vec<Extension>) -> Pending<'_, ()> {
@@ -46,19 +47,19 @@ impl DocketStore for Sqlite {
     }
 
     fn held_dockets(&self, register: RegisterId) -> Pending<'_, Option<HeldDockets>> {
-        Box::pin(queries::held(&self.readers, register))
+        Box::pin(self.readers.read(move |connection| queries::held(connection, register)))
     }
 
     fn registers(&self) -> Pending<'_, Vec<HeldDockets>> {
-        Box::pin(queries::registers(&self.readers))
+        Box::pin(self.readers.read(|connection| queries::registers(connection)))
     }
 
     fn checkpoint(&self, register: RegisterId) -> Pending<'_, Option<Bytes>> {
-        Box::pin(queries::checkpoint(&self.readers, register))
+        Box::pin(self.readers.read(move |connection| queries::checkpoint(connection, register)))
     }
 
     fn headers(&self, register: RegisterId, from: u64, seen: Seen, max: usize) -> Pending<'_, Vec<StoredHeader>> {
-        Box::pin(queries::headers(&self.readers, register, from, seen, max))
+        Box::pin(self.readers.read(move |connection| queries::headers(connection, register, from, seen, max)))
     }
 
     fn dockets(
@@ -69,11 +70,14 @@ impl DocketStore for Sqlite {
         max_dockets: usize,
         max_bytes: usize,
     ) -> Pending<'_, Vec<StoredDocket>> {
-        Box::pin(queries::dockets(&self.readers, register, from, seen, max_dockets, max_bytes))
+        Box::pin(
+            self.readers
+                .read(move |connection| queries::dockets(connection, register, from, seen, max_dockets, max_bytes)),
+        )
     }
 
     fn transaction_ids(&self, register: RegisterId, from: u64, max_ids: usize) -> Pending<'_, Vec<DocketTransactions>> {
-        Box::pin(queries::transaction_ids(&self.readers, register, from, max_ids))
+        Box::pin(self.readers.read(move |connection| queries::transaction_ids(connection, register, from, max_ids)))
     }
 
     fn find_all(
@@ -84,7 +88,9 @@ impl DocketStore for Sqlite {
     ) -> Pending<'_, Vec<Option<TransactionPlace>>> {
         Box::pin(async move {
             loop {
-                match queries::find_all(&self.readers, register, &ids, seen).await? {
+                let wanted = ids.clone();
+                let look = move |connection: &mut Connection| queries::find_all(connection, register, &wanted, seen);
+                match self.readers.read(look).await? {
                     Some(places) => return Ok(places),
                     // Without an index the ids of all dockets are read.
                     None => self.queue.remake_index(register).await?,
@@ -96,7 +102,7 @@ impl DocketStore for Sqlite {
 
 impl SealingStore for Sqlite {
     fn log_state(&self) -> Pending<'_, LogState> {
-        Box::pin(log::state(&self.readers))
+        Box::pin(self.readers.read(log::state))
     }
 
     fn append_log(&self, entries: Vec<LogEntry>) -> Pending<'_, ()> {
@@ -104,7 +110,7 @@ impl SealingStore for Sqlite {
     }
 
     fn read_log(&self, from: u64, to: u64, max_bytes: usize) -> Pending<'_, Vec<LogEntry>> {
-        Box::pin(log::read(&self.readers, from, to, max_bytes))
+        Box::pin(self.readers.read(move |connection| log::read(connection, from, to, max_bytes)))
     }
 
     fn truncate_log(&self, from: u64) -> Pending<'_, ()> {

@@ -3,7 +3,7 @@
 use crate::{
     Applied, DocketStore, Extension, LogEntry, NewDocket, SealingStore, Seen, Sqlite, Store, StoreError,
     TransactionPlace,
-    sqlite::open,
+    sqlite::{options::Options, schema},
     tests::{
         docket_fixtures::{Nth, extension},
         fixtures::{NETWORK, NOW, Place, message, register, transaction},
@@ -11,7 +11,6 @@ use crate::{
 };
 use peerwright_ledger::TransactionId;
 use peerwright_secure::sha256;
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection, migrate::Migrator};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -26,18 +25,13 @@ async fn opened(path: &Path) -> Sqlite {
 }
 
 /// What a disk might do, behind the store's back.
-async fn change(path: &Path, statement: &str) {
-    let mut connection = SqliteConnection::connect_with(&open::writer_options(path)).await.unwrap();
-    let changed = sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
-    assert!(changed.rows_affected() > 0, "{statement}");
-    connection.close().await.unwrap();
+fn change(path: &Path, statement: &str) {
+    let changed = Options::writer(path).connect().unwrap().execute(statement, []).unwrap();
+    assert!(changed > 0, "{statement}");
 }
 
-async fn count(path: &Path, query: &str) -> i64 {
-    let mut connection = SqliteConnection::connect_with(&open::writer_options(path)).await.unwrap();
-    let count = sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-    count
+fn count(path: &Path, query: &str) -> i64 {
+    Options::writer(path).connect().unwrap().query_one(query, [], |row| row.get(0)).unwrap()
 }
 
 /// Lets the writer do what it does behind the writes, a step after each.
@@ -45,7 +39,7 @@ async fn settle(store: &Sqlite, path: &Path) {
     for _ in 0..10_000 {
         let left = "SELECT (SELECT COUNT(*) FROM index_runs WHERE state <> 1)
                     + (SELECT COUNT(*) FROM chains WHERE register IS NULL OR lowest < first)";
-        if count(path, left).await == 0 {
+        if count(path, left) == 0 {
             return;
         }
         store.save_vote("a write".into()).await.unwrap();
@@ -70,7 +64,7 @@ async fn a_docket_that_the_disk_has_changed_is_named_and_can_be_written_again() 
         let store = opened(&path).await;
         let of = register(1);
         store.extend(vec![extension(1, 0..6)]).await.unwrap();
-        change(&path, &statement).await;
+        change(&path, &statement);
 
         let corrupt = StoreError::CorruptDocket { register: of, number: 3 };
         assert_eq!(store.docket(of, 3, Seen::All).await, Err(corrupt.clone()), "{statement}");
@@ -119,14 +113,13 @@ async fn a_row_in_the_place_of_another_is_found() {
         &path,
         "UPDATE docket_bodies SET (body, body_checksum) =
          (SELECT body, body_checksum FROM docket_bodies AS other WHERE other.docket = 1) WHERE docket = 2",
-    )
-    .await;
+    );
     assert_eq!(
         store.docket(register(1), 1, Seen::All).await,
         Err(StoreError::CorruptDocket { register: register(1), number: 1 })
     );
-    change(&path, "DELETE FROM docket_bodies WHERE docket = 2").await;
-    change(&path, "DELETE FROM dockets WHERE id = 2").await;
+    change(&path, "DELETE FROM docket_bodies WHERE docket = 2");
+    change(&path, "DELETE FROM dockets WHERE id = 2");
     let lost = StoreError::CorruptDocket { register: register(1), number: 1 };
     assert_eq!(store.docket(register(1), 1, Seen::All).await, Err(lost.clone()));
     assert_eq!(store.headers(register(1), 1, Seen::All, 9).await, Err(lost));
@@ -145,7 +138,7 @@ async fn changed_ids_stop_the_index_until_their_docket_is_written_again() {
     let store = opened(&path).await;
     let of = register(1);
     store.extend(vec![extension(1, 0..6)]).await.unwrap();
-    change(&path, "UPDATE docket_bodies SET ids = zeroblob(LENGTH(ids)) WHERE docket = 4").await;
+    change(&path, "UPDATE docket_bodies SET ids = zeroblob(LENGTH(ids)) WHERE docket = 4");
     let corrupt = StoreError::CorruptDocket { register: of, number: 3 };
     assert_eq!(store.index(of).await, Ok(Some(2)));
     assert_eq!(store.index(of).await, Err(corrupt.clone()));
@@ -164,12 +157,12 @@ async fn a_changed_checkpoint_or_log_is_named() {
     store.extend(vec![extension(1, 0..2)]).await.unwrap();
     store.append_log((0..3).map(|index| LogEntry { index, bytes: "entry".into() }).collect()).await.unwrap();
     store.apply(Vec::new(), Applied { index: 2, state: "state".into() }).await.unwrap();
-    change(&path, "UPDATE checkpoints SET bytes = x'00'").await;
+    change(&path, "UPDATE checkpoints SET bytes = x'00'");
     assert_eq!(store.checkpoint(register(1)).await, Err(StoreError::CorruptCheckpoint(register(1))));
-    change(&path, &format!("UPDATE sealing_log SET bytes = x'00' WHERE entry = {}", i64::MIN + 1)).await;
+    change(&path, &format!("UPDATE sealing_log SET bytes = x'00' WHERE entry = {}", i64::MIN + 1));
     assert_eq!(store.read_log(0, 3, usize::MAX).await.unwrap().len(), 1);
     assert!(matches!(store.read_log(1, 3, usize::MAX).await, Err(StoreError::CorruptLog(what)) if what.contains('1')));
-    change(&path, "UPDATE sealing_states SET bytes = x'00' WHERE name = 'applied'").await;
+    change(&path, "UPDATE sealing_states SET bytes = x'00' WHERE name = 'applied'");
     assert!(matches!(store.log_state().await, Err(StoreError::CorruptLog(what)) if what.contains("applied")));
 }
 
@@ -211,7 +204,7 @@ async fn runs_merge_step_by_step_and_go_on_after_the_store_was_closed_in_the_mid
     }
     store.close().await.unwrap();
     drop(store);
-    assert_eq!(count(&path, MERGING).await, 1);
+    assert_eq!(count(&path, MERGING), 1);
 
     let store = opened(&path).await;
     for number in 16..DOCKETS {
@@ -219,10 +212,10 @@ async fn runs_merge_step_by_step_and_go_on_after_the_store_was_closed_in_the_mid
         assert_found(&store, number - 3, EACH).await;
     }
     settle(&store, &path).await;
-    assert_eq!(count(&path, MERGING).await, 0);
-    assert_eq!(count(&path, "SELECT MAX(level) FROM index_runs").await, 1);
-    assert_eq!(count(&path, "SELECT COUNT(*) FROM index_runs").await, 3);
-    assert_eq!(count(&path, "SELECT SUM(LENGTH(entries)) / 28 FROM index_chunks").await, 72_000);
+    assert_eq!(count(&path, MERGING), 0);
+    assert_eq!(count(&path, "SELECT MAX(level) FROM index_runs"), 1);
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM index_runs"), 3);
+    assert_eq!(count(&path, "SELECT SUM(LENGTH(entries)) / 28 FROM index_chunks"), 72_000);
     for number in 0..DOCKETS {
         assert_found(&store, number, EACH).await;
     }
@@ -258,7 +251,7 @@ async fn what_is_stored_is_found_at_any_moment() {
 #[tokio::test]
 async fn a_full_volume_refuses_dockets_serves_what_it_has_and_takes_more_after_a_trim() {
     let (_directory, path) = place();
-    let options = open::writer_options(&path).pragma("max_page_count", "80");
+    let options = Options::writer(&path).pragma("max_page_count", "80");
     let store = Sqlite::open_with(options, &path, NETWORK).await.unwrap();
     let of = register(1);
     let next = async |number| {
@@ -309,7 +302,7 @@ async fn a_changed_index_is_noticed_and_made_again() {
     let of = register(1);
     store.extend(vec![extension(1, 0..20)]).await.unwrap();
     store.index(of).await.unwrap();
-    change(&path, "UPDATE index_chunks SET entries = zeroblob(LENGTH(entries))").await;
+    change(&path, "UPDATE index_chunks SET entries = zeroblob(LENGTH(entries))");
     let id = Nth::of(1, 7).transactions()[1];
     assert_eq!(store.find(of, id, Seen::All).await, Ok(Some(TransactionPlace { number: 7, position: 1 })));
     assert_eq!(store.held_dockets(of).await.unwrap().unwrap().indexed_through, None);
@@ -330,21 +323,20 @@ async fn what_was_let_go_leaves_the_file_little_by_little() {
     store.trim(register(1), 790).await.unwrap();
     store.purge_dockets(register(2)).await.unwrap();
     settle(&store, &path).await;
-    assert_eq!(count(&path, "SELECT COUNT(*) FROM dockets").await, 10);
-    assert_eq!(count(&path, "SELECT COUNT(*) FROM docket_bodies").await, 10);
-    assert_eq!(count(&path, "SELECT COUNT(*) FROM chains").await, 1);
-    assert_eq!(count(&path, "SELECT COUNT(*) FROM checkpoints").await, 1);
-    assert_eq!(count(&path, "SELECT COUNT(*) FROM index_runs").await, 1);
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM dockets"), 10);
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM docket_bodies"), 10);
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM chains"), 1);
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM checkpoints"), 1);
+    assert_eq!(count(&path, "SELECT COUNT(*) FROM index_runs"), 1);
 }
 
 #[tokio::test]
 async fn a_store_of_the_version_before_opens_and_keeps_what_it_holds() {
     let (_directory, path) = place();
-    let mut connection = SqliteConnection::connect_with(&open::writer_options(&path)).await.unwrap();
-    let released = open::migrations().iter().take(1).cloned().collect();
-    Migrator::with_migrations(released).run_direct(None, &mut connection, false).await.unwrap();
-    sqlx::query("INSERT INTO documents (name, bytes) VALUES ('note', x'77')").execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
+    let mut connection = Options::writer(&path).connect().unwrap();
+    schema::migrate(&mut connection, &schema::RELEASED[..1]).unwrap();
+    connection.execute("INSERT INTO documents (name, bytes) VALUES ('note', x'77')", []).unwrap();
+    connection.close().unwrap();
 
     let store = opened(&path).await;
     assert_eq!(store.document("note").await, Ok(Some("w".into())));

@@ -2,7 +2,7 @@
 
 use super::{
     image::{Losses, folder},
-    life::{Life, file_in, open_on, short_log},
+    life::{Life, Refused, file_in, open_on, short_log},
     state::observe,
     steps::{Step, short_life},
 };
@@ -32,7 +32,7 @@ async fn breaks(call: Call, after: u64) -> bool {
     let mut life = Life::begin(folder.path(), short_log).await;
     life.disk.fail(Fault { call, reason: Reason::Broken, after, lasts: false });
     for step in steps() {
-        let Err((refusal, begun)) = life.step(&step).await else { continue };
+        let Err(Refused { refusal, rest, begun }) = life.step(&step).await else { continue };
         assert!(refusal.starts_with("Err(Failed("), "{refusal}");
         life.assert_reads_on().await;
         let failure = life.store().failed().await;
@@ -40,7 +40,9 @@ async fn breaks(call: Call, after: u64) -> bool {
         // The disk works again; what it has cannot be told all the same.
         assert_eq!(life.store().put_document("note", "later".into()).await, Err(failure));
         life.assert_reads_on().await;
-        life.follow(&step, begun).await;
+        for part in rest {
+            life.follow(&part, begun).await;
+        }
         break;
     }
     let has_failed = life.disk.has_failed();
@@ -70,13 +72,15 @@ async fn fills(after: u64) -> bool {
     life.disk.fail(Fault { call: Call::Write, reason: Reason::NoRoom, after, lasts: true });
     let mut refused = false;
     for step in steps() {
-        let Err((refusal, _)) = life.step(&step).await else { continue };
+        let Err(Refused { refusal, rest, .. }) = life.step(&step).await else { continue };
         refused = true;
         assert_eq!(refusal, "Err(DiskFull)");
         life.assert_reads_on().await;
         assert!(life.store().failed().now_or_never().is_none());
         life.disk.heal();
-        life.step(&step).await.unwrap();
+        for part in rest {
+            life.step(&part).await.unwrap();
+        }
     }
     life.assert_reads_on().await;
     look_at_the_end(life, &format!("full after {after}")).await;
@@ -97,14 +101,14 @@ async fn a_disk_that_fills_at_any_write_is_read_on_and_written_again_once_there_
 async fn a_disk_without_room_for_the_index_of_the_log_is_full_and_not_broken() {
     let folder = folder();
     // Small pages make many entries of the index with few bytes.
-    let mut life = Life::begin(folder.path(), |options| options.page_size(512)).await;
+    let mut life = Life::begin(folder.path(), |options| options.pragma("page_size", 512)).await;
     life.disk.fail(Fault { call: Call::GrowIndex, reason: Reason::NoRoom, after: 0, lasts: true });
     let put = |byte: u8| Step::Messages(vec![model::Operation::PutDocument(vec![byte; 100 << 10])]);
     let mut byte = 0;
     let refusal = loop {
         match life.step(&put(byte)).await {
             Ok(()) => byte += 1,
-            Err((refusal, _)) => break refusal,
+            Err(Refused { refusal, .. }) => break refusal,
         }
     };
     assert_eq!(refusal, "Err(DiskFull)");

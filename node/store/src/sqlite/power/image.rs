@@ -4,10 +4,12 @@ use super::{
     life::{Past, file_in, open_on},
     state::{State, difference, observe, places},
 };
-use crate::{DocketStore, Sqlite, Store, StoreError, sqlite::open};
+use crate::{
+    DocketStore, Sqlite, Store, StoreError,
+    sqlite::{options::Options, statements::Statements as _},
+};
 use peerwright_disk::{Disk, History, Image, Loss};
 use peerwright_secure::sha256;
-use sqlx::{Connection, SqliteConnection};
 use std::{collections::HashSet, path::Path};
 use tempfile::TempDir;
 
@@ -123,7 +125,7 @@ async fn check(
     let compared = compare(&store, allowed, incarnation).await.map_err(|error| format!("it cannot be read: {error}"));
     let mut sound = Ok(Ok(()));
     if is_thorough {
-        is_sound(&file_in(folder)).await?;
+        is_sound(&file_in(folder))?;
         sound = remake_places(&store).await.map_err(|error| format!("its index cannot be made: {error}"));
     }
     store.close().await.map_err(|error| format!("it does not close: {error}"))?;
@@ -170,15 +172,14 @@ async fn remake_places(store: &Sqlite) -> Result<Result<(), String>, StoreError>
 }
 
 /// What SQLite itself finds in its file.
-async fn is_sound(path: &Path) -> Result<(), String> {
-    let look = async {
-        let mut connection = SqliteConnection::connect_with(&open::reader_options(path)).await?;
-        let found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut connection).await?;
-        let dangling = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut connection).await?.len();
-        connection.close().await?;
-        Ok::<_, sqlx::Error>((found, dangling))
+fn is_sound(path: &Path) -> Result<(), String> {
+    let look = || {
+        let connection = Options::reader(path).connect()?;
+        let found: Vec<String> = connection.values("PRAGMA integrity_check", [])?;
+        let dangling = connection.values::<String>("SELECT \"table\" FROM pragma_foreign_key_check", [])?.len();
+        Ok::<_, StoreError>((found, dangling))
     };
-    match look.await {
+    match look() {
         Ok((found, 0)) if found == ["ok"] => Ok(()),
         Ok((found, dangling)) => Err(format!("it is damaged: {found:?}, and {dangling} rows refer to none")),
         Err(error) => Err(format!("it is damaged: {error}")),

@@ -6,24 +6,23 @@ use super::{
 };
 use crate::{
     Memory, Sqlite, Store, StoreError,
-    sqlite::open,
+    sqlite::options::Options,
     tests::{docket_model, docket_model::Whole, fixtures::NETWORK, model},
 };
 use peerwright_disk::{Disk, History};
-use sqlx::sqlite::SqliteConnectOptions;
 use std::path::{Path, PathBuf};
 
 /// What is otherwise than on a node.
-pub(super) type Tuning = fn(SqliteConnectOptions) -> SqliteConnectOptions;
+pub(super) type Tuning = fn(Options) -> Options;
 
 /// The writer moves the log itself, and begins it anew every few commits.
-pub(super) fn short_log(options: SqliteConnectOptions) -> SqliteConnectOptions {
+pub(super) fn short_log(options: Options) -> Options {
     options.pragma("wal_autocheckpoint", "16")
 }
 
 /// Opens the ordinary store of a folder, on a recorded disk.
 pub(super) async fn open_on(disk: &Disk, path: &Path, tuning: Tuning) -> Result<Sqlite, StoreError> {
-    Sqlite::open_with(tuning(open::writer_options(path)).vfs(disk.vfs()), path, NETWORK).await
+    Sqlite::open_with(tuning(Options::writer(path)).vfs(disk.vfs()), path, NETWORK).await
 }
 
 /// The store of a folder.
@@ -39,6 +38,17 @@ pub(super) struct Life {
     tuning: Tuning,
     model: Memory,
     past: Past,
+}
+
+/// What the disk has refused of a step.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// How the first operation was answered.
+    pub(super) refusal: String,
+    /// The operations.
+    pub(super) rest: Vec<Step>,
+    /// When they were handed in.
+    pub(super) begun: usize,
 }
 
 /// What has happened, by the moments of the disk.
@@ -96,21 +106,26 @@ impl Life {
         life.end().await
     }
 
-    /// Does what the model does, and answers as it does; or the disk has refused, and the model has done nothing. Then it
-    /// gives the refusal, and when this was handed in.
-    pub(super) async fn step(&mut self, step: &Step) -> Result<(), (String, usize)> {
+    /// Does what the model does, and answers as it does. What the disk has refused the model has not done.
+    pub(super) async fn step(&mut self, step: &Step) -> Result<(), Refused> {
         let begun = self.disk.now();
         let answers = perform(self.store(), step).await;
-        if let Some(refusal) = answers.iter().find(|answer| is_of_disk(answer)) {
-            return Err((refusal.clone(), begun));
-        }
         let answered = self.disk.now();
-        let expected = self.follow(step, begun).await;
-        assert_eq!(answers, expected, "{step:?}");
-        self.past.answered.extend(answers.iter().zip(incarnations(step)).map(|(answer, asked)| {
-            let number = asked.then(|| answer.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap());
-            (answered, number)
-        }));
+        let (mut refusal, mut rest) = (None, Vec::new());
+        for (part, answer) in step.parts().into_iter().zip(answers) {
+            if is_of_disk(&answer) {
+                refusal.get_or_insert(answer);
+                rest.push(part);
+                continue;
+            }
+            assert_eq!(answer, self.follow(&part, begun).await, "{part:?} of {step:?}");
+            let number = part.asks_for_incarnation();
+            let number = number.then(|| answer.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap());
+            self.past.answered.push((answered, number));
+        }
+        if let Some(refusal) = refusal {
+            return Err(Refused { refusal, rest, begun });
+        }
         if step.reopens() {
             self.reopen().await.unwrap();
         }
@@ -122,21 +137,12 @@ impl Life {
         self.disk.syncs("store.sqlite")
     }
 
-    /// Only the model does it: the store has not answered, or refused what may be there all the same.
-    pub(super) async fn follow(&mut self, step: &Step, begun: usize) -> Vec<String> {
-        let mut answers = Vec::new();
-        let parts = match step {
-            Step::Dockets(_) => vec![step.clone()],
-            Step::Messages(operations) => {
-                operations.iter().map(|operation| Step::Messages(vec![operation.clone()])).collect()
-            }
-        };
-        for part in parts {
-            answers.extend(perform(&self.model, &part).await);
-            self.past.begun.push(begun);
-            self.past.states.push(observe(&self.model).await.unwrap());
-        }
-        answers
+    /// Only the model does it, one operation: the store has not answered, or refused what may be there all the same.
+    pub(super) async fn follow(&mut self, part: &Step, begun: usize) -> String {
+        let mut answers = perform(&self.model, part).await;
+        self.past.begun.push(begun);
+        self.past.states.push(observe(&self.model).await.unwrap());
+        answers.pop().unwrap()
     }
 
     pub(super) async fn reopen(&mut self) -> Result<(), StoreError> {
@@ -167,16 +173,6 @@ async fn perform(store: &dyn Whole, step: &Step) -> Vec<String> {
         Step::Dockets(operation) => vec![docket_model::perform(store, operation).await],
         Step::Messages(operations) => {
             futures::future::join_all(operations.iter().map(|operation| model::perform(store, operation))).await
-        }
-    }
-}
-
-/// Which operations of a step ask for an incarnation.
-fn incarnations(step: &Step) -> Vec<bool> {
-    match step {
-        Step::Dockets(_) => vec![false],
-        Step::Messages(operations) => {
-            operations.iter().map(|operation| matches!(operation, model::Operation::NextIncarnation(_))).collect()
         }
     }
 }

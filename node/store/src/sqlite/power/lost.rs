@@ -7,7 +7,6 @@ use super::{
 };
 use crate::tests::model;
 use peerwright_disk::Loss;
-use sqlx::sqlite::SqliteSynchronous;
 use std::time::Duration;
 
 /// Lives that are drawn when nothing else is said, and steps of each.
@@ -116,8 +115,8 @@ async fn power_lost_while_the_log_is_moved_beside_the_writer_takes_nothing_answe
 /// The bugs that these tests are for, put back.
 #[tokio::test]
 async fn a_store_that_answers_before_the_sync_or_that_never_syncs_is_found_out() {
-    let before_the_sync: Tuning = |options| short_log(options).synchronous(SqliteSynchronous::Normal);
-    let never: Tuning = |options| short_log(options).synchronous(SqliteSynchronous::Off);
+    let before_the_sync: Tuning = |options| short_log(options).pragma("synchronous", "NORMAL");
+    let never: Tuning = |options| short_log(options).pragma("synchronous", "OFF");
     for (bug, tuning) in [("before the sync", before_the_sync), ("never", never)] {
         let folder = folder();
         let (past, history) = Life::of(folder.path(), tuning, &short_life()).await;

@@ -11,11 +11,26 @@ use proptest::prelude::*;
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Dockets(docket_model::Operation),
-    /// Handed in at once, so that one commit takes them.
+    /// Handed in at once: one commit may take them, or each takes some.
     Messages(Vec<model::Operation>),
 }
 
 impl Step {
+    /// Each of its operations alone.
+    pub(super) fn parts(&self) -> Vec<Self> {
+        match self {
+            Self::Dockets(_) => vec![self.clone()],
+            Self::Messages(operations) => {
+                operations.iter().map(|operation| Self::Messages(vec![operation.clone()])).collect()
+            }
+        }
+    }
+
+    /// Whether it asks for an incarnation, as one alone.
+    pub(super) fn asks_for_incarnation(&self) -> bool {
+        matches!(self, Self::Messages(operations) if matches!(operations[..], [model::Operation::NextIncarnation(_)]))
+    }
+
     /// Whether the store is closed and opened again after it.
     pub(super) fn reopens(&self) -> bool {
         match self {
