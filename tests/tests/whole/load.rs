@@ -24,18 +24,34 @@ const PROBE_EVERY: Duration = Duration::from_millis(200);
 pub(crate) struct Handed {
     /// Ids that a node has answered for.
     pub(crate) accepted: BTreeSet<String>,
-    /// From handing in to the answer that it is committed, of single transactions.
-    pub(crate) commits: Vec<Duration>,
+    /// Single transactions that were handed in and waited for.
+    pub(crate) commits: Vec<Commit>,
     /// Calls that a node which was away or leaving did not answer well.
     pub(crate) failed: usize,
+}
+
+/// A transaction that was handed in and waited for.
+pub(crate) struct Commit {
+    /// From handing it in to the answer that it is committed.
+    pub(crate) took: Duration,
+    /// Where it was handed in.
+    pub(crate) pod: String,
+    /// How long the load had lasted then.
+    pub(crate) at: Duration,
 }
 
 impl Handed {
     /// The time that so many of a thousand commits took at most.
     pub(crate) fn commit_time(&mut self, of_thousand: usize) -> Duration {
-        self.commits.sort();
+        self.commits.sort_by_key(|commit| commit.took);
         let place = (self.commits.len() * of_thousand / 1000).min(self.commits.len() - 1);
-        self.commits[place]
+        self.commits[place].took
+    }
+
+    /// Those that took longer than this, as they were handed in.
+    pub(crate) fn slow_commits(&mut self, than: Duration) -> Vec<&Commit> {
+        self.commits.sort_by_key(|commit| commit.at);
+        self.commits.iter().filter(|commit| commit.took > than).collect()
     }
 }
 
@@ -101,16 +117,17 @@ fn send(client: &Client<'_>, register: &str, mut turns: Turns<'_>, every: Durati
 }
 
 fn probe(client: &Client<'_>, register: &str, mut turns: Turns<'_>, is_over: &AtomicBool) -> Handed {
-    let (mut handed, mut number) = (Handed::default(), 0u64);
+    let (mut handed, mut number, start) = (Handed::default(), 0u64, Instant::now());
     while !is_over.load(Ordering::Relaxed) {
         number += 1;
         let began = Instant::now();
-        let committed = turns
-            .take()
-            .and_then(|(pod, address)| client.commit_at(&pod, &address, register, &format!("probe {number}")));
+        let committed = turns.take().and_then(|(pod, address)| {
+            let id = client.commit_at(&pod, &address, register, &format!("probe {number}"))?;
+            Ok((id, Commit { took: began.elapsed(), pod, at: began - start }))
+        });
         match committed {
-            Ok(id) => {
-                handed.commits.push(began.elapsed());
+            Ok((id, commit)) => {
+                handed.commits.push(commit);
                 handed.accepted.insert(id);
             }
             Err(_away) => {

@@ -13,6 +13,8 @@ use tempfile::NamedTempFile;
 /// From apply to Ready, with time for a busy machine.
 pub(crate) const READY: Duration = Duration::from_secs(90);
 
+/// A machine that was cut off is taken for present again within this time.
+const MACHINES: Duration = Duration::from_secs(60);
 /// A restart of one node of a rollout, with time for a busy machine.
 const ROLLED: Duration = Duration::from_secs(40);
 
@@ -29,6 +31,11 @@ pub(crate) struct Network {
 impl Network {
     /// A namespace where the strictest pod security holds, with the client account that may write.
     pub(crate) fn namespace(purpose: &str) -> Self {
+        wait_for("every machine takes pods", MACHINES, || {
+            // One that a test has cut off is shunned for a while: two pods would share another.
+            let shunned = try_kubectl(&["get", "nodes", "-o", "jsonpath={.items[*].spec.taints[*].key}"])?;
+            if shunned.is_empty() { Ok(()) } else { Err(shunned) }
+        });
         let unique = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() % 100_000_000;
         let namespace = format!("test-{purpose}-{unique}-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         kubectl(&["create", "namespace", &namespace]);

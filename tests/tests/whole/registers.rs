@@ -120,7 +120,9 @@ fn the_sealers_leader_dies_while_the_operator_is_away_and_commits_go_on() {
 
 /// Until a node that was restarted under load holds everything: longer than it waits for a source that says nothing.
 const CAUGHT_UP: Duration = Duration::from_secs(120);
-/// Transactions a second while all nodes are restarted one after another.
+/// The goal for a commit while all nodes are restarted one after another: slower ones are told with place and time.
+const SLOW: Duration = Duration::from_secs(1);
+/// Transactions a second meanwhile.
 const LOAD: usize = 1_000;
 /// Nodes of that network.
 const MANY: u32 = 9;
@@ -150,6 +152,9 @@ fn a_rolling_restart_under_load_commits_every_accepted_transaction_exactly_once(
         handed.failed,
         handed.commits.len()
     );
+    for commit in handed.slow_commits(SLOW) {
+        println!("figure: of these {:?} at {}, {:?} after the beginning", commit.took, commit.pod, commit.at);
+    }
     wait_committed_within(&client, "net-peer-8", &register, &handed.accepted, CAUGHT_UP);
     wait_committed_within(&client, "net-peer-0", &register, &handed.accepted, CAUGHT_UP);
 }

@@ -12,7 +12,7 @@ use axum::{
 };
 pub(super) use body::Submission;
 use futures::future::join_all;
-use peerwright_ledger::{Kind, RegisterId, Transaction, TransactionId};
+use peerwright_ledger::{Kind, Refusal, RegisterId, Transaction, TransactionId};
 use peerwright_store::{StoreError, TransactionPlace};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -163,6 +163,13 @@ fn outcome(outcome: Result<Accepted, Failure>) -> Outcome {
 /// A transaction as it was handed in, or why it is none that this node takes; and its id, as far as it has one.
 type Read = (Option<TransactionId>, Result<Transaction, ApiError>);
 
+/// What is not to be checked any more.
+enum Done {
+    /// It is held already; how long it is valid, microseconds.
+    Held(TransactionId, u64),
+    Refused(ApiError),
+}
+
 /// One answer for each, in order. All go at once: they share look-ups, the check of their signatures, messages and commits.
 async fn accept(
     state: &ApiState,
@@ -176,23 +183,22 @@ async fn accept(
     let read: Vec<Read> = elsewhere(reading).await?;
     let (ids, read): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     let held = held(state, register, read.iter().flatten()).await;
-    let checked = match &held {
-        Ok(held) => check(state, register, read, held.clone()).await?,
-        Err(error) => read.into_iter().map(|read| read.and_then(|_| Err(error.clone().into()))).collect(),
-    };
-    let held = held.unwrap_or_default();
-    let accepting = ids.into_iter().zip(checked).map(|(id, checked)| {
-        let held = &held;
-        async move {
-            let accepted = match checked {
-                Ok(transaction) => accept_checked(state, register, ack, transaction, held).await,
-                Err(error) => Err(error),
-            };
-            accepted.map_err(|error| {
-                state.telemetry.transaction_refused(error.code);
-                (id.map(|id| id.to_string()), error)
-            })
+    let to_check = |read: Result<Transaction, ApiError>| {
+        let transaction = read.map_err(Done::Refused)?;
+        match &held {
+            Ok(held) if held.contains(&transaction.id()) => {
+                Err(Done::Held(transaction.id(), transaction.body().valid_until_micros))
+            }
+            Ok(_) => Ok(transaction),
+            Err(error) => Err(Done::Refused(error.clone().into())),
         }
+    };
+    let checked = check(state, register, read.into_iter().map(to_check).collect()).await?;
+    let accepting = ids.into_iter().zip(checked).map(|(id, checked)| async move {
+        accept_one(state, register, ack, checked).await.map_err(|error| {
+            state.telemetry.transaction_refused(error.code);
+            (id.map(|id| id.to_string()), error)
+        })
     });
     Ok(join_all(accepting).await)
 }
@@ -212,32 +218,20 @@ fn read(node: &Arc<dyn Node>, subject: Option<String>, register: RegisterId, sub
     }
 }
 
-/// Checks those that are not held yet. Where there is no room for them they are refused unchecked: who is overrun has no
-/// time for that.
+/// Checks what is new. Where there is no room for it, it is refused unchecked: who is overrun has no time for that.
 async fn check(
     state: &ApiState,
     register: RegisterId,
-    read: Vec<Result<Transaction, ApiError>>,
-    held: BTreeSet<TransactionId>,
-) -> Result<Vec<Result<Transaction, ApiError>>, ApiError> {
-    let (limits, full) = (state.node.limits(), state.node.registers().outbox.refusal(register));
-    let is_new = move |read: &Result<Transaction, ApiError>| !matches!(read, Ok(found) if held.contains(&found.id()));
-    if let Some(full) = full {
-        let refuse = |read: Result<Transaction, ApiError>| match read {
-            Ok(_) if is_new(&read) => Err(SubmitRefused::from(full).into()),
-            read => read,
-        };
+    read: Vec<Result<Transaction, Done>>,
+) -> Result<Vec<Result<Transaction, Done>>, ApiError> {
+    if let Some(full) = state.node.registers().outbox.refusal(register) {
+        let refuse =
+            |read: Result<Transaction, Done>| read.and_then(|_| Err(Done::Refused(SubmitRefused::from(full).into())));
         return Ok(read.into_iter().map(refuse).collect());
     }
-    let checking = move || {
-        let (new, known): (Vec<_>, Vec<_>) = read.into_iter().enumerate().partition(|(_, read)| is_new(read));
-        let (places, new): (Vec<_>, Vec<_>) = new.into_iter().unzip();
-        let checked = check_all(new, time::now_micros(), &limits, |_, refusal| refusal.into());
-        let mut all: Vec<_> = places.into_iter().zip(checked).chain(known).collect();
-        all.sort_by_key(|(place, _)| *place);
-        all.into_iter().map(|(_, checked)| checked).collect()
-    };
-    elsewhere(checking).await
+    let limits = state.node.limits();
+    let refused = |_: &Transaction, refusal: Refusal| Done::Refused(refusal.into());
+    elsewhere(move || check_all(read, time::now_micros(), &limits, refused)).await
 }
 
 /// Which of these that callers signed this node holds. Who hands in a signed transaction again gets the same answer again,
@@ -257,17 +251,21 @@ async fn held(
     Ok(found.into_iter().flatten().map(|found| found.id).collect())
 }
 
-async fn accept_checked(
+async fn accept_one(
     state: &ApiState,
     register: RegisterId,
     ack: Acknowledgement,
-    transaction: Transaction,
-    held: &BTreeSet<TransactionId>,
+    checked: Result<Transaction, Done>,
 ) -> Result<Accepted, ApiError> {
-    let (id, valid_until) = (transaction.id(), time::rfc3339(transaction.body().valid_until_micros));
-    if !held.contains(&id) {
-        publish(state, transaction).await?;
-    }
+    let (id, valid_until) = match checked {
+        Ok(new) => {
+            let told = (new.id(), new.body().valid_until_micros);
+            publish(state, new).await?;
+            told
+        }
+        Err(Done::Held(id, valid_until)) => (id, valid_until),
+        Err(Done::Refused(error)) => return Err(error),
+    };
     let committed = if ack == Acknowledgement::Committed { committed(state, register, id).await? } else { None };
     Ok(Accepted {
         transaction_id: id.to_string(),
@@ -275,7 +273,7 @@ async fn accept_checked(
         accepted: true,
         committed,
         node: state.node.identity().peer_id.to_string(),
-        valid_until,
+        valid_until: time::rfc3339(valid_until),
     })
 }
 
