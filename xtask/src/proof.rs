@@ -18,7 +18,7 @@ use crate::{again, demo, deny, generate, simulate, up};
 /// Test targets that need a cluster; each has a step of its own.
 const CLUSTER_TESTS: [&str; 2] = ["light", "whole"];
 
-/// No program of unit tests takes as long, nor does either suite: three times what they need on two busy processors.
+/// No program of unit tests takes as long, nor does either suite: more than twice what the longest needs on two busy processors.
 const UNIT_WITHIN: Duration = Duration::from_secs(15 * 60);
 const SUITE_WITHIN: Duration = Duration::from_secs(40 * 60);
 

@@ -3,6 +3,7 @@
 use peerwright_ledger::RegisterId;
 use std::path::PathBuf;
 use thiserror::Error;
+use tokio::task::JoinError;
 
 /// A refusal or failure of the store. Nothing that ends in one of these was acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -170,5 +171,12 @@ impl StoreError {
             Self::CorruptLog(_) => "sealing_log_corrupt",
             Self::Closed => "store_closed",
         }
+    }
+}
+
+/// A task or a thread's work that panicked, or was cut off by the end of its runtime.
+impl From<JoinError> for StoreError {
+    fn from(error: JoinError) -> Self {
+        Self::Failed(error.to_string())
     }
 }

@@ -33,6 +33,7 @@ mod filesystem;
 mod index;
 mod memory;
 mod message;
+mod migrations;
 mod postgres;
 mod prepared;
 mod queue;

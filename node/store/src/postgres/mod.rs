@@ -202,7 +202,7 @@ impl Store for Postgres {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::pin(async move {
             if let Some(writer) = writer {
-                writer.await.map_err(|error| StoreError::Failed(error.to_string()))?;
+                writer.await?;
             }
             self.readers.close().await;
             Ok(())

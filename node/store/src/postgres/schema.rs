@@ -1,11 +1,14 @@
 //! The tables: made, brought up to date, and checked whose they are.
 
 use super::session::Session;
-use crate::StoreError;
+use crate::{
+    StoreError,
+    migrations::{self, Applied, Outstanding, Released},
+};
 use peerwright_secure::sha256;
 
 /// Every migration that was ever released, in order; a released one never changes.
-pub(super) const RELEASED: [(&str, &str); 4] = [
+pub(super) const RELEASED: [Released; 4] = [
     ("messages", include_str!("../../migrations/postgres/0001_messages.sql")),
     ("dockets", include_str!("../../migrations/postgres/0002_dockets.sql")),
     ("dead letters", include_str!("../../migrations/postgres/0003_dead_letters.sql")),
@@ -50,34 +53,21 @@ pub(super) async fn migrate(session: &Session) -> Result<(), StoreError> {
     session
         .run("CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum BYTEA NOT NULL)")
         .await?;
-    let mut applied: Vec<(i64, Vec<u8>)> =
-        session.all("SELECT version, checksum FROM migrations ORDER BY version", &[]).await?;
-    let known = i64::try_from(RELEASED.len()).unwrap_or(i64::MAX);
-    if let Some((newest, _)) = applied.last().filter(|(version, _)| *version > known) {
-        let newest = *newest;
-        if !may_be_newer(session, known).await? {
-            return Err(StoreError::Newer(newest));
-        }
-        applied.retain(|(version, _)| *version <= known);
+    let applied: Vec<Applied> = session.all("SELECT version, checksum FROM migrations", &[]).await?;
+    if let Some(newest) = migrations::newer(&applied, &RELEASED)
+        && !may_be_newer(session, migrations::last(&RELEASED)).await?
+    {
+        return Err(StoreError::Newer(newest));
     }
-    for (version, (name, sql)) in (1i64..).zip(RELEASED) {
-        let checksum = sha256(sql.as_bytes());
-        match applied.iter().find(|(applied, _)| *applied == version) {
-            Some((_, found)) if *found == checksum => {}
-            Some(_) => {
-                return Err(StoreError::Damaged(format!("migration {version} is not the one that was released")));
-            }
-            None => {
-                session.run(sql).await?;
-                let checksum = checksum.as_slice();
-                session
-                    .execute(
-                        "INSERT INTO migrations (version, name, checksum) VALUES ($1, $2, $3)",
-                        &[&version, &name, &checksum],
-                    )
-                    .await?;
-            }
-        }
+    let checksum = |sql: &str| sha256(sql.as_bytes()).to_vec();
+    for Outstanding { version, name, sql, checksum } in migrations::outstanding(&applied, &RELEASED, checksum)? {
+        session.run(sql).await?;
+        session
+            .execute(
+                "INSERT INTO migrations (version, name, checksum) VALUES ($1, $2, $3)",
+                &[&version, &name, &checksum],
+            )
+            .await?;
     }
     session.run("COMMIT").await
 }

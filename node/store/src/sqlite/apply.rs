@@ -114,7 +114,7 @@ impl<'c> Batch<'c> {
 
     /// The row id; `None` when one of its two places is taken.
     fn insert(&mut self, stream: i64, life: i64, message: &Message) -> Result<Option<i64>, StoreError> {
-        let inserted = self.connection.optional_value(
+        self.connection.optional_value(
             "INSERT INTO messages (stream, register_sequence, life, sequence, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO NOTHING RETURNING id",
             params![
@@ -124,8 +124,7 @@ impl<'c> Batch<'c> {
                 ordered(message.body().sequence),
                 &message.encoded()[..]
             ],
-        )?;
-        Ok(inserted)
+        )
     }
 
     fn compare(&mut self, life: i64, message: &Message) -> Result<Appended, StoreError> {

@@ -45,7 +45,7 @@ async fn try_run(options: Options, written: &mut watch::Receiver<u64>) -> Result
             let connection = unused.map_or_else(|| options.connect(), Ok)?;
             move_log(&connection).map(|()| connection)
         });
-        connection = Some(moving.await.map_err(|error| StoreError::Failed(error.to_string()))??);
+        connection = Some(moving.await??);
         moved = now;
     }
     // Whoever closes the last connection moves what is left.

@@ -96,9 +96,8 @@ pub(super) fn last_gone(connection: &Connection, stream: i64) -> Result<Option<u
 
 /// Whether this number was let go of.
 pub(super) fn is_gone(connection: &Connection, stream: i64, number: u64) -> Result<bool, StoreError> {
-    let is_gone = connection.value(
+    connection.value(
         "SELECT EXISTS (SELECT 1 FROM gone WHERE stream = ?1 AND first <= ?2 AND last >= ?2 ORDER BY first DESC)",
         params![stream, ordered(number)],
-    )?;
-    Ok(is_gone)
+    )
 }

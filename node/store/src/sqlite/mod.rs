@@ -196,10 +196,9 @@ impl Store for Sqlite {
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::pin(async move {
             if let Some((writing, moving)) = workers {
-                let failed = |error: tokio::task::JoinError| StoreError::Failed(error.to_string());
-                let written = tokio::task::spawn_blocking(|| writing.join()).await.map_err(failed)?;
+                let written = tokio::task::spawn_blocking(|| writing.join()).await?;
                 written.map_err(|_| StoreError::Failed("its writer panicked".to_owned()))?;
-                moving.await.map_err(failed)?;
+                moving.await?;
             }
             self.readers.close().await;
             Ok(())

@@ -27,8 +27,7 @@ pub(super) async fn open(options: Options, path: &Path, network_uid: &str) -> Re
         filesystem::sync_names(&directory)?;
         Ok::<_, StoreError>(Writer::new(options, connection))
     });
-    let writer = opening.await.map_err(|error| StoreError::Failed(error.to_string()))??;
-    Ok((writer, lock))
+    Ok((opening.await??, lock))
 }
 
 /// A lock of the process, freed by its end however it ends. A program that it starts holds it as well for the moment

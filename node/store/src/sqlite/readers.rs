@@ -50,8 +50,7 @@ impl Readers {
             Err(_) => return Err(StoreError::Busy),
         };
         let (options, idle) = (self.options.clone(), Arc::clone(&self.idle));
-        let reading = spawn_blocking(move || read_on(&options, &idle, read, turn));
-        reading.await.map_err(|error| StoreError::Failed(error.to_string()))?
+        spawn_blocking(move || read_on(&options, &idle, read, turn)).await?
     }
 
     /// Waits for the reads that are under way, and takes no more.

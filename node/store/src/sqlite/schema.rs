@@ -1,12 +1,15 @@
 //! The tables: made, brought up to date, and checked whose they are.
 
 use super::statements::Statements as _;
-use crate::StoreError;
+use crate::{
+    StoreError,
+    migrations::{self, Applied, Outstanding, Released},
+};
 use rusqlite::{Connection, TransactionBehavior, params};
 use sha2::{Digest as _, Sha384};
 
 /// Every migration that was ever released, in order; a released one never changes.
-pub(super) const RELEASED: [(&str, &str); 4] = [
+pub(super) const RELEASED: [Released; 4] = [
     ("messages", include_str!("../../migrations/0001_messages.sql")),
     ("dockets", include_str!("../../migrations/0002_dockets.sql")),
     ("dead letters", include_str!("../../migrations/0003_dead_letters.sql")),
@@ -20,35 +23,23 @@ const RECORDS: &str = "CREATE TABLE IF NOT EXISTS _sqlx_migrations (
     success BOOLEAN NOT NULL, checksum BLOB NOT NULL, execution_time BIGINT NOT NULL)";
 
 /// Runs what was not run yet of these, all in one transaction.
-pub(super) fn migrate(connection: &mut Connection, released: &[(&str, &str)]) -> Result<(), StoreError> {
+pub(super) fn migrate(connection: &mut Connection, released: &[Released]) -> Result<(), StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(RECORDS)?;
-    let mut applied: Vec<(i64, Vec<u8>)> =
-        transaction.all("SELECT version, checksum FROM _sqlx_migrations ORDER BY version", [])?;
-    let known = i64::try_from(released.len()).unwrap_or(i64::MAX);
-    if let Some((newest, _)) = applied.last().filter(|(version, _)| *version > known) {
-        let newest = *newest;
-        if !may_be_newer(&transaction, known)? {
-            return Err(StoreError::Newer(newest));
-        }
-        applied.retain(|(version, _)| *version <= known);
+    let applied: Vec<Applied> = transaction.all("SELECT version, checksum FROM _sqlx_migrations", [])?;
+    if let Some(newest) = migrations::newer(&applied, released)
+        && !may_be_newer(&transaction, migrations::last(released))?
+    {
+        return Err(StoreError::Newer(newest));
     }
-    for (version, (name, sql)) in (1i64..).zip(released) {
-        let checksum = Sha384::digest(sql.as_bytes());
-        match applied.iter().find(|(applied, _)| *applied == version) {
-            Some((_, found)) if found[..] == checksum[..] => {}
-            Some(_) => {
-                return Err(StoreError::Damaged(format!("migration {version} is not the one that was released")));
-            }
-            None => {
-                transaction.execute_batch(sql)?;
-                transaction.run(
-                    "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-                     VALUES (?1, ?2, TRUE, ?3, 0)",
-                    params![version, name, &checksum[..]],
-                )?;
-            }
-        }
+    let checksum = |sql: &str| Sha384::digest(sql.as_bytes()).to_vec();
+    for Outstanding { version, name, sql, checksum } in migrations::outstanding(&applied, released, checksum)? {
+        transaction.execute_batch(sql)?;
+        transaction.run(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (?1, ?2, TRUE, ?3, 0)",
+            params![version, name, checksum],
+        )?;
     }
     Ok(transaction.commit()?)
 }

@@ -7,7 +7,7 @@ use crate::{
     index::Upkeep,
     queue::{self, Job, Operation},
 };
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -81,11 +81,7 @@ impl Writer {
     }
 
     fn try_keep_up(&mut self) -> Result<(), StoreError> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            None => self.connection.insert(self.options.connect()?),
-        };
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = begin(&mut self.connection, &self.options)?;
         at_once(self.upkeep.step(&mut &*transaction))?;
         transaction.commit()?;
         self.written.send_modify(|written| *written += STEP_BYTES);
@@ -93,11 +89,7 @@ impl Writer {
     }
 
     fn try_write(&mut self, group: &mut [Job]) -> Result<(), StoreError> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            None => self.connection.insert(self.options.connect()?),
-        };
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = begin(&mut self.connection, &self.options)?;
         let mut batch = Batch::new(&transaction);
         for job in &mut *group {
             match &mut job.operation {
@@ -133,6 +125,15 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Begins to write, on a new connection if there is none.
+fn begin<'c>(connection: &'c mut Option<Connection>, options: &Options) -> Result<Transaction<'c>, StoreError> {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => connection.insert(options.connect()?),
+    };
+    Ok(connection.transaction_with_behavior(TransactionBehavior::Immediate)?)
 }
 
 /// Writes a job, and with it whatever waits.

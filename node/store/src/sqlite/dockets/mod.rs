@@ -16,6 +16,7 @@ use crate::{
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
 use rusqlite::Connection;
+use std::sync::Arc;
 
 impl DocketStore for Sqlite {
     fn extend(&self, extensions: Vec<Extension>) -> Pending<'_, ()> {
@@ -86,9 +87,10 @@ impl DocketStore for Sqlite {
         ids: Vec<TransactionId>,
         seen: Seen,
     ) -> Pending<'_, Vec<Option<TransactionPlace>>> {
+        let ids: Arc<[TransactionId]> = ids.into();
         Box::pin(async move {
             loop {
-                let wanted = ids.clone();
+                let wanted = Arc::clone(&ids);
                 let look = move |connection: &mut Connection| queries::find_all(connection, register, &wanted, seen);
                 match self.readers.read(look).await? {
                     Some(places) => return Ok(places),
