@@ -142,6 +142,14 @@ impl Store for RecordingStore {
         self.inner.transaction(register, id)
     }
 
+    fn transactions(
+        &self,
+        register: RegisterId,
+        ids: Vec<TransactionId>,
+    ) -> Pending<'_, Vec<Option<StoredTransaction>>> {
+        self.inner.transactions(register, ids)
+    }
+
     fn list(&self, register: RegisterId, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedTransaction>> {
         self.inner.list(register, after, limit)
     }
