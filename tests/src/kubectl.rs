@@ -1,7 +1,7 @@
 //! The real kubectl, as its user meets it.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -45,6 +45,16 @@ impl Kubectl {
     /// As [`Kubectl::run`].
     pub fn send(&self, arguments: &[&str], manifest: &Value) -> Result<Answer> {
         program::run(self.command(arguments), Some(&manifest.to_string()))
+    }
+
+    /// Starts one that prints what it sees, and every change of that, until it is killed.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn watch(&self, arguments: &[&str]) -> Result<Child> {
+        let mut command = self.command(arguments);
+        command.arg("--watch").stdin(Stdio::null()).stdout(Stdio::piped());
+        command.spawn().context("kubectl cannot be started")
     }
 
     /// What it prints, which is to be JSON.

@@ -7,6 +7,7 @@ use crate::{
 use peerwright_cluster::Cluster;
 use serde_json::Value;
 use std::{
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -32,21 +33,19 @@ impl<'a> Client<'a> {
         self
     }
 
-    /// One call; gives the status code and the JSON body.
-    pub(crate) fn call(&self, pod: &str, method: &str, path: &str, body: Option<&str>) -> Result<(u16, Value), String> {
-        self.call_at(pod, &self.network.address(pod), method, path, body)
+    /// What a node takes this client by.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
     }
 
-    /// As [`Client::call`], where the pod's address is known.
-    fn call_at(
-        &self,
-        pod: &str,
-        address: &str,
-        method: &str,
-        path: &str,
-        body: Option<&str>,
-    ) -> Result<(u16, Value), String> {
-        let words = self.words(pod, address, method, path, body);
+    /// The file with the network's trust anchors.
+    pub(crate) fn trust(&self) -> &Path {
+        self.trust.path()
+    }
+
+    /// One call; gives the status code and the JSON body.
+    pub(crate) fn call(&self, pod: &str, method: &str, path: &str, body: Option<&str>) -> Result<(u16, Value), String> {
+        let words = self.words(pod, &self.network.address(pod), method, path, body);
         let output = Command::new("curl").args(words).output().expect("curl is on the PATH");
         if output.status.success() {
             Ok(answer(&String::from_utf8(output.stdout).unwrap()))
@@ -130,32 +129,14 @@ impl<'a> Client<'a> {
 
     /// Hands in a transaction of a register and waits until it is committed; gives its id.
     pub(crate) fn commit(&self, pod: &str, register: &str, text: &str) -> Result<String, String> {
-        self.commit_at(pod, &self.network.address(pod), register, text)
-    }
-
-    /// As [`Client::commit`], where the pod's address is known.
-    pub(crate) fn commit_at(&self, pod: &str, address: &str, register: &str, text: &str) -> Result<String, String> {
         let path = format!("/api/registers/{register}/transactions?ack=committed");
-        match self.call_at(pod, address, "POST", &path, Some(&transaction(text)))? {
-            (200, answer) => Ok(answer["transactionId"].as_str().unwrap().to_owned()),
-            (status, answer) => Err(format!("{status} {answer}")),
-        }
+        committed(&self.call(pod, "POST", &path, Some(&transaction(text)))?)
     }
 
     /// Hands in a list of transactions; gives the ids of those that were accepted.
-    pub(crate) fn hand_in(
-        &self,
-        pod: &str,
-        address: &str,
-        register: &str,
-        texts: &[String],
-    ) -> Result<Vec<String>, String> {
-        let list: Vec<String> = texts.iter().map(|text| transaction(text)).collect();
-        let (path, body) = (format!("/api/registers/{register}/transactions"), format!("[{}]", list.join(",")));
-        let (status, answer) = self.call_at(pod, address, "POST", &path, Some(&body))?;
-        let results = answer["results"].as_array().ok_or_else(|| format!("{status} {answer}"))?;
-        let accepted = results.iter().filter(|result| result["accepted"] == true);
-        Ok(accepted.map(|result| result["transactionId"].as_str().unwrap().to_owned()).collect())
+    pub(crate) fn hand_in(&self, pod: &str, register: &str, texts: &[String]) -> Result<Vec<String>, String> {
+        let path = format!("/api/registers/{register}/transactions");
+        handed_in(&self.call(pod, "POST", &path, Some(&list(texts)))?)
     }
 
     /// The ids of all committed transactions of a register, as a node has them, in their order.
@@ -250,8 +231,30 @@ fn transactions() -> String {
     format!("/api/registers/{REGISTER}/transactions")
 }
 
-fn transaction(text: &str) -> String {
+/// A transaction that carries `text`, as it is handed in.
+pub(crate) fn transaction(text: &str) -> String {
     serde_json::json!({"type": "Action", "payloads": [{"text": text, "contentType": "text/plain"}]}).to_string()
+}
+
+/// A list of them.
+pub(crate) fn list(texts: &[String]) -> String {
+    let all: Vec<String> = texts.iter().map(|text| transaction(text)).collect();
+    format!("[{}]", all.join(","))
+}
+
+/// The ids of a list's transactions that a node has accepted, by its answer.
+pub(crate) fn handed_in((status, answer): &(u16, Value)) -> Result<Vec<String>, String> {
+    let results = answer["results"].as_array().ok_or_else(|| format!("{status} {answer}"))?;
+    let accepted = results.iter().filter(|result| result["accepted"] == true);
+    Ok(accepted.map(|result| result["transactionId"].as_str().unwrap().to_owned()).collect())
+}
+
+/// The id of a transaction that was waited for, by a node's answer that it is committed.
+pub(crate) fn committed((status, answer): &(u16, Value)) -> Result<String, String> {
+    match answer["transactionId"].as_str() {
+        Some(id) if *status == 200 => Ok(id.to_owned()),
+        _ => Err(format!("{status} {answer}")),
+    }
 }
 
 /// What curl printed, as body and status.

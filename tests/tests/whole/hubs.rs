@@ -4,6 +4,7 @@
 use crate::{
     afternoon::Paused,
     client::Client,
+    kept::Kept,
     kubectl::wait_for,
     load::Ending,
     network::Network,
@@ -114,14 +115,14 @@ fn while_handing_in(
     register: &str,
     happens: impl FnOnce(),
 ) -> BTreeSet<String> {
-    let (address, is_over) = (network.address(SEALER), AtomicBool::new(false));
+    let (client, is_over) = (Kept::of(network, client), AtomicBool::new(false));
     thread::scope(|scope| {
         let handing_in = scope.spawn(|| {
             let (mut accepted, mut number) = (BTreeSet::new(), 0u64);
             while !is_over.load(Ordering::Relaxed) {
                 number += 1;
                 // What a busy node did not answer in time is not counted on.
-                let answered = client.hand_in(SEALER, &address, register, &[format!("entry {number}")]);
+                let answered = client.hand_in(SEALER, register, &[format!("entry {number}")]);
                 accepted.extend(answered.unwrap_or_default());
                 thread::sleep(EVERY);
             }

@@ -1,6 +1,6 @@
 //! The real kubectl of the session that runs the suite, and waiting with a deadline, as a test that fails by panicking.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{process::Child, sync::LazyLock, time::Duration};
 
 use peerwright_tests::{Kubectl, Seen, eventually};
 use serde_json::Value;
@@ -21,6 +21,11 @@ pub(crate) fn kubectl(arguments: &[&str]) -> String {
 /// `kubectl VERB -f -` with a manifest, which must succeed.
 pub(crate) fn send(arguments: &[&str], manifest: &Value) -> String {
     KUBECTL.send(arguments, manifest).unwrap().accepted().unwrap().trim().to_owned()
+}
+
+/// A kubectl that prints what it sees, and every change of that, until it is killed.
+pub(crate) fn watch(arguments: &[&str]) -> Child {
+    KUBECTL.watch(arguments).unwrap()
 }
 
 /// Looks until `look` finds something; fails with what was seen last.

@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! senders ─▶ lists, each in its time, to one pod after the other ─▶ ids that were accepted
-//! prober  ─▶ one transaction after the other, until committed    ─▶ how long each took
+//! probers ─▶ one transaction after the other, until committed    ─▶ how long each took
 //! ```
 
-use crate::{client::Client, network::Network};
+use crate::{client::Client, kept::Kept, network::Network};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
@@ -16,7 +16,8 @@ use std::{
 const SENDERS: usize = 4;
 /// Transactions in a list.
 const LIST: usize = 50;
-/// Between two transactions whose time is taken.
+const PROBERS: usize = 4;
+/// Between two transactions of one of them.
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 
 /// What became of a load.
@@ -58,31 +59,38 @@ impl Handed {
 /// Hands in `rate` transactions a second, at all pods in turns, while `happens` runs.
 pub(crate) fn during(
     network: &Network,
+    client: &Client<'_>,
     register: &str,
     pods: &[String],
     rate: usize,
     happens: impl FnOnce(),
 ) -> Handed {
-    let client = Client::of(network, "client");
+    let client = Kept::of(network, client);
     let is_over = AtomicBool::new(false);
     let every = Duration::from_secs(1) * u32::try_from(SENDERS * LIST).unwrap() / u32::try_from(rate).unwrap();
     thread::scope(|scope| {
         let senders: Vec<_> = (0..SENDERS)
             .map(|sender| {
-                let turns = Turns::new(network, pods, sender);
+                let turns = Turns { pods, next: sender };
                 let (client, is_over) = (&client, &is_over);
                 scope.spawn(move || send(client, register, turns, every, is_over))
             })
             .collect();
-        let turns = Turns::new(network, pods, SENDERS);
-        let prober = scope.spawn(|| probe(&client, register, turns, &is_over));
+        let probers: Vec<_> = (0..PROBERS)
+            .map(|prober| {
+                let turns = Turns { pods, next: SENDERS + prober };
+                let (client, is_over) = (&client, &is_over);
+                scope.spawn(move || probe(client, register, turns, is_over))
+            })
+            .collect();
         let ending = Ending(&is_over);
         happens();
         drop(ending);
-        let mut all = prober.join().unwrap();
-        for sender in senders {
-            let handed = sender.join().unwrap();
+        let mut all = Handed::default();
+        for thread in senders.into_iter().chain(probers) {
+            let handed = thread.join().unwrap();
             all.accepted.extend(handed.accepted);
+            all.commits.extend(handed.commits);
             all.failed += handed.failed;
         }
         all
@@ -98,17 +106,14 @@ impl Drop for Ending<'_> {
     }
 }
 
-fn send(client: &Client<'_>, register: &str, mut turns: Turns<'_>, every: Duration, is_over: &AtomicBool) -> Handed {
+fn send(client: &Kept, register: &str, mut turns: Turns<'_>, every: Duration, is_over: &AtomicBool) -> Handed {
     let (mut handed, mut due, mut number) = (Handed::default(), Instant::now(), 0u64);
     while !is_over.load(Ordering::Relaxed) {
         let texts: Vec<String> = (0..LIST).map(|place| format!("{} {number} {place}", turns.next)).collect();
         number += 1;
-        match turns.take().and_then(|(pod, address)| client.hand_in(&pod, &address, register, &texts)) {
+        match client.hand_in(turns.take(), register, &texts) {
             Ok(accepted) => handed.accepted.extend(accepted),
-            Err(_away) => {
-                handed.failed += 1;
-                turns.look();
-            }
+            Err(_away) => handed.failed += 1,
         }
         due += every;
         thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -116,56 +121,32 @@ fn send(client: &Client<'_>, register: &str, mut turns: Turns<'_>, every: Durati
     handed
 }
 
-fn probe(client: &Client<'_>, register: &str, mut turns: Turns<'_>, is_over: &AtomicBool) -> Handed {
+fn probe(client: &Kept, register: &str, mut turns: Turns<'_>, is_over: &AtomicBool) -> Handed {
     let (mut handed, mut number, start) = (Handed::default(), 0u64, Instant::now());
     while !is_over.load(Ordering::Relaxed) {
         number += 1;
-        let began = Instant::now();
-        let committed = turns.take().and_then(|(pod, address)| {
-            let id = client.commit_at(&pod, &address, register, &format!("probe {number}"))?;
-            Ok((id, Commit { took: began.elapsed(), pod, at: began - start }))
-        });
-        match committed {
-            Ok((id, commit)) => {
-                handed.commits.push(commit);
+        let (pod, began) = (turns.take(), Instant::now());
+        match client.commit(pod, register, &format!("probe {} {number}", turns.next)) {
+            Ok(id) => {
+                handed.commits.push(Commit { took: began.elapsed(), pod: pod.to_owned(), at: began - start });
                 handed.accepted.insert(id);
             }
-            Err(_away) => {
-                handed.failed += 1;
-                turns.look();
-            }
+            Err(_away) => handed.failed += 1,
         }
         thread::sleep(PROBE_EVERY);
     }
     handed
 }
 
-/// One pod after the other, where it was last seen.
+/// One pod after the other.
 struct Turns<'a> {
-    network: &'a Network,
     pods: &'a [String],
-    addresses: BTreeMap<String, String>,
     next: usize,
 }
 
 impl<'a> Turns<'a> {
-    fn new(network: &'a Network, pods: &'a [String], first: usize) -> Self {
-        let mut turns = Self { network, pods, addresses: BTreeMap::new(), next: first };
-        turns.look();
-        turns
-    }
-
-    fn take(&mut self) -> Result<(String, String), String> {
+    fn take(&mut self) -> &'a str {
         self.next += 1;
-        let pod = &self.pods[self.next % self.pods.len()];
-        let address = self.addresses.get(pod).ok_or("no address")?;
-        Ok((pod.clone(), address.clone()))
-    }
-
-    fn look(&mut self) {
-        let path = "jsonpath={range .items[*]}{.metadata.name} {.status.podIP}{\"\\n\"}{end}";
-        let seen = self.network.kubectl(&["get", "pods", "-o", path]);
-        let row = |line: &str| line.split_once(' ').map(|(pod, address)| (pod.to_owned(), address.to_owned()));
-        self.addresses = seen.lines().filter_map(row).filter(|(_, address)| !address.is_empty()).collect();
+        &self.pods[self.next % self.pods.len()]
     }
 }

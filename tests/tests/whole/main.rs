@@ -21,6 +21,7 @@ mod faults;
 mod figures;
 mod forgery;
 mod hubs;
+mod kept;
 mod kubectl;
 mod lifecycle;
 mod load;

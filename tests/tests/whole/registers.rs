@@ -139,7 +139,7 @@ fn a_rolling_restart_under_load_commits_every_accepted_transaction_exactly_once(
     commit_soon(&client, "net-peer-8", &register, "first");
     let pods: Vec<String> = (0..MANY).map(|number| format!("net-peer-{number}")).collect();
 
-    let mut handed = load::during(&network, &register, &pods, LOAD, || {
+    let mut handed = load::during(&network, &client, &register, &pods, LOAD, || {
         let patch = r#"[{"op": "add", "path": "/spec/nodeGroups/0/resources", "value": {"requests": {"cpu": "12m"}}}]"#;
         network.roll_out(patch, usize::try_from(MANY).unwrap());
     });
@@ -147,7 +147,7 @@ fn a_rolling_restart_under_load_commits_every_accepted_transaction_exactly_once(
     let (median, last) = (handed.commit_time(500), handed.commit_time(990));
     println!(
         "figure: {MANY} nodes restarted one after another at {LOAD} transactions a second: {} accepted, {} calls failed; \
-         {} handed in until committed, curl included: p50 {median:?}, p99 {last:?}",
+         {} handed in until committed: p50 {median:?}, p99 {last:?}",
         handed.accepted.len(),
         handed.failed,
         handed.commits.len()

@@ -60,7 +60,7 @@ fn one_of_three_sealers_goes_on_with_all_that_was_committed_when_the_others_are_
     }
     // They have nothing, and so elect nobody: what is accepted waits.
     let texts = ["while nobody leads".to_owned()];
-    let waiting = client.hand_in("net-peer-3", &network.address("net-peer-3"), &register, &texts).unwrap();
+    let waiting = client.hand_in("net-peer-3", &register, &texts).unwrap();
     assert!(network.sealing_leader(&PODS[..3]).is_err(), "nobody can lead");
 
     let ordered = network.force_sealer("net-peer-0");
