@@ -181,7 +181,7 @@ fn differs(last: &HeartbeatDigest, now: &HeartbeatDigest, unix_now: u64) -> bool
         != (now.links, now.ready, &now.reason, now.certificate_not_after, now.seals)
         || told.len() != rows.len()
         || told.iter().zip(rows).any(|(told, row)| is_news(told, row, unix_now))
-        || (&last.auto_bans, &last.hub) != (&now.auto_bans, &now.hub)
+        || (&last.auto_bans, &last.hub, &last.sealing) != (&now.auto_bans, &now.hub, &now.sealing)
 }
 
 /// A live register lacks a docket for a moment all the time: what held everything stays so until the lag lasts.

@@ -8,8 +8,12 @@ use peerwright_ledger::{
 };
 use peerwright_proto::v1::{CreateRegisterRequest, sealing_client::SealingClient};
 use peerwright_sealing::{Group, GroupRefused};
-use peerwright_secure::{NodePublicKey, PeerId, Signature};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use peerwright_secure::{NodeKey, NodePublicKey, PeerId, Signature};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
@@ -71,7 +75,9 @@ impl Creator {
         let named = named.filter(|named| !named.is_empty()).ok_or(CreateRefused::NoSealers)?;
         let sealers = self.callers.keys(&named).await.ok_or(CreateRefused::NoSealers)?;
         let proposer = *sealers.first().ok_or(CreateRefused::NoSealers)?;
-        let record = self.record(new, SealerSet::new(1, sealers).map_err(ControlRefused::from)?)?;
+        let mut nonce = [0; 16];
+        fill_random(&mut nonce).map_err(|_| CreateRefused::NoRandomness)?;
+        let record = record(new, sealers, nonce, self.membership.key())?;
         let register = record.register();
         let genesis = seal_genesis(&record, self.membership.key(), proposer)?;
         let mut last = String::new();
@@ -89,29 +95,6 @@ impl Creator {
         };
         let ended = timeout(CREATE_WITHIN, trying).await;
         ended.unwrap_or(Err(CreateRefused::Unreached(last)))
-    }
-
-    fn record(&self, new: NewRegister, sealers: SealerSet) -> Result<GenesisRecord, CreateRefused> {
-        let NewRegister { name, description, owner, authority, policy } = new;
-        let key = self.membership.key();
-        let mut nonce = [0; 16];
-        fill_random(&mut nonce).map_err(|_| CreateRefused::NoRandomness)?;
-        let now = Clock::wall().0;
-        let unsigned = Signature::from_bytes([0; 64]);
-        let owner = Attestation { role: Role::Owner, subject: owner, attested_at_micros: now, signature: unsigned };
-        let mut record = GenesisRecord {
-            name,
-            description,
-            authority: authority.unwrap_or(key.public()),
-            sealers,
-            policy,
-            created_at_micros: now,
-            nonce,
-            attestations: BTreeMap::from([(key.public(), owner)]),
-        };
-        record.attest(key)?;
-        record.check()?;
-        Ok(record)
     }
 
     async fn ask(&self, sealer: PeerId, genesis: &SealedDocket) -> Result<(), Asked> {
@@ -135,6 +118,32 @@ impl Creator {
             Err(status) => Err(later(&status.message())),
         }
     }
+}
+
+/// What a register begins with: its owner is the holder of `key`, who signs it.
+pub(super) fn record(
+    new: NewRegister,
+    sealers: BTreeSet<NodePublicKey>,
+    nonce: [u8; 16],
+    key: &NodeKey,
+) -> Result<GenesisRecord, ControlRefused> {
+    let NewRegister { name, description, owner, authority, policy } = new;
+    let now = Clock::wall().0;
+    let unsigned = Signature::from_bytes([0; 64]);
+    let owner = Attestation { role: Role::Owner, subject: owner, attested_at_micros: now, signature: unsigned };
+    let mut record = GenesisRecord {
+        name,
+        description,
+        authority: authority.unwrap_or(key.public()),
+        sealers: SealerSet::new(1, sealers)?,
+        policy,
+        created_at_micros: now,
+        nonce,
+        attestations: BTreeMap::from([(key.public(), owner)]),
+    };
+    record.attest(key)?;
+    record.check()?;
+    Ok(record)
 }
 
 /// Why a sealer did not begin a register.

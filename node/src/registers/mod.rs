@@ -33,6 +33,7 @@ mod sealing_service;
 mod spent;
 mod standing;
 mod succession;
+mod system;
 mod tail;
 mod tell;
 mod waiters;

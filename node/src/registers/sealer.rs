@@ -6,12 +6,13 @@
 //! messages in the store ─┘ Feed          ▼ Heads
 //! ```
 //!
-//! When most of the sealers are lost for good, [one goes on alone](super::succession).
+//! When most of the sealers are lost for good, [one goes on alone](super::succession). Where the network wants a system
+//! register, the sealers [begin it](super::system).
 //!
 //! A group is begun by its founders alone: the first sealers that the operator ever named. Whoever is named later waits
 //! to be taken in by those who hold the log, for two newcomers with an empty log would outvote one founder.
 
-use super::{Callers, Registers, feed::Feed, succession::Majority};
+use super::{Callers, Registers, feed::Feed, succession::Majority, system::Candidates};
 use crate::{backoff::Backoff, driver::Clock, member::Membership, transport::MAX_FRAMED_BYTES};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -51,6 +52,8 @@ pub(crate) struct Sealer {
     settings: watch::Receiver<Option<SealingSettings>>,
     group: ArcSwapOption<Group>,
     pub(super) majority: Majority,
+    /// Registers that may be the network's own.
+    pub(super) candidates: Candidates,
     /// The group that this node may begin alone: it has seen that no majority answers.
     may_begin: AtomicU64,
 }
@@ -71,6 +74,7 @@ impl Sealer {
             settings,
             group: ArcSwapOption::empty(),
             majority: Majority::default(),
+            candidates: Candidates::default(),
             may_begin: AtomicU64::new(0),
         }
     }
@@ -150,6 +154,7 @@ impl Sealer {
             () = self.keep_members(&group) => Ok(()),
             () = self.set_otherwise(&settings) => Ok(()),
             () = self.watch_majority(&group) => Ok(()),
+            () = self.keep_system(&group) => Ok(()),
             order = self.released(generation) => {
                 tracing::warn!(generation = order.generation, "this sealer is to go on without the others");
                 self.may_begin.store(order.generation, Ordering::Relaxed);

@@ -100,6 +100,10 @@ impl Sealer {
             alone_since: seen.alone_since.unwrap_or_default(),
             stranded: stranded.map(|register| Bytes::copy_from_slice(register.as_bytes())).collect(),
             problem: seen.problem.to_owned(),
+            system_register: self
+                .candidates
+                .chosen()
+                .map_or_else(Bytes::new, |register| Bytes::copy_from_slice(register.as_bytes())),
         })
     }
 

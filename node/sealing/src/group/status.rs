@@ -125,6 +125,18 @@ impl Group {
         Ok(())
     }
 
+    /// The registers that there are; nothing unless this sealer leads, and has here all that the leaders before it have
+    /// begun.
+    #[must_use]
+    pub fn all_registers(&self) -> Option<Vec<RegisterId>> {
+        self.check_leading().ok()?;
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow();
+        // The first entry of a leader comes behind those of all before.
+        let is_its_own = metrics.last_applied.is_some_and(|id| id.leader_id.term == metrics.current_term);
+        is_its_own.then(|| self.core.registers(|registers| registers.ids()))
+    }
+
     /// Registers in which nothing is sealed, because too few of their sealers are members.
     #[must_use]
     pub fn stranded(&self) -> BTreeSet<RegisterId> {

@@ -9,6 +9,7 @@
 //! not know is kept and passed over: a newer operator's snapshot is good for an older node.
 
 mod table;
+mod words;
 
 pub use table::{Setting, SettingId};
 

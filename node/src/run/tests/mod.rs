@@ -19,4 +19,5 @@ mod simulated;
 mod spent;
 mod strangers;
 mod succession;
+mod system;
 mod traces;

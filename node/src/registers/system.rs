@@ -1,0 +1,161 @@
+//! The network's system register, where the network is to have one and nobody has named it: the sealers' leader begins it.
+//!
+//! ```text
+//! snapshot: begins_system, no system ─▶ holds this node one already? ─▶ yes: every sealer tells the operator
+//!                                           │ no; it leads, and has read every register there is
+//!                                           ▼
+//!                                       docket 0, owned by this node
+//! operator: most sealers tell of the same ─▶ snapshot: system
+//! ```
+//!
+//! What is the network's own is known by its record alone ([`is_system`]), so whoever leads next, or starts again, finds
+//! what was begun before. Should two leaders each have begun one, all sealers tell of the older, and the operator's choice
+//! is for good: the other is a register like any that nobody subscribes to.
+
+use super::{
+    NewRegister,
+    advertised::read_genesis,
+    create::{begin, record},
+    sealer::{LOOK, Sealer},
+};
+use peerwright_ledger::{GenesisRecord, RegisterId, RegisterPolicy, seal_genesis};
+use peerwright_sealing::Group;
+use peerwright_secure::sha256;
+use peerwright_store::Seen;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+use tokio::time::sleep;
+
+/// Its display name.
+const NAME: &str = "System register";
+/// What its description says.
+const DESCRIPTION: &str = "The blueprints of the network";
+/// What a network's UID stands behind in the hash that marks its own register.
+const MARK: &[u8] = b"peerwright system register 1\0";
+
+/// Registers that by their records are the network's own, the older first: one, unless two leaders have begun one each.
+#[derive(Debug, Default)]
+pub(super) struct Candidates(Mutex<BTreeSet<(u64, RegisterId)>>);
+
+impl Candidates {
+    /// The one that all sealers tell of.
+    pub(super) fn chosen(&self) -> Option<RegisterId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).first().map(|(_, register)| *register)
+    }
+
+    fn add(&self, record: &GenesisRecord) {
+        let candidate = (record.created_at_micros, record.register());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(candidate);
+    }
+}
+
+/// What stands in the record of a network's own register instead of chance.
+fn mark(network_uid: &str) -> [u8; 16] {
+    let hash = sha256(&[MARK, network_uid.as_bytes()].concat());
+    std::array::from_fn(|place| hash.get(place).copied().unwrap_or_default())
+}
+
+/// Whether a register is the network's own: it says so, one of its first sealers has begun it, and nobody else may name
+/// other sealers.
+fn is_system(record: &GenesisRecord, network_uid: &str) -> bool {
+    let sealers = record.sealers.sealers();
+    record.nonce == mark(network_uid)
+        && record.owner().is_some_and(|owner| sealers.contains(&owner) && record.authority == owner)
+}
+
+impl Sealer {
+    /// Sees to it that the network has its own register, as long as it is to have one that nobody has named.
+    pub(super) async fn keep_system(&self, group: &Group) {
+        let mut read = BTreeSet::new();
+        loop {
+            if let Some(network_uid) = self.wants_system()
+                && let Err(error) = self.look_for_system(group, &network_uid, &mut read).await
+            {
+                tracing::debug!(%error, "the network's system register is not there yet");
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// UID of the network, if it is to have a register of its own that the snapshot does not name.
+    fn wants_system(&self) -> Option<String> {
+        let current = self.membership.snapshot()?;
+        let content = &current.snapshot.content;
+        (content.system.is_none() && content.settings.begins_system()).then(|| current.snapshot.network_uid.clone())
+    }
+
+    /// Looks at each register once, and begins the network's own where none is it.
+    async fn look_for_system(
+        &self,
+        group: &Group,
+        network_uid: &str,
+        read: &mut BTreeSet<RegisterId>,
+    ) -> anyhow::Result<()> {
+        let store = &self.registers.store;
+        for held in store.registers().await?.iter().filter(|held| held.certified_through.is_some()) {
+            if read.contains(&held.register) {
+                continue;
+            }
+            let docket = store.docket(held.register, 0, Seen::Certified).await;
+            let Some(docket) = docket.inspect_err(|error| self.registers.repairs.note(error))? else { continue };
+            let record = read_genesis(docket).map_err(anyhow::Error::msg)?;
+            if is_system(&record, network_uid) {
+                self.candidates.add(&record);
+            }
+            read.insert(held.register);
+        }
+        let is_every_one_read = group.all_registers().is_some_and(|all| all.iter().all(|one| read.contains(one)));
+        if is_every_one_read && self.candidates.chosen().is_none() {
+            self.begin_system(group, network_uid).await?;
+        }
+        Ok(())
+    }
+
+    async fn begin_system(&self, group: &Group, network_uid: &str) -> anyhow::Result<()> {
+        let key = self.membership.key();
+        let new = NewRegister {
+            name: NAME.to_owned(),
+            description: DESCRIPTION.to_owned(),
+            owner: self.membership.spiffe().to_string(),
+            authority: None,
+            policy: RegisterPolicy::default(),
+        };
+        let record = record(new, group.status().sealers, mark(network_uid), key)?;
+        begin(group, seal_genesis(&record, key, key.public())?).await?;
+        tracing::info!(register = %record.register(), "the network has a system register");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_system, mark};
+    use crate::registers::{NewRegister, create::record};
+    use peerwright_ledger::RegisterPolicy;
+    use peerwright_secure::{NodeKey, NodePublicKey};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn only_what_a_sealer_has_begun_for_this_network_is_its_own() {
+        let (owner, other) = (NodeKey::from_seed([1; 32]), NodeKey::from_seed([2; 32]));
+        let is_own = |sealers: &[NodePublicKey], nonce: [u8; 16], authority: Option<NodePublicKey>| {
+            let new = NewRegister {
+                name: "any".to_owned(),
+                description: String::new(),
+                owner: "a test".to_owned(),
+                authority,
+                policy: RegisterPolicy::default(),
+            };
+            let sealers: BTreeSet<_> = sealers.iter().copied().collect();
+            is_system(&record(new, sealers, nonce, &owner).unwrap(), "uid")
+        };
+        let sealers = [owner.public(), other.public()];
+        assert!(is_own(&sealers, mark("uid"), None));
+        assert!(!is_own(&sealers, mark("another"), None), "of another network");
+        assert!(!is_own(&sealers, [7; 16], None), "an ordinary one");
+        assert!(!is_own(&[other.public()], mark("uid"), None), "begun by somebody who does not seal");
+        assert!(!is_own(&sealers, mark("uid"), Some(other.public())), "somebody else's authority");
+    }
+}
