@@ -39,7 +39,7 @@ pub use peer_network::{
     MaliciousContentRule, MemberLimits, Membership, NetworkBan, NetworkPolicyMode, NodeGroup, NodeRole, Outbox,
     Overlay, PeerNetwork, PeerNetworkSpec, PeerNetworkStatus, PolicyStatus, Postgres, PostgresTls, PostgresTlsMode,
     PromotedBan, Promotion, ProtocolViolationRule, ReclaimPolicy, Replication, Scoring, Sealing, SpamRule, Storage,
-    Topology,
+    SystemRegisterPolicy, Topology,
 };
 pub use peer_operation::{
     AcceptDataLoss, ForceSealer, ForceSealerStatus, OperationPhase, PeerOperation, PeerOperationSpec,

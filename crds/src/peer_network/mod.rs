@@ -19,6 +19,7 @@ mod replication;
 mod scoring;
 mod sealing;
 mod status;
+mod system;
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,7 @@ pub use replication::Replication;
 pub use scoring::Scoring;
 pub use sealing::Sealing;
 pub use status::{BoundBan, IdentityStatus, PeerNetworkStatus, PolicyStatus, PromotedBan};
+pub use system::SystemRegisterPolicy;
 
 /// `ban.node.startsWith(self.metadata.name + '-')`, in words whose cost does not rise with a name that the API server
 /// takes to be unbounded.
@@ -127,6 +129,10 @@ const SAME_DATABASE: &str = "!has(self.storage.postgres) || !has(oldSelf.storage
         .message("trustDomain cannot be set, changed or removed after creation: every member's certificate carries it; write what it was, or create another network").field_path(".trustDomain"),
     validation = Rule::new("!has(oldSelf.systemRegister) || has(self.systemRegister) && self.systemRegister == oldSelf.systemRegister")
         .message("systemRegister cannot be changed or removed once it is set: the blueprints of the network are in it; write what it was").field_path(".systemRegister"),
+    validation = Rule::new("!(has(self.systemRegister) && has(self.systemRegisterPolicy))")
+        .message("write systemRegister or systemRegisterPolicy, not both: a register is named, or the network begins one").field_path(".systemRegisterPolicy"),
+    validation = Rule::new("!has(oldSelf.systemRegisterPolicy) || has(self.systemRegisterPolicy)")
+        .message("systemRegisterPolicy cannot be removed once it is set: the blueprints of the network are in its register; write Create").field_path(".systemRegisterPolicy"),
     validation = Rule::new("self.storage.size == oldSelf.storage.size")
         .message("storage.size cannot change after creation: the volumes of a StatefulSet keep their size; write the size that it was").field_path(".storage.size"),
     validation = Rule::new("has(self.storage.storageClassName) == has(oldSelf.storage.storageClassName) && (!has(self.storage.storageClassName) || self.storage.storageClassName == oldSelf.storage.storageClassName)")
@@ -171,11 +177,16 @@ pub struct PeerNetworkSpec {
 
     /// Register of the network's blueprints, 32 lower-case hex digits: one that POST /api/registers has begun. Every node
     /// holds it whole, without a RegisterSubscription. Cannot be changed or removed once it is set. Absent: the network
-    /// has no blueprints.
+    /// has no blueprints, unless systemRegisterPolicy says otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{32}$')").message("write a register id as 32 lower-case hex digits"))]
     pub system_register: Option<String>,
+
+    /// Where the register of the network's blueprints comes from. Create: the sealers begin one, once, and
+    /// status.systemRegister names it. Cannot be removed once it is set. Absent: it is the one that systemRegister names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system_register_policy: Option<SystemRegisterPolicy>,
 
     /// Each node's volume: its keys and certificate, and its registers unless they are in a database.
     #[serde(default)]
@@ -267,6 +278,11 @@ impl PeerNetwork {
     /// The nodes that the network should have.
     pub fn desired_nodes(&self) -> i32 {
         self.spec.node_groups.iter().map(|group| group.replicas).sum()
+    }
+
+    /// Whether the sealers are to begin the register of the network's blueprints.
+    pub fn begins_system_register(&self) -> bool {
+        self.spec.system_register.is_none() && self.spec.system_register_policy == Some(SystemRegisterPolicy::Create)
     }
 
     /// The group called `name`.

@@ -16,7 +16,7 @@ pub struct PeerNetworkStatus {
     pub observed_generation: Option<i64>,
 
     /// Ready, Reconciling, Stalled, CertificatesReady, PolicySynced; where nodes take their dockets from hubs
-    /// HubsReached and, with spec.bans, BansAccepted.
+    /// HubsReached, with spec.bans BansAccepted and, with spec.systemRegisterPolicy, SystemRegisterBegun.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions")]
     pub conditions: Vec<Condition>,
@@ -59,6 +59,12 @@ pub struct PeerNetworkStatus {
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["peerId".into()]))]
     pub promoted_bans: Vec<PromotedBan>,
+
+    /// Register of the network's blueprints, once there is one: what spec.systemRegister names, or what the sealers have
+    /// begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub system_register: Option<String>,
 
     /// Name of the Service in front of the nodes' REST API.
     #[serde(skip_serializing_if = "Option::is_none")]

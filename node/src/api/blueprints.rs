@@ -220,7 +220,7 @@ fn system(state: &ApiState) -> Result<RegisterId, ApiError> {
     state.node.registers().blueprints.system().ok_or_else(|| {
         ApiError::not_found(
             "no_system_register",
-            "the network has no blueprints: its spec.systemRegister names no register",
+            "the network has no blueprints: its spec names no systemRegister, or its sealers have not begun one yet",
         )
     })
 }

@@ -64,6 +64,8 @@ pub struct SealingReport {
     pub stranded: BTreeSet<[u8; 16]>,
     /// Why it does not go on alone although it is to, one word; empty otherwise.
     pub problem: String,
+    /// The register that the sealers have begun to be the network's system register.
+    pub system_register: Option<[u8; 16]>,
 }
 
 impl SealingReport {
@@ -88,6 +90,10 @@ impl TryFrom<v1::SealingDigest> for SealingReport {
             let read = |id: &Bytes| <[u8; 32]>::try_from(id.as_ref()).map(PeerId::from_bytes);
             ids.iter().map(|id| read(id).map_err(|_| Refusal::Malformed)).collect()
         };
+        let system_register = match digest.system_register.as_ref() {
+            [] => None,
+            id => Some(id.try_into().map_err(|_| Refusal::Malformed)?),
+        };
         let stranded = digest.stranded.iter().map(|id| <[u8; 16]>::try_from(id.as_ref()));
         Ok(Self {
             generation: digest.generation,
@@ -97,6 +103,7 @@ impl TryFrom<v1::SealingDigest> for SealingReport {
             alone_since: (digest.alone_since > 0).then_some(digest.alone_since),
             stranded: stranded.collect::<Result<_, _>>().map_err(|_| Refusal::Malformed)?,
             problem: checked_word(digest.problem)?,
+            system_register,
         })
     }
 }

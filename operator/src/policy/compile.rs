@@ -19,8 +19,9 @@ use super::{
     BanSource, BanVerdict, Leaves, SubscriptionVerdict, TokenIssuer,
     bans::{Judged, judge},
     settings::settings,
-    subscriptions::{judge as judge_subscriptions, register_id},
+    subscriptions::judge as judge_subscriptions,
     succession::{lost, succession},
+    system::system,
 };
 use crate::{identity::MemberTable, nodes::NodeReport};
 
@@ -77,7 +78,8 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
         .filter(|member| sealers.contains(&member.peer_id))
         .map(|member| member.pod.clone())
         .collect();
-    let registers = judge_subscriptions(network, inputs.subscriptions, &sealing);
+    let system = system(network, inputs.in_force, &sealers, inputs.reports);
+    let registers = judge_subscriptions(network, inputs.subscriptions, &sealing, system);
     shut_out(&mut bans, lost(network, inputs.operations));
     let (generation, succession) = succession(network, inputs.operations, inputs.in_force, inputs.reports);
     let founders = &inputs.in_force.founders;
@@ -99,8 +101,8 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
         succession,
         subscriptions: registers.subscriptions,
         purges: registers.purges,
-        system: network.spec.system_register.as_deref().and_then(register_id),
-        settings: settings(&network.spec),
+        system,
+        settings: settings(network),
         trust: inputs.trust.iter().take(MAX_TRUST).cloned().collect(),
         api: api(network, inputs.tokens),
     };

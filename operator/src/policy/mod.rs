@@ -18,6 +18,7 @@ mod settings;
 mod stored;
 mod subscriptions;
 mod succession;
+mod system;
 
 pub use bans::{BanSource, BanVerdict, Leaves, bans_node};
 pub use compile::{Compiled, Inputs, compile};

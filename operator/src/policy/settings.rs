@@ -1,13 +1,13 @@
 //! The settings that a network's spec makes, as a snapshot says them: the table of settings names a path in the spec for
 //! each. What the spec leaves out the snapshot leaves out, and each node's default holds.
 
-use peerwright_crds::PeerNetworkSpec;
+use peerwright_crds::PeerNetwork;
 use peerwright_snapshot::{SettingId, Settings};
 use serde_json::Value;
 
 /// The settings of a network.
-pub(super) fn settings(spec: &PeerNetworkSpec) -> Settings {
-    let written = serde_json::to_value(spec).unwrap_or_default();
+pub(super) fn settings(network: &PeerNetwork) -> Settings {
+    let written = serde_json::to_value(&network.spec).unwrap_or_default();
     let mut settings = Settings::default();
     for id in SettingId::ALL {
         let place = id.setting().path.split('.').try_fold(&written, |place, name| place.get(name));
@@ -15,6 +15,7 @@ pub(super) fn settings(spec: &PeerNetworkSpec) -> Settings {
             settings.set(*id, value);
         }
     }
+    settings.set_begins_system(network.begins_system_register());
     settings
 }
 

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use peerwright_crds::{PeerNetworkSpec, definitions};
-use peerwright_snapshot::{Setting, SettingId};
+use peerwright_crds::{PeerNetwork, SystemRegisterPolicy, definitions};
+use peerwright_snapshot::{Setting, SettingId, Settings};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -17,14 +17,14 @@ fn schema_of(path: &str) -> Value {
     path.split('.').fold(schema(), |schema, name| schema["properties"][name].clone())
 }
 
-/// A spec with these values where the table says.
-fn spec(values: &BTreeMap<SettingId, u64>) -> PeerNetworkSpec {
+/// A network with these values where the table says.
+fn network(values: &BTreeMap<SettingId, u64>) -> PeerNetwork {
     let mut written = json!({ "nodeGroups": [{ "name": "peer", "replicas": 3 }] });
     for (id, value) in values {
         let place = id.setting().path.split('.').fold(&mut written, |place, name| &mut place[name]);
         *place = json!(value);
     }
-    serde_json::from_value(written).expect("a spec")
+    PeerNetwork::new("demo", serde_json::from_value(written).expect("a spec"))
 }
 
 #[test]
@@ -67,7 +67,16 @@ fn numbers(path: &str, schema: &Value, found: &mut Vec<String>) {
 
 #[test]
 fn a_spec_that_says_nothing_sets_nothing() {
-    assert_eq!(settings(&spec(&BTreeMap::new())).known().count(), 0);
+    assert_eq!(settings(&network(&BTreeMap::new())), Settings::default());
+}
+
+#[test]
+fn the_sealers_are_told_to_begin_the_system_register_where_none_is_named() {
+    let mut network = network(&BTreeMap::new());
+    network.spec.system_register_policy = Some(SystemRegisterPolicy::Create);
+    assert!(settings(&network).begins_system());
+    network.spec.system_register = Some("0a".repeat(16));
+    assert!(!settings(&network).begins_system());
 }
 
 fn in_range() -> impl Strategy<Value = (SettingId, u64)> {
@@ -79,6 +88,6 @@ proptest! {
     fn what_a_spec_says_is_what_its_snapshot_says(values in prop::collection::btree_map(prop::sample::select(SettingId::ALL), Just(()), 0..10), lots in prop::collection::vec(in_range(), 0..10)) {
         let mut said: BTreeMap<SettingId, u64> = values.keys().map(|id| (*id, id.setting().default)).collect();
         said.extend(lots);
-        prop_assert_eq!(settings(&spec(&said)).known().collect::<BTreeMap<_, _>>(), said);
+        prop_assert_eq!(settings(&network(&said)).known().collect::<BTreeMap<_, _>>(), said);
     }
 }

@@ -86,8 +86,14 @@ pub(super) struct Judged {
     bytes: usize,
 }
 
-/// Judges the subscriptions of `network`, the nodes `sealing` being those that seal.
-pub(super) fn judge(network: &PeerNetwork, all: &[Arc<RegisterSubscription>], sealing: &BTreeSet<String>) -> Judged {
+/// Judges the subscriptions of `network`, the nodes `sealing` being those that seal, and `system` the register of its
+/// blueprints.
+pub(super) fn judge(
+    network: &PeerNetwork,
+    all: &[Arc<RegisterSubscription>],
+    sealing: &BTreeSet<String>,
+    system: Option<[u8; 16]>,
+) -> Judged {
     let mut named: Vec<&RegisterSubscription> = all.iter().map(AsRef::as_ref).collect();
     named.retain(|subscription| {
         subscription.spec.network_ref.name == network.name_any() && subscription.namespace() == network.namespace()
@@ -99,7 +105,6 @@ pub(super) fn judge(network: &PeerNetwork, all: &[Arc<RegisterSubscription>], se
     let (going, wanted): (Vec<_>, Vec<_>) =
         named.into_iter().partition(|subscription| subscription.meta().deletion_timestamp.is_some());
     let mut judged = Judged::default();
-    let system = network.spec.system_register.as_deref().and_then(register_id);
     if let Some(register) = system {
         judged.hold(register, Subscription::default());
     }

@@ -54,16 +54,14 @@ fn going(mut subscription: RegisterSubscription) -> RegisterSubscription {
 
 fn judged(all: Vec<RegisterSubscription>) -> Judged {
     let all: Vec<Arc<RegisterSubscription>> = all.into_iter().map(Arc::new).collect();
-    judge(&network(), &all, &sealing())
+    judge(&network(), &all, &sealing(), None)
 }
 
 #[test]
 fn the_system_register_is_held_whole_by_every_node_and_no_subscription_says_otherwise() {
-    let mut network = network();
-    network.spec.system_register = Some(hex::encode(LEDGER));
     for of_it in [placed("ledger", &["edge"]), going(placed("ledger", &["edge"]))] {
         let is_going = of_it.metadata.deletion_timestamp.is_some();
-        let judged = judge(&network, &[Arc::new(of_it)], &BTreeSet::new());
+        let judged = judge(&network(), &[Arc::new(of_it)], &BTreeSet::new(), Some(LEDGER));
         assert_eq!(judged.subscriptions, [(LEDGER, Subscription::default())].into());
         assert!(judged.purges.is_empty());
         let verdict = if is_going { SubscriptionVerdict::Released } else { SubscriptionVerdict::System };

@@ -189,6 +189,8 @@ fn network_changes() -> Vec<Case> {
     size.accepted.push(change(&plain, &with(&plain, "spec.storage.size", json!("1Gi"))));
     let of_register = |digits: &str| with(&plain, "spec.systemRegister", json!(digits.repeat(16)));
     let (system, other) = (of_register("0a"), of_register("0b"));
+    let of_policy = |network: &Value| with(network, "spec.systemRegisterPolicy", json!("Create"));
+    let begun = of_policy(&plain);
     vec![
         case(
             "PeerNetwork",
@@ -196,6 +198,20 @@ fn network_changes() -> Vec<Case> {
             "systemRegister cannot be changed or removed once it is set: the blueprints of the network are in it; write what it was",
             vec![change(&plain, &system), change(&system, &system)],
             vec![change(&system, &other), change(&system, &plain)],
+        ),
+        case(
+            "PeerNetwork",
+            "spec",
+            "write systemRegister or systemRegisterPolicy, not both: a register is named, or the network begins one",
+            vec![Attempt::Create(system.clone()), Attempt::Create(begun.clone())],
+            vec![Attempt::Create(of_policy(&system)), change(&system, &of_policy(&system))],
+        ),
+        case(
+            "PeerNetwork",
+            "spec",
+            "systemRegisterPolicy cannot be removed once it is set: the blueprints of the network are in its register; write Create",
+            vec![change(&plain, &begun), change(&begun, &begun)],
+            vec![change(&begun, &plain), change(&begun, &system)],
         ),
         frozen(
             "spec.trustDomain",

@@ -15,6 +15,7 @@
 
 mod afternoon;
 mod bans;
+mod blueprints;
 mod client;
 mod database;
 mod faults;

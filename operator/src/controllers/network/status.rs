@@ -73,6 +73,10 @@ pub fn assess(facts: &Facts<'_>) -> Assessed {
         },
         bans: bans::bound(facts, &before.bans),
         promoted_bans: facts.promoted.to_vec(),
+        system_register: match facts.finding.and_then(|finding| finding.published.as_deref()) {
+            Some(published) => published.snapshot.content.system.map(hex::encode),
+            None => before.system_register,
+        },
         api_service: Some(facts.network.api_service_name()),
     };
     Assessed { status, look_again }

@@ -67,7 +67,8 @@ fn tone(before: Option<&Condition>, after: &Condition) -> Option<EventType> {
         "Reconciling" if after.reason == "ApplyFailed" => true,
         "Reconciling" if Hold::REASONS.contains(&after.reason.as_str()) => return Some(EventType::Normal),
         "Reconciling" if before.is_some_and(|before| before.status == after.status) => return None,
-        "Reconciling" | "Ready" => false,
+        // That it takes a moment is no news.
+        "Reconciling" | "Ready" | "SystemRegisterBegun" => false,
         _ => after.status == "False" && after.reason != "Propagating",
     };
     events::tone(before, after, is_bad)

@@ -23,8 +23,7 @@ use crate::{
 
 /// Follows pods and nodes for as long as it is polled.
 pub async fn follow(context: Arc<Context>) {
-    let mut follower =
-        Follower { context, identities: HashMap::new(), timed: HashMap::new(), auto_bans: HashMap::new() };
+    let mut follower = Follower { context, said: HashMap::new(), timed: HashMap::new(), auto_bans: HashMap::new() };
     let mut reports = follower.context.parts.registry.changes();
     let mut pods = follower.context.parts.triggers.reach.listen();
     follower.look_at_everything();
@@ -40,10 +39,14 @@ pub async fn follow(context: Arc<Context>) {
     }
 }
 
+/// Who a node is, and which system register it tells of.
+type Said = (PeerId, Option<[u8; 16]>);
+
 struct Follower {
     context: Arc<Context>,
-    /// Who the connected nodes of each network are: a node that is new may be one that a ban names.
-    identities: HashMap<String, BTreeMap<String, PeerId>>,
+    /// What snapshots are made of: who the connected nodes of each network are, for one that is new may be one that a ban
+    /// names, and which system register they have begun.
+    said: HashMap<String, BTreeMap<String, Said>>,
     /// The nodes of each network whose acknowledgement of this version was measured.
     timed: HashMap<String, (Version, BTreeSet<String>)>,
     /// The bans that the nodes of each network have made by themselves.
@@ -75,10 +78,10 @@ impl Follower {
         let reach = Reach::new(running(&context, &network, &pods), &reports, before.as_deref(), now);
         context.parts.metrics.connected(key, reports.iter().filter(|report| report.connected).count());
         self.measure(&uid, &reports, now);
-        let identities: BTreeMap<String, PeerId> =
-            reports.iter().map(|report| (report.pod.clone(), report.peer_id)).collect();
-        if self.identities.get(&uid) != Some(&identities) {
-            self.identities.insert(uid.clone(), identities);
+        let said = |report: &NodeReport| (report.pod.clone(), (report.peer_id, system_register(report)));
+        let said: BTreeMap<String, Said> = reports.iter().map(said).collect();
+        if self.said.get(&uid) != Some(&said) {
+            self.said.insert(uid.clone(), said);
             context.parts.triggers.policies.fire(key.clone());
         }
         let auto_bans: BTreeMap<String, Vec<AutoBanReport>> =
@@ -107,6 +110,10 @@ impl Follower {
             }
         }
     }
+}
+
+fn system_register(report: &NodeReport) -> Option<[u8; 16]> {
+    report.sealing.as_ref().filter(|_| report.connected)?.system_register
 }
 
 /// Wakes whoever writes about these nodes. A ban that is enforced stays so: it does not have to be looked at.

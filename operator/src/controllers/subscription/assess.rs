@@ -153,7 +153,9 @@ fn accepted(facts: &Facts<'_>) -> Option<Verdict> {
         }
         SubscriptionVerdict::Conflicted => format!("another subscribes {network} to this register already"),
         SubscriptionVerdict::System => {
-            format!("the register is systemRegister of {network}: every node holds it whole without a subscription")
+            format!(
+                "the register is the system register of {network}: every node holds it whole without a subscription"
+            )
         }
         SubscriptionVerdict::PlacementUnknown(groups) => {
             format!(

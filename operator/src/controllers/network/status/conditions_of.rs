@@ -28,6 +28,7 @@ pub(super) fn verdicts(facts: &Facts<'_>, before: &[Condition]) -> (Vec<Verdict>
     let mut verdicts = vec![ready, reconciling, stalled, certificates, policy];
     verdicts.extend(hubs(facts, before, &mut look_again));
     verdicts.extend(bans::accepted(facts, before));
+    verdicts.extend(system_register(facts, before));
     (verdicts, look_again.0)
 }
 
@@ -114,6 +115,30 @@ fn hubs(facts: &Facts<'_>, before: &[Condition], look_again: &mut LookAgain) -> 
         Progress::Unreachable(nodes) => unreachable(KIND, &nodes),
         Progress::Nobody if !reach.takes_from_hubs(facts.now) => return None,
         Progress::Settling(_) | Progress::Nobody => kept(KIND, before),
+    })
+}
+
+/// Nothing where a register is named, or none is wanted.
+fn system_register(facts: &Facts<'_>, before: &[Condition]) -> Option<Verdict> {
+    const KIND: &str = "SystemRegisterBegun";
+    if !facts.network.begins_system_register() {
+        return None;
+    }
+    let Some(published) = facts.finding.and_then(|finding| finding.published.as_deref()) else {
+        return Some(kept(KIND, before));
+    };
+    let content = &published.snapshot.content;
+    Some(match content.system {
+        Some(register) => {
+            Verdict::new(KIND, true, "Begun", format!("every node is told to hold {}", hex::encode(register)))
+        }
+        None if content.sealers.is_empty() => {
+            let message = "nobody seals yet: spec.sealing says how many nodes do, and each of them must have joined";
+            Verdict::new(KIND, false, "NoSealers", message)
+        }
+        None => {
+            Verdict::new(KIND, false, "Beginning", "fewer than most of the sealers have said that they have begun it")
+        }
     })
 }
 

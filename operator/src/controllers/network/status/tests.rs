@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
-use peerwright_crds::{BoundBan, NetworkBan, PeerNetwork, Topology};
+use peerwright_crds::{BoundBan, NetworkBan, PeerNetwork, SystemRegisterPolicy, Topology};
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{Content, Snapshot, Version};
 use tokio::time::Instant;
@@ -278,6 +278,33 @@ fn nodes_that_reach_no_hub_are_named_until_they_reach_one_again() {
 }
 
 #[test]
+fn whether_the_system_register_has_begun_is_told_where_the_sealers_are_to_begin_it() {
+    let mut world = World::at_rest();
+    let absent = |assessed: &Assessed| find(&assessed.status.conditions, "SystemRegisterBegun").is_none();
+    assert!(absent(&world.assess()), "nobody has asked for one");
+    world.network.spec.system_register_policy = Some(SystemRegisterPolicy::Create);
+    assert_eq!(says(&world.assess(), "SystemRegisterBegun"), "False NoSealers");
+    world.publish(Content { sealers: [peer(1)].into(), ..Content::default() });
+    let beginning = world.assess();
+    assert_eq!(says(&beginning, "SystemRegisterBegun"), "False Beginning");
+    assert_eq!((beginning.status.system_register, says(&world.assess(), "Ready").as_str()), (None, "True Ready"));
+
+    world.publish(Content { system: Some([0xab; 16]), ..Content::default() });
+    let begun = world.assess();
+    assert_eq!(says(&begun, "SystemRegisterBegun"), "True Begun");
+    assert_eq!(begun.status.system_register, Some("ab".repeat(16)));
+    // A restarted operator knows nothing yet, and takes nothing back.
+    world.network.status = Some(begun.status.clone());
+    world.finding = None;
+    assert_eq!(world.assess().status.system_register, begun.status.system_register);
+    assert_eq!(says(&world.assess(), "SystemRegisterBegun"), "True Begun");
+
+    // One that the spec names is in the status too, and has not been begun by anybody here.
+    world.network.spec.system_register_policy = None;
+    assert!(absent(&world.assess()));
+}
+
+#[test]
 fn a_new_network_knows_nothing_yet() {
     let mut world = World::at_rest();
     world.nodes = Observed::default();
@@ -303,6 +330,13 @@ fn peer(byte: u8) -> PeerId {
 }
 
 impl World {
+    fn publish(&mut self, content: Content) {
+        let snapshot = Snapshot { network_uid: "uid".into(), epoch: 1, revision: 7, content };
+        let published =
+            Published { snapshot, digest: [0; 32], content_digest: [5; 32], bytes: bytes::Bytes::default() };
+        self.finding.as_mut().unwrap().published = Some(Arc::new(published));
+    }
+
     fn judge(&mut self, name: &str, finding: BanFinding) {
         self.finding.as_mut().unwrap().bans.insert(BanSource::Network(name.into()), finding);
     }
