@@ -77,7 +77,9 @@ pub struct ForceSealer {
     pub node: String,
 
     /// That this is known: dockets that only the lost sealers hold are lost, and so is what waits on them alone;
-    /// registers whose authority is a lost node's key are never sealed again. WhatOnlyLostSealersHold, word for word.
+    /// registers whose authority is a lost node's key, or nobody's in the network, are never sealed again; those of the
+    /// network's authority, which is that of every register begun without another, are. WhatOnlyLostSealersHold, word for
+    /// word.
     pub accept_data_loss: AcceptDataLoss,
 }
 
@@ -180,7 +182,8 @@ pub struct ForceSealerStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["registerId".into()]))]
     pub at_risk: Vec<RegisterAtRisk>,
 
-    /// Registers that nobody seals any more, because their authority has not signed. The first 64.
+    /// Registers that nobody seals any more, because their authority has not signed: it is lost with its node, or kept
+    /// elsewhere. They stay readable, and others have to be begun in their place. The first 64.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), inner(length(max = 32)))]
     #[x_kube(merge_strategy = ListMerge::Set)]

@@ -30,7 +30,7 @@ mod refusal;
 pub mod register;
 mod transaction;
 
-pub use chain::{Chain, Head, Proposal, SealedDocket, endorse, seal_genesis};
+pub use chain::{Chain, Head, Proposal, SealedDocket, endorse, named_sealers, seal_genesis};
 pub use docket::{
     CertificateRefused, CommitCertificate, Docket, DocketBody, DocketHeader, DocketRefused, SealerSet, Verify,
     verify_body,

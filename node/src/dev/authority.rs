@@ -2,10 +2,13 @@
 
 use crate::{
     member::{AdoptionRefused, CertificateNotTaken, Membership},
+    registers::NetworkAuthority,
     tls::{fill_random, unix_now},
 };
+use futures::future::BoxFuture;
+use peerwright_ledger::{CommitCertificate, SealedDocket, endorse};
 use peerwright_proto::v1::CertifyRequest;
-use peerwright_secure::{BINDING_OID, NodeBinding, NodeKey, NodePublicKey, Signature, SpiffeId};
+use peerwright_secure::{BINDING_OID, NodeBinding, NodeKey, NodePublicKey, PeerId, Signature, SpiffeId};
 use peerwright_snapshot::{Content, SIGNER_URI, SignedSnapshot, Snapshot, SnapshotRefused, Version};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertificateSigningRequestParams, CustomExtension, DnType,
@@ -98,6 +101,12 @@ impl Authority {
         self.install_root.pem()
     }
 
+    /// The key by which the authority signs for registers, where the snapshot names it.
+    #[must_use]
+    pub fn over_registers(&self) -> NodePublicKey {
+        self.signing_key.public()
+    }
+
     /// The network's authority, DER.
     #[must_use]
     pub fn network_root(&self) -> &[u8] {
@@ -170,6 +179,23 @@ impl Authority {
         membership.adopt_certificate(&request.into_material(chain))?;
         membership.adopt_snapshot(&self.snapshot()?)?;
         Ok(())
+    }
+}
+
+impl NetworkAuthority for Authority {
+    fn endorse(
+        &self,
+        survivor: NodePublicKey,
+        (header, body): SealedDocket,
+    ) -> BoxFuture<'_, Result<CommitCertificate, String>> {
+        let order = self.current.lock().unwrap_or_else(PoisonError::into_inner).1.succession;
+        let is_ordered = order.is_some_and(|order| order.survivor == PeerId::of(&survivor));
+        let signed = if is_ordered {
+            endorse(&header, &body, &[survivor].into(), &self.signing_key).map_err(|refused| refused.to_string())
+        } else {
+            Err("the snapshot in force does not let the caller go on alone".to_owned())
+        };
+        Box::pin(async { signed })
     }
 }
 

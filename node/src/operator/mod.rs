@@ -4,12 +4,14 @@
 //! Service name ─▶ every address ─▶ TLS pinned to the install root
 //!    Certify   first start, a third of the leaf's life, after a refusal; server TLS, token read anew each time
 //!    Watch     as a member: snapshots down, acknowledgements and digests up
+//!    Endorse   as a member that goes on without the other sealers: the network's word for that
 //! ```
 //!
 //! The operator may be away for days: a node with leaf and snapshot works on, one without waits and says so. Nothing here
 //! gives up.
 
 mod certify;
+mod endorse;
 mod keep;
 mod watch;
 
@@ -48,6 +50,7 @@ const REFUSALS: &[&str] = &[
     "network_unknown",
     "ca_unavailable",
     "certificate_required",
+    "not_ordered",
     "malformed",
     "overloaded",
     "leaf_ended",

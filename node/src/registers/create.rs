@@ -32,7 +32,8 @@ pub struct NewRegister {
     pub description: String,
     /// Who asks for it, in words: becomes its owner by this node's key.
     pub owner: String,
-    /// Whose signature alone replaces the sealers; this node's key when nobody is named.
+    /// Whose signature alone replaces the sealers; when nobody is named the network's authority over registers, and where
+    /// it has none this node's key.
     pub authority: Option<NodePublicKey>,
     /// How it is sealed and checked.
     pub policy: RegisterPolicy,
@@ -77,6 +78,7 @@ impl Creator {
         let proposer = *sealers.first().ok_or(CreateRefused::NoSealers)?;
         let mut nonce = [0; 16];
         fill_random(&mut nonce).map_err(|_| CreateRefused::NoRandomness)?;
+        let new = NewRegister { authority: new.authority.or_else(|| network_authority(&self.membership)), ..new };
         let record = record(new, sealers, nonce, self.membership.key())?;
         let register = record.register();
         let genesis = seal_genesis(&record, self.membership.key(), proposer)?;
@@ -118,6 +120,12 @@ impl Creator {
             Err(status) => Err(later(&status.message())),
         }
     }
+}
+
+/// The key, which the operator keeps, that is the authority of registers that name no other.
+pub(super) fn network_authority(membership: &Membership) -> Option<NodePublicKey> {
+    let current = membership.snapshot()?;
+    current.snapshot.content.settings.authority().map(NodePublicKey::from_bytes)
 }
 
 /// What a register begins with: its owner is the holder of `key`, who signs it.

@@ -65,6 +65,7 @@ pub(crate) use sealing_service::SealingService;
 pub(crate) use spent::Spent;
 pub(crate) use standing::Standing;
 pub use standing::{Progress, ReplicaState};
+pub(crate) use succession::NetworkAuthority;
 pub(crate) use tail::{Ended as TailEnded, Filter, Matched, MatchedDocket, Step, Tail, kind_name};
 pub use waiters::Settled;
 #[cfg(test)]

@@ -12,7 +12,12 @@
 //! A group is begun by its founders alone: the first sealers that the operator ever named. Whoever is named later waits
 //! to be taken in by those who hold the log, for two newcomers with an empty log would outvote one founder.
 
-use super::{Callers, Registers, feed::Feed, succession::Majority, system::Candidates};
+use super::{
+    Callers, Registers,
+    feed::Feed,
+    succession::{Majority, NetworkAuthority},
+    system::Candidates,
+};
 use crate::{backoff::Backoff, driver::Clock, member::Membership, transport::MAX_FRAMED_BYTES};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -25,7 +30,7 @@ use std::{
     collections::BTreeSet,
     future::pending,
     sync::{
-        Arc,
+        Arc, OnceLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -52,6 +57,8 @@ pub(crate) struct Sealer {
     settings: watch::Receiver<Option<SealingSettings>>,
     group: ArcSwapOption<Group>,
     pub(super) majority: Majority,
+    /// Who signs for registers that name no other authority. Whoever that is may hold this sealer.
+    network_authority: OnceLock<Weak<dyn NetworkAuthority>>,
     /// Registers that may be the network's own.
     pub(super) candidates: Candidates,
     /// The group that this node may begin alone: it has seen that no majority answers.
@@ -74,9 +81,22 @@ impl Sealer {
             settings,
             group: ArcSwapOption::empty(),
             majority: Majority::default(),
+            network_authority: OnceLock::new(),
             candidates: Candidates::default(),
             may_begin: AtomicU64::new(0),
         }
+    }
+
+    /// Says, once, who signs for registers that name no other authority.
+    pub(crate) fn set_network_authority(&self, authority: &Arc<impl NetworkAuthority>) {
+        let authority = Arc::downgrade(authority);
+        // The only one to set it.
+        drop(self.network_authority.set(authority));
+    }
+
+    /// Who signs for registers that name no other authority, while that is there.
+    pub(crate) fn network_authority(&self) -> Option<Arc<dyn NetworkAuthority>> {
+        self.network_authority.get()?.upgrade()
     }
 
     /// The group, while this node is of it.

@@ -13,6 +13,7 @@
 
 use super::{
     Callers,
+    create::network_authority,
     replica::fetch_from_all,
     replicas::Sources,
     sealer::{LOOK, Sealer},
@@ -35,6 +36,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How long an authority is asked again: it may not have the snapshot yet, or not be reached at once.
 const ENDORSED_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 120 });
+/// The same for the network's own authority. It is the operator's, who has given the order and may only be restarting.
+const NETWORK_ENDORSED_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 3_600 });
 /// How long one answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Between two tries.
@@ -156,6 +159,12 @@ impl Sealer {
         self.membership.snapshot().map_or(0, |current| current.snapshot.content.generation)
     }
 
+    fn signers(&self) -> Signers {
+        let network = network_authority(&self.membership).zip(self.network_authority());
+        let own = self.membership.key().public();
+        Signers { own, callers: self.callers.clone(), network, given_up: Mutex::default() }
+    }
+
     /// Makes this node a group of one. Its group does not run, and nobody else writes dockets.
     pub(super) async fn go_on(&self, order: Succession) -> anyhow::Result<()> {
         let Some(generation) = NonZeroU64::new(order.generation) else { return Ok(()) };
@@ -170,7 +179,7 @@ impl Sealer {
         let survivor = Survivor {
             key: self.membership.key().clone(),
             store: self.registers.store.clone(),
-            authorities: &Signers { callers: self.callers.clone(), given_up: Mutex::default() },
+            authorities: &self.signers(),
             clock: Arc::new(|| Clock::wall().0),
             generation,
         };
@@ -181,9 +190,23 @@ impl Sealer {
     }
 }
 
-/// The nodes whose keys are registers' authorities.
+/// Signs for registers that name no other authority.
+pub(crate) trait NetworkAuthority: Send + Sync + 'static {
+    /// The certificate of a docket that makes `survivor`, which is this node, the only sealer of its register; or why there
+    /// is none.
+    fn endorse(
+        &self,
+        survivor: NodePublicKey,
+        docket: SealedDocket,
+    ) -> BoxFuture<'_, Result<CommitCertificate, String>>;
+}
+
+/// Those whose keys are registers' authorities: the network's, and nodes.
 struct Signers {
+    own: NodePublicKey,
     callers: Arc<Callers>,
+    /// The network's, and the way to it.
+    network: Option<(NodePublicKey, Arc<dyn NetworkAuthority>)>,
     /// Those that have not answered in time, and why: their other registers do not wait for them again.
     given_up: Mutex<BTreeMap<NodePublicKey, String>>,
 }
@@ -196,7 +219,8 @@ impl Authorities for Signers {
     ) -> BoxFuture<'_, Result<CommitCertificate, String>> {
         Box::pin(async move {
             let given_up = || self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-            let until = Instant::now() + ENDORSED_WITHIN;
+            let patience = if self.of_network(authority).is_some() { NETWORK_ENDORSED_WITHIN } else { ENDORSED_WITHIN };
+            let until = Instant::now() + patience;
             loop {
                 if let Some(why) = given_up().get(&authority) {
                     return Err(why.clone());
@@ -215,8 +239,16 @@ impl Authorities for Signers {
 }
 
 impl Signers {
-    async fn ask(&self, authority: NodePublicKey, (header, body): &SealedDocket) -> Result<CommitCertificate, String> {
+    fn of_network(&self, authority: NodePublicKey) -> Option<&Arc<dyn NetworkAuthority>> {
+        self.network.as_ref().filter(|(key, _)| *key == authority).map(|(_, network)| network)
+    }
+
+    async fn ask(&self, authority: NodePublicKey, docket: &SealedDocket) -> Result<CommitCertificate, String> {
         let asking = async {
+            if let Some(network) = self.of_network(authority) {
+                return network.endorse(self.own, docket.clone()).await;
+            }
+            let (header, body) = docket;
             let connection = self.callers.reach(PeerId::of(&authority)).await.map_err(|error| error.to_string())?;
             let (channel, origin) = connection.channel();
             let request = EndorseRequest { header: header.encode().into(), body: body.encoded().clone() };

@@ -15,12 +15,12 @@
 use super::{
     NewRegister,
     advertised::read_genesis,
-    create::{begin, record},
+    create::{begin, network_authority, record},
     sealer::{LOOK, Sealer},
 };
 use peerwright_ledger::{GenesisRecord, RegisterId, RegisterPolicy, seal_genesis};
 use peerwright_sealing::Group;
-use peerwright_secure::sha256;
+use peerwright_secure::{NodePublicKey, sha256};
 use peerwright_store::Seen;
 use std::{
     collections::BTreeSet,
@@ -57,12 +57,12 @@ fn mark(network_uid: &str) -> [u8; 16] {
     std::array::from_fn(|place| hash.get(place).copied().unwrap_or_default())
 }
 
-/// Whether a register is the network's own: it says so, one of its first sealers has begun it, and nobody else may name
-/// other sealers.
-fn is_system(record: &GenesisRecord, network_uid: &str) -> bool {
-    let sealers = record.sealers.sealers();
+/// Whether a register is the network's own: it says so, one of its first sealers has begun it, and it has the network's
+/// authority over registers, or its owner's where the network has none.
+fn is_system(record: &GenesisRecord, network_uid: &str, authority: Option<NodePublicKey>) -> bool {
+    let (sealers, owner) = (record.sealers.sealers(), record.owner());
     record.nonce == mark(network_uid)
-        && record.owner().is_some_and(|owner| sealers.contains(&owner) && record.authority == owner)
+        && owner.is_some_and(|owner| sealers.contains(&owner) && record.authority == authority.unwrap_or(owner))
 }
 
 impl Sealer {
@@ -101,7 +101,7 @@ impl Sealer {
             let docket = store.docket(held.register, 0, Seen::Certified).await;
             let Some(docket) = docket.inspect_err(|error| self.registers.repairs.note(error))? else { continue };
             let record = read_genesis(docket).map_err(anyhow::Error::msg)?;
-            if is_system(&record, network_uid) {
+            if is_system(&record, network_uid, network_authority(&self.membership)) {
                 self.candidates.add(&record);
             }
             read.insert(held.register);
@@ -119,7 +119,7 @@ impl Sealer {
             name: NAME.to_owned(),
             description: DESCRIPTION.to_owned(),
             owner: self.membership.spiffe().to_string(),
-            authority: None,
+            authority: network_authority(&self.membership),
             policy: RegisterPolicy::default(),
         };
         let record = record(new, group.status().sealers, mark(network_uid), key)?;
@@ -137,19 +137,23 @@ mod tests {
     use peerwright_secure::{NodeKey, NodePublicKey};
     use std::collections::BTreeSet;
 
+    fn a_register() -> NewRegister {
+        NewRegister {
+            name: "any".to_owned(),
+            description: String::new(),
+            owner: "a test".to_owned(),
+            authority: None,
+            policy: RegisterPolicy::default(),
+        }
+    }
+
     #[test]
     fn only_what_a_sealer_has_begun_for_this_network_is_its_own() {
-        let (owner, other) = (NodeKey::from_seed([1; 32]), NodeKey::from_seed([2; 32]));
+        let [owner, other, network] = [1, 2, 3].map(|byte| NodeKey::from_seed([byte; 32]));
         let is_own = |sealers: &[NodePublicKey], nonce: [u8; 16], authority: Option<NodePublicKey>| {
-            let new = NewRegister {
-                name: "any".to_owned(),
-                description: String::new(),
-                owner: "a test".to_owned(),
-                authority,
-                policy: RegisterPolicy::default(),
-            };
+            let new = NewRegister { authority, ..a_register() };
             let sealers: BTreeSet<_> = sealers.iter().copied().collect();
-            is_system(&record(new, sealers, nonce, &owner).unwrap(), "uid")
+            is_system(&record(new, sealers, nonce, &owner).unwrap(), "uid", None)
         };
         let sealers = [owner.public(), other.public()];
         assert!(is_own(&sealers, mark("uid"), None));
@@ -157,5 +161,11 @@ mod tests {
         assert!(!is_own(&sealers, [7; 16], None), "an ordinary one");
         assert!(!is_own(&[other.public()], mark("uid"), None), "begun by somebody who does not seal");
         assert!(!is_own(&sealers, mark("uid"), Some(other.public())), "somebody else's authority");
+        let of_network = |authority| {
+            let new = NewRegister { authority, ..a_register() };
+            is_system(&record(new, sealers.into(), mark("uid"), &owner).unwrap(), "uid", Some(network.public()))
+        };
+        assert!(of_network(Some(network.public())));
+        assert!(!of_network(None), "of its owner's authority, where the network has one");
     }
 }

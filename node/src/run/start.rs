@@ -248,16 +248,21 @@ impl RunningNode {
         let telling = registers.clone().tell();
         let messages = handle.store.clone();
         let replicas = Replicas { registers, messages, membership: membership.clone(), callers };
-        if let Enrolment::Operator = options.enrolment {
-            let settings = OperatorSettings {
-                endpoint: configuration.operator.clone(),
-                token_file: configuration.token_file.clone(),
-            };
-            let telemetry = begun.telemetry.clone();
-            let observer = Arc::new(move |call, answer| telemetry.operator_answered(call, answer));
-            let client = OperatorClient::new(settings, resolver, dialler, membership, handle.clone(), observer)?;
-            let stop = begun.stop.clone();
-            begun.spawn("the operator client", async move { Box::pin(client.run(stop)).await });
+        match &options.enrolment {
+            Enrolment::Local(authority) => sealer.set_network_authority(authority),
+            Enrolment::Operator => {
+                let settings = OperatorSettings {
+                    endpoint: configuration.operator.clone(),
+                    token_file: configuration.token_file.clone(),
+                };
+                let telemetry = begun.telemetry.clone();
+                let observer = Arc::new(move |call, answer| telemetry.operator_answered(call, answer));
+                let client = OperatorClient::new(settings, resolver, dialler, membership, handle.clone(), observer)?;
+                let client = Arc::new(client);
+                sealer.set_network_authority(&client);
+                let stop = begun.stop.clone();
+                begun.spawn("the operator client", async move { Box::pin(client.run(stop)).await });
+            }
         }
         begun.spawn("the driver", Driver::run(driver));
         begun.spawn_until_stop("following registers", replicas.run());

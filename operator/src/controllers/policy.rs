@@ -166,6 +166,7 @@ impl Pass<'_> {
             members: &members,
             leaves: &parts.registry.leaves(&self.uid),
             trust: &trust,
+            authority: authority.map(|authority| authority.over_registers().public()),
             tokens: tokens.as_deref(),
             in_force: content.unwrap_or(&nothing),
             now: unix_now(),

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use peerwright_secure::{BINDING_OID, NodeBinding, SpiffeId, sha256};
+use peerwright_secure::{BINDING_OID, NodeBinding, NodeKey, SpiffeId, sha256};
 use rcgen::{CustomExtension, ExtendedKeyUsagePurpose, SubjectPublicKeyInfo};
 use rustls_pki_types::CertificateDer;
 
@@ -15,6 +15,9 @@ use super::{
 
 /// How long a member's leaf lives. A node renews it when a third is gone.
 pub const LEAF_LIFETIME: Duration = Duration::from_secs(72 * 3600);
+
+/// What the authority's key stands behind in the hash that is the key over registers.
+const OVER_REGISTERS: &[u8] = b"peerwright authority over registers 1\0";
 
 /// One network's certificate authority.
 #[derive(Debug)]
@@ -63,6 +66,12 @@ impl Authority {
     #[must_use]
     pub fn trust_der(&self) -> Vec<Vec<u8>> {
         vec![self.issuing.certificate().to_vec()]
+    }
+
+    /// The key by which the network names other sealers of registers, when most are lost. It follows from the
+    /// authority's own, so the same Secret keeps both, and neither tells of the other.
+    pub(crate) fn over_registers(&self) -> NodeKey {
+        NodeKey::from_seed(sha256(&[OVER_REGISTERS, self.key_der()].concat()))
     }
 
     pub(crate) fn certificate(&self) -> &CertificateDer<'static> {

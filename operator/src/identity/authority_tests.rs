@@ -80,7 +80,10 @@ fn authority_survives_its_secret() {
     let restored = Authority::restore(made.certificate(), made.key_der()).expect("readable");
 
     assert_eq!((restored.fingerprint(), restored.trust_pem()), (made.fingerprint(), made.trust_pem()));
+    let over_registers = |authority: &Authority| authority.over_registers().public();
+    assert_eq!(over_registers(&restored), over_registers(&made));
     let other = Authority::generate("demo-uid").expect("an authority");
+    assert_ne!(over_registers(&other), over_registers(&made));
     assert!(Authority::restore(made.certificate(), other.key_der()).is_err(), "another authority's key");
 }
 

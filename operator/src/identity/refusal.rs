@@ -52,6 +52,9 @@ pub enum Refusal {
     /// The caller needs the certificate that it did not present.
     #[error("this call needs a member certificate")]
     CertificateRequired,
+    /// Nobody has ordered what the caller asks to be signed.
+    #[error("the snapshot in force does not let the caller go on without the other sealers")]
+    NotOrdered,
     /// The caller broke the protocol or a bound.
     #[error("the message is malformed or over a bound")]
     Malformed,
@@ -92,6 +95,7 @@ impl Refusal {
             Self::NetworkUnknown => "network_unknown",
             Self::CaUnavailable => "ca_unavailable",
             Self::CertificateRequired => "certificate_required",
+            Self::NotOrdered => "not_ordered",
             Self::Malformed => "malformed",
             Self::Overloaded => "overloaded",
             Self::LeafEnded => "leaf_ended",
@@ -102,7 +106,7 @@ impl Refusal {
 
     const fn status_code(self) -> Code {
         match self {
-            Self::NotLeader => Code::FailedPrecondition,
+            Self::NotLeader | Self::NotOrdered => Code::FailedPrecondition,
             Self::TokenInvalid | Self::CertificateRequired | Self::LeafEnded => Code::Unauthenticated,
             Self::CaUnavailable => Code::Unavailable,
             Self::Malformed => Code::InvalidArgument,

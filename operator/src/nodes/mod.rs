@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! node ── TLS 1.3, client certificate optional ──> listener ─┬─ Certify: token + CSR ─> leaf     (no certificate yet)
-//!                                                            └─ Watch:   snapshots down,         (member certificate)
-//!                                                                        acknowledgements up ─> NodeRegistry
+//!                                                            ├─ Watch:   snapshots down,         (member certificate)
+//!                                                            │           acknowledgements up ─> NodeRegistry
+//!                                                            └─ Endorse: docket ─> certificate   (member certificate)
 //! ```
 //!
 //! Only the leader answers, once it knows every network ([`Duty`]); the other replicas ask for no certificate and say
@@ -12,6 +13,7 @@
 mod certify;
 mod connection;
 mod duty;
+mod endorse;
 #[cfg(test)]
 mod fixtures;
 mod listener;

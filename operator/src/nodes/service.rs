@@ -4,16 +4,19 @@ use std::sync::Arc;
 
 use kube::Client;
 use peerwright_proto::v1::{
-    CertifyRequest, CertifyResponse, WatchRequest, WatchResponse,
+    CertifyRequest, CertifyResponse, EndorseRequest, EndorseResponse, WatchRequest, WatchResponse,
     operator_server::{Operator, OperatorServer},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming, async_trait, service::Routes};
 
-use super::{certify::Certifier, connection::Caller, duty::Duty, metrics::NodeMetrics, registry::NodeRegistry, watch};
+use super::{
+    certify::Certifier, connection::Caller, duty::Duty, endorse::endorse, metrics::NodeMetrics, registry::NodeRegistry,
+    watch,
+};
 use crate::{
-    identity::{Members, Networks, Refusal},
+    identity::{KnownNetwork, MemberIdentity, Members, Networks, Refusal},
     policy::SnapshotFeeds,
 };
 
@@ -85,7 +88,8 @@ impl NodeService {
         request.extensions().get::<Caller>().cloned().ok_or(Refusal::CertificateRequired)
     }
 
-    fn open(&self, caller: &Caller, inbound: Streaming<WatchRequest>) -> Result<watch::Outbound, Refusal> {
+    /// The member that calls, as its network knows it now.
+    fn member(&self, caller: &Caller) -> Result<(Arc<MemberIdentity>, Arc<KnownNetwork>), Refusal> {
         let member = caller.member.clone().ok_or(Refusal::CertificateRequired)?;
         let network = self.networks.get(&member.network.uid).ok_or(Refusal::NetworkUnknown)?;
         // A leaf outlives what the table says: a pod that has another identity by now is not this peer any more.
@@ -93,6 +97,11 @@ impl NodeService {
         if recorded.is_some_and(|recorded| recorded != member.peer_id) {
             return Err(Refusal::IdentityChanged);
         }
+        Ok((member, network))
+    }
+
+    fn open(&self, caller: &Caller, inbound: Streaming<WatchRequest>) -> Result<watch::Outbound, Refusal> {
+        let (member, network) = self.member(caller)?;
         let session = watch::Session {
             feed: self.feeds.subscribe(&member.network.uid),
             member,
@@ -123,6 +132,16 @@ impl Operator for Rpc {
             }
             Err(refusal) => Err(service.refuse("certify", refusal)),
         }
+    }
+
+    async fn endorse(&self, request: Request<EndorseRequest>) -> Result<Response<EndorseResponse>, Status> {
+        let service = &self.0;
+        let answer = service.caller(&request).and_then(|caller| {
+            let (member, network) = service.member(&caller)?;
+            let published = service.feeds.current(&member.network.uid);
+            endorse(&member, &network, published.as_deref(), request.into_inner())
+        });
+        answer.map(Response::new).map_err(|refusal| service.refuse("endorse", refusal))
     }
 
     type WatchStream = ReceiverStream<Result<WatchResponse, Status>>;

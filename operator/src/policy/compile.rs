@@ -9,7 +9,7 @@ use std::{
 use peerwright_crds::{
     AccessRole, AnonymousRole, NodeGroup, NodeRole, PeerBan, PeerNetwork, PeerOperation, RegisterSubscription, Topology,
 };
-use peerwright_secure::{BanSubject, PeerId};
+use peerwright_secure::{BanSubject, NodePublicKey, PeerId};
 use peerwright_snapshot::{
     Api, Ban, Content, Group, MAX_ACCESS, MAX_BANS, MAX_BANS_BYTES, MAX_HUBS, MAX_SEALERS, MAX_TEXT_BYTES, MAX_TRUST,
     Role, ban_bytes,
@@ -43,6 +43,8 @@ pub struct Inputs<'a> {
     pub leaves: &'a Leaves,
     /// The network's trust anchors, DER, newest first.
     pub trust: &'a [Vec<u8>],
+    /// The network's authority over registers; nothing while it is not to be had, and then the one in force stays.
+    pub authority: Option<NodePublicKey>,
     /// Whose tokens the REST interface takes; none until the API server has told.
     pub tokens: Option<&'a TokenIssuer>,
     /// The snapshot that is in force; empty before the first. Its bans are never undone by
@@ -78,6 +80,7 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
         .filter(|member| sealers.contains(&member.peer_id))
         .map(|member| member.pod.clone())
         .collect();
+    let authority = inputs.authority.map(|key| *key.as_bytes()).or_else(|| inputs.in_force.settings.authority());
     let system = system(network, inputs.in_force, &sealers, inputs.reports);
     let registers = judge_subscriptions(network, inputs.subscriptions, &sealing, system);
     shut_out(&mut bans, lost(network, inputs.operations));
@@ -102,7 +105,7 @@ pub fn compile(inputs: &Inputs<'_>) -> Compiled {
         subscriptions: registers.subscriptions,
         purges: registers.purges,
         system,
-        settings: settings(network),
+        settings: settings(network, authority),
         trust: inputs.trust.iter().take(MAX_TRUST).cloned().collect(),
         api: api(network, inputs.tokens),
     };

@@ -61,6 +61,7 @@ impl Story {
             reports: &self.reports,
             members: &self.members,
             trust: &[vec![1, 2, 3]],
+            authority: None,
             tokens: None,
             leaves: &self.leaves,
             in_force: &self.in_force,

@@ -5,8 +5,8 @@ use peerwright_crds::PeerNetwork;
 use peerwright_snapshot::{SettingId, Settings};
 use serde_json::Value;
 
-/// The settings of a network.
-pub(super) fn settings(network: &PeerNetwork) -> Settings {
+/// The settings of a network, and its authority over registers.
+pub(super) fn settings(network: &PeerNetwork, authority: Option<[u8; 32]>) -> Settings {
     let written = serde_json::to_value(&network.spec).unwrap_or_default();
     let mut settings = Settings::default();
     for id in SettingId::ALL {
@@ -14,6 +14,9 @@ pub(super) fn settings(network: &PeerNetwork) -> Settings {
         if let Some(value) = place.and_then(Value::as_u64) {
             settings.set(*id, value);
         }
+    }
+    if let Some(key) = authority {
+        settings.set_authority(key);
     }
     settings.set_begins_system(network.begins_system_register());
     settings

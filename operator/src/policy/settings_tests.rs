@@ -67,16 +67,23 @@ fn numbers(path: &str, schema: &Value, found: &mut Vec<String>) {
 
 #[test]
 fn a_spec_that_says_nothing_sets_nothing() {
-    assert_eq!(settings(&network(&BTreeMap::new())), Settings::default());
+    assert_eq!(settings(&network(&BTreeMap::new()), None), Settings::default());
 }
 
 #[test]
 fn the_sealers_are_told_to_begin_the_system_register_where_none_is_named() {
     let mut network = network(&BTreeMap::new());
     network.spec.system_register_policy = Some(SystemRegisterPolicy::Create);
-    assert!(settings(&network).begins_system());
+    assert!(settings(&network, None).begins_system());
     network.spec.system_register = Some("0a".repeat(16));
-    assert!(!settings(&network).begins_system());
+    assert!(!settings(&network, None).begins_system());
+}
+
+#[test]
+fn the_network_s_authority_over_registers_is_told_where_it_is_known() {
+    let (network, key) = (network(&BTreeMap::new()), [9; 32]);
+    assert_eq!(settings(&network, Some(key)).authority(), Some(key));
+    assert_eq!(settings(&network, None).authority(), None);
 }
 
 fn in_range() -> impl Strategy<Value = (SettingId, u64)> {
@@ -88,6 +95,6 @@ proptest! {
     fn what_a_spec_says_is_what_its_snapshot_says(values in prop::collection::btree_map(prop::sample::select(SettingId::ALL), Just(()), 0..10), lots in prop::collection::vec(in_range(), 0..10)) {
         let mut said: BTreeMap<SettingId, u64> = values.keys().map(|id| (*id, id.setting().default)).collect();
         said.extend(lots);
-        prop_assert_eq!(settings(&network(&said)).known().collect::<BTreeMap<_, _>>(), said);
+        prop_assert_eq!(settings(&network(&said), None).known().collect::<BTreeMap<_, _>>(), said);
     }
 }

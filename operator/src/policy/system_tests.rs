@@ -94,6 +94,7 @@ fn the_snapshot_names_what_was_begun_and_has_every_node_hold_it() {
             members: &members,
             leaves: &Leaves::new(),
             trust: &[vec![1]],
+            authority: None,
             tokens: None,
             in_force,
             now: 0,
@@ -106,4 +107,8 @@ fn the_snapshot_names_what_was_begun_and_has_every_node_hold_it() {
     assert_eq!(named.system, Some(BEGUN));
     assert_eq!(named.subscriptions, [(BEGUN, Subscription::default())].into());
     assert_eq!(compiled(&[], &named), named, "an operator that starts has heard nobody");
+    // Nor does an authority that is not to be had right now take away by whose word the register goes on.
+    let mut told = named;
+    told.settings.set_authority([9; 32]);
+    assert_eq!(compiled(&[], &told).settings.authority(), Some([9; 32]));
 }

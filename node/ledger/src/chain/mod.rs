@@ -20,7 +20,7 @@ mod next;
 mod replace;
 mod seal;
 
-pub use replace::endorse;
+pub use replace::{endorse, named_sealers};
 pub use seal::{Proposal, SealedDocket, seal_genesis};
 
 use crate::docket::{CertificateRefused, CommitCertificate, Docket, DocketBody, DocketHeader, DocketRefused};

@@ -33,6 +33,14 @@ impl Chain {
     }
 }
 
+/// The sealers that a docket names instead of those before.
+pub fn named_sealers(body: &DocketBody) -> Result<BTreeSet<NodePublicKey>, DocketRefused> {
+    match ControlRecord::of(&control_transaction(body)?)? {
+        ControlRecord::SealerChange(change) => Ok(change.sealers().clone()),
+        _ => Err(CertificateRefused::NotForAuthority.into()),
+    }
+}
+
 /// The certificate of a docket that makes `sealers` those of its register, by the register's authority. Whose register it is
 /// and where the docket stands in it the authority need not know: whoever takes the docket checks that.
 pub fn endorse(
@@ -48,8 +56,8 @@ pub fn endorse(
         return Err(CertificateRefused::NotForAuthority.into());
     }
     verify_body(header, body, Verify::EveryTransaction)?;
-    match ControlRecord::of(&control_transaction(body)?)? {
-        ControlRecord::SealerChange(change) if change.sealers() == sealers => Ok(header.hash().certify(authority)),
-        _ => Err(CertificateRefused::NotForAuthority.into()),
+    if named_sealers(body)? != *sealers {
+        return Err(CertificateRefused::NotForAuthority.into());
     }
+    Ok(header.hash().certify(authority))
 }

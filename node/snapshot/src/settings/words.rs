@@ -5,6 +5,8 @@ use super::Settings;
 
 /// Said with 1 where the sealers are to begin the network's system register.
 const BEGINS_SYSTEM: u16 = 0xf000;
+/// The network's authority over registers, eight bytes each, big-endian.
+const AUTHORITY: [u16; 4] = [0xf010, 0xf011, 0xf012, 0xf013];
 
 impl Settings {
     /// Says whether the sealers are to begin the network's system register, as long as the snapshot names none.
@@ -16,6 +18,23 @@ impl Settings {
         }
     }
 
+    /// Says which Ed25519 key, which the operator keeps, is the authority of registers that name no other.
+    pub fn set_authority(&mut self, key: [u8; 32]) {
+        let (parts, _) = key.as_chunks::<8>();
+        self.0.extend(AUTHORITY.into_iter().zip(parts.iter().map(|part| u64::from_be_bytes(*part))));
+    }
+
+    /// The Ed25519 key, which the operator keeps, that is the authority of registers that name no other.
+    #[must_use]
+    pub fn authority(&self) -> Option<[u8; 32]> {
+        let mut key = [0; 32];
+        let (parts, _) = key.as_chunks_mut::<8>();
+        for (part, number) in parts.iter_mut().zip(AUTHORITY) {
+            *part = self.0.get(&number)?.to_be_bytes();
+        }
+        Some(key)
+    }
+
     /// Whether the sealers are to begin the network's system register, as long as the snapshot names none.
     #[must_use]
     pub fn begins_system(&self) -> bool {
@@ -25,7 +44,7 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::{BEGINS_SYSTEM, Settings};
+    use super::{AUTHORITY, BEGINS_SYSTEM, Settings};
     use crate::SettingId;
 
     #[test]
@@ -37,5 +56,16 @@ mod tests {
         assert_eq!((settings.known().count(), SettingId::from_number(BEGINS_SYSTEM)), (0, None));
         settings.set_begins_system(false);
         assert_eq!(settings, Settings::default());
+    }
+
+    #[test]
+    fn an_authority_is_read_as_it_was_written_and_a_part_of_one_is_none() {
+        let mut settings = Settings::default();
+        let key = std::array::from_fn(|place| u8::try_from(place).unwrap());
+        assert_eq!(settings.authority(), None);
+        settings.set_authority(key);
+        assert_eq!((settings.authority(), settings.known().count()), (Some(key), 0));
+        settings.0.remove(&AUTHORITY[2]);
+        assert_eq!(settings.authority(), None);
     }
 }

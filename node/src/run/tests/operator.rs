@@ -10,11 +10,14 @@ use crate::{
     config::Configuration,
     probes::{Readiness, Reason},
     run::Sockets,
-    testing::{authority, ban_forever, configuration, eventually, impatient, spoil_snapshots, start_node, transaction},
+    testing::{
+        authority, ban_forever, configuration, eventually, impatient, sealed::SealedRegister, spoil_snapshots,
+        start_node, transaction,
+    },
 };
-use fake::{FakeOperator, Mood};
+use fake::{FakeOperator, Mood, OVER_REGISTERS};
 use peerwright_engine::{Role, SubmitRefusal};
-use peerwright_secure::{PeerId, sha256};
+use peerwright_secure::{NodeKey, PeerId, sha256};
 use peerwright_snapshot::{Group, NodeRole, SettingId, Version};
 use std::{fs, path::Path, time::Duration};
 use tokio::time::sleep;
@@ -251,4 +254,21 @@ async fn a_replaced_install_root_stops_the_node_with_one_line() {
     assert!(matches!(refused, StartError::InstallRoot(_)));
     let line = refused.to_string();
     assert!(line.contains("install-root-sha256 says") && !line.contains('\n'), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_gets_the_word_of_the_network_s_authority_from_the_operator_or_hears_why_not() {
+    let operator = FakeOperator::start(authority(), Mood::Leading).await;
+    let directory = tempfile::tempdir().unwrap();
+    let node = start(&configured(&operator, directory.path())).await;
+    eventually("the node is ready", async || node.handle().readiness().is_ready()).await;
+    let (own, author) = (node.handle().identity.public_key, NodeKey::from_seed([0x5e; 32]));
+    let docket = SealedRegister::begin().chain().replace_sealers([own].into(), &author).unwrap();
+    let network = node.handle().creator.sealer.network_authority().unwrap();
+
+    let signed = network.endorse(own, docket.clone()).await;
+    assert_eq!(signed, Ok(docket.0.hash().certify(&NodeKey::from_seed(OVER_REGISTERS))));
+    operator.set_mood(Mood::Refusing("not_ordered"));
+    let refused = network.endorse(own, docket).await.unwrap_err();
+    assert!(refused.contains("not_ordered"), "{refused}");
 }

@@ -106,6 +106,34 @@ async fn an_order_changes_nothing_while_the_other_sealers_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_register_goes_on_by_the_network_s_authority_when_the_node_that_began_it_is_lost() {
+    let authority = authority();
+    let mut nodes = sealed(&authority, 4, 3).await;
+    let over_registers = authority.over_registers();
+    publish(&authority, &nodes.iter().collect::<Vec<_>>(), |content| {
+        content.settings.set_authority(*over_registers.as_bytes());
+    });
+    // The node that begins it goes with the two sealers.
+    let register = begin(&authority, &nodes).await;
+    let first = hand_in(&nodes[2], register, "before").await;
+    for node in &nodes {
+        eventually("it is committed", async || committed(node, register, first).await).await;
+    }
+    let survivor = nodes.remove(2);
+    drop(nodes);
+    eventually("it has seen that it is alone", async || digest(&survivor).await.alone_since > 0).await;
+    publish(&authority, &[&survivor], |content| {
+        content.succession = Some(Succession { generation: 1, survivor: peer(&survivor) });
+    });
+    eventually("it leads a group of its own", async || led(&survivor) == Some(1)).await;
+    let second = hand_in(&survivor, register, "after").await;
+    eventually("it seals the register", async || committed(&survivor, register, second).await).await;
+    assert!(digest(&survivor).await.stranded.is_empty());
+    let (chain, _) = verified(&*survivor.handle().registers.store, register).await;
+    assert_eq!(*chain.governance().authority(), over_registers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_register_whose_authority_is_lost_is_kept_and_told_of() {
     let authority = authority();
     let mut nodes = sealed(&authority, 4, 3).await;

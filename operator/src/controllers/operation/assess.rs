@@ -19,8 +19,10 @@ use crate::{
 
 /// A majority that is away for less than this may only be restarting, seconds.
 const ALONE_FOR_SECONDS: u64 = 60;
-/// What cannot begin within this time is refused: nobody expects it any more. Seconds.
-const BEGINS_WITHIN_SECONDS: i64 = 600;
+/// What cannot begin within this time is refused: nobody expects it any more. Seconds, whole minutes of them.
+const BEGINS_WITHIN_SECONDS: i64 = 10 * SECONDS_PER_MINUTE;
+/// Seconds of a minute.
+const SECONDS_PER_MINUTE: i64 = 60;
 /// Registers of each list in a status.
 const LISTED: usize = 64;
 /// Peers that are named as lost.
@@ -105,7 +107,10 @@ pub(super) fn assess(facts: &Facts<'_>) -> PeerOperationStatus {
 fn told(stranded: &[String]) -> String {
     match stranded.len() {
         0 => "it seals every register".to_owned(),
-        count => format!("{count} registers are sealed no more, for their authorities have not signed"),
+        count => format!(
+            "registers that are sealed no more: {count}. Their authorities are lost with their nodes or kept elsewhere, and \
+             have not signed. What they hold stays readable; begin other registers to go on in their place"
+        ),
     }
 }
 
@@ -115,7 +120,8 @@ fn in_time(facts: &Facts<'_>, step: Step) -> Step {
     let age = facts.wall.as_second().saturating_sub(created_at.as_second());
     match step {
         Step::Wait(_, message) if age > BEGINS_WITHIN_SECONDS => {
-            Step::Refuse("NotInTime", format!("it could not begin within 10 minutes: {message}"))
+            let minutes = BEGINS_WITHIN_SECONDS / SECONDS_PER_MINUTE;
+            Step::Refuse("NotInTime", format!("it could not begin within {minutes} minutes: {message}"))
         }
         step => step,
     }

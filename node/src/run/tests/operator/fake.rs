@@ -8,12 +8,13 @@ use crate::{
     transport::{Limits, Listener, Security, Shield, TcpListener},
 };
 use futures::{Stream, StreamExt};
+use peerwright_ledger::docket::DocketHeader;
 use peerwright_proto::v1::{
-    CertifyRequest, CertifyResponse, WatchRequest, WatchResponse,
+    CertifyRequest, CertifyResponse, EndorseRequest, EndorseResponse, WatchRequest, WatchResponse,
     operator_server::{Operator, OperatorServer},
     watch_request, watch_response,
 };
-use peerwright_secure::{Enrollment, NodePublicKey, Signature};
+use peerwright_secure::{Enrollment, NodeKey, NodePublicKey, Signature};
 use peerwright_snapshot::Content;
 use rcgen::{CertificateSigningRequestParams, PublicKeyData};
 use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
@@ -30,6 +31,9 @@ use std::{
 use tokio::sync::{broadcast, watch};
 use tokio_util::{sync::CancellationToken, sync::DropGuard};
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap, service::Routes};
+
+/// Makes the key by which it signs for registers.
+pub(super) const OVER_REGISTERS: [u8; 32] = [0x0f; 32];
 
 /// What the fake does when it is asked.
 #[derive(Debug, Clone, Copy)]
@@ -198,6 +202,13 @@ impl Operator for Service {
             trust: vec![self.0.authority.network_root().to_vec().into()],
             snapshot: bytes::Bytes::new(),
         }))
+    }
+
+    async fn endorse(&self, request: Request<EndorseRequest>) -> Result<Response<EndorseResponse>, Status> {
+        self.check_mood()?;
+        let header = DocketHeader::decode(&request.into_inner().header).unwrap();
+        let certificate = header.hash().certify(&NodeKey::from_seed(OVER_REGISTERS)).encode().into();
+        Ok(Response::new(EndorseResponse { certificate }))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<WatchResponse, Status>> + Send>>;

@@ -144,7 +144,9 @@ fn it_waits_for_what_it_must_know_and_is_refused_when_that_does_not_come() {
         assert_eq!(story.says(), is(Pending, reason));
         story.now = NOW + BEGINS_WITHIN_SECONDS;
         if reason != "LooksForSealers" {
-            assert_eq!(story.says(), is(Refused, "NotInTime"), "{reason}");
+            let refused = story.assess();
+            assert_eq!(said(&refused), is(Refused, "NotInTime"), "{reason}");
+            assert!(refused.conditions[0].message.contains("within 10 minutes"), "{:?}", refused.conditions);
         }
     }
     let mut elsewhere = Story::new();
@@ -223,5 +225,8 @@ fn a_running_one_is_done_when_the_snapshot_is_at_its_group_whatever_was_heard_me
     assert_eq!(said(&status), is(Succeeded, "Succeeded"));
     assert_eq!((status.started_at, status.completed_at.is_some()), (started, true));
     assert_eq!(status.force_sealer.unwrap().stranded, ["09".repeat(16)]);
-    assert_eq!(status.conditions[0].status, "True");
+    let complete = &status.conditions[0];
+    assert_eq!(complete.status, "True");
+    let told = ["sealed no more: 1", "stays readable", "begin other registers"];
+    assert!(told.iter().all(|part| complete.message.contains(part)), "{}", complete.message);
 }
