@@ -103,6 +103,19 @@ async fn a_register_is_begun_once_and_by_its_own_sealers() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_who_leads_knows_all_registers_and_whoever_leads_next_does() {
+    let mut cluster = Cluster::group(3).await;
+    let (register, leader) = (cluster.register(1).await, cluster.leader().await);
+    for node in cluster.all() {
+        let known = cluster.at(node).all_registers();
+        assert_eq!(known, (node == leader).then(|| vec![register]), "{node}");
+    }
+    cluster.kill(leader).await;
+    let next = cluster.at(cluster.leader().await);
+    assert!(next.wait_until(|_| next.all_registers() == Some(vec![register])).await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_follower_gets_every_docket_in_order() {
     let cluster = Cluster::group(3).await;
     let other = (cluster.leader().await + 1) % 3;

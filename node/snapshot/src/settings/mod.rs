@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What the network does not say is not in the snapshot, and each node's default holds. A number that this version does
-//! not know is kept and passed over: a newer operator's snapshot is good for an older node.
+//! not know is kept and passed over: a newer operator's snapshot is good for an older node. What else nodes may pass over is
+//! said in numbers of its own (`words`).
 
 mod table;
 mod words;
