@@ -14,6 +14,8 @@ use peerwright_snapshot::Subscription;
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 use tokio::time::sleep;
 
+/// Between two questions.
+const SOON: Duration = Duration::from_millis(50);
 /// As long as two looks at the registers take, and some more.
 const LOOKED_AGAIN: Duration = Duration::from_secs(3);
 
@@ -30,13 +32,17 @@ async fn held(node: &RunningNode) -> Vec<RegisterId> {
 
 /// The one that all of these tell of.
 async fn told_by_all(nodes: &[RunningNode]) -> RegisterId {
-    let mut told_first = None;
+    let first = &nodes[0];
+    let register = loop {
+        match told(first).await {
+            Some(register) => break register,
+            None => sleep(SOON).await,
+        }
+    };
     for node in nodes {
-        eventually("the sealer tells of a register", async || told(node).await.is_some()).await;
-        told_first = told_first.or(told(node).await);
-        assert_eq!(told(node).await, told_first, "all tell of the same");
+        eventually("every sealer tells of the same", async || told(node).await == Some(register)).await;
     }
-    told_first.unwrap()
+    register
 }
 
 fn ask_for_one(authority: &Authority, nodes: &[RunningNode]) {
