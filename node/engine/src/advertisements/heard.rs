@@ -145,6 +145,20 @@ impl Heard {
         })
     }
 
+    /// What counts now of one register, by peer.
+    pub(crate) fn of<'a>(
+        &'a self,
+        now: Micros,
+        expiry: Duration,
+        register: &RegisterId,
+    ) -> impl Iterator<Item = (PeerId, &'a Advertisement)> {
+        let register = *register;
+        self.speakers.keys().filter_map(move |peer| {
+            let row = self.rows.get(&(*peer, register)).filter(|row| now.since(row.heard) < expiry)?;
+            Some((*peer, &row.advertisement))
+        })
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }

@@ -115,6 +115,11 @@ impl Told {
         self.rows.values().cloned().collect()
     }
 
+    /// Whether a register is among it.
+    pub(crate) fn tells(&self, register: &RegisterId) -> bool {
+        self.rows.contains_key(register)
+    }
+
     /// How many registers that are.
     pub(crate) fn len(&self) -> usize {
         self.rows.len()

@@ -70,6 +70,38 @@ pub struct AdvertisementView {
     pub heard: Micros,
 }
 
+/// Why a peer is thought to hold a register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HolderWord {
+    /// It tells everybody that it holds certified dockets of it.
+    Advertised {
+        /// The lowest.
+        first: u64,
+        /// One more than the number of the highest.
+        dockets: u64,
+        /// What it does with the register.
+        state: HolderState,
+    },
+    /// It is linked, and takes part in the register's messages or was found by a search: nobody has said which dockets it
+    /// holds.
+    Named,
+}
+
+impl HolderWord {
+    pub(crate) const fn of(row: &Advertisement) -> Self {
+        Self::Advertised { first: row.first, dockets: row.dockets, state: row.state }
+    }
+}
+
+/// A peer that may hold a register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HolderView {
+    /// The peer.
+    pub peer: PeerId,
+    /// Why it is thought so.
+    pub word: HolderWord,
+}
+
 /// Why what a peer has said counts no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WithdrawalCause {

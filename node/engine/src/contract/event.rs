@@ -270,7 +270,7 @@ pub enum Event {
         /// Whether it is held from now on.
         subscribed: bool,
     },
-    /// A peer says that it holds a register, which it did not say before.
+    /// A peer says that it holds a register, and did not say the same of it before.
     RegisterAdvertised {
         /// The peer.
         peer: PeerId,

@@ -18,7 +18,7 @@ mod view;
 
 pub use advertisement::{
     Advertisement, AdvertisementSettings, AdvertisementStatistics, AdvertisementView, Audience, HolderState,
-    WithdrawalCause,
+    HolderView, HolderWord, WithdrawalCause,
 };
 pub use ban::{BanRecord, BanView, PeerCertificate};
 pub use config::Config;

@@ -92,6 +92,11 @@ impl Directory {
         self.spent_until.remove(&link);
     }
 
+    /// Whether the last search for a register found a peer.
+    pub(crate) fn has_found(&self, register: &RegisterId, peer: &PeerId) -> bool {
+        self.found.get(register).is_some_and(|found| found.iter().any(|holder| holder.peer == *peer))
+    }
+
     /// The register is not this node's any more.
     pub(crate) fn forget(&mut self, register: &RegisterId) {
         self.due.remove(register);

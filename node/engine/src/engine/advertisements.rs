@@ -131,11 +131,10 @@ impl Engine {
         for row in rows {
             let (register, dockets) = (row.register, row.dockets);
             match self.heard.take(turn.now, (peer, life), row, whole) {
-                Taken::New => {
+                Taken::New | Taken::Changed => {
                     self.counters.advertisements.changed += 1;
                     turn.out.event(Event::RegisterAdvertised { peer, register, dockets });
                 }
-                Taken::Changed => self.counters.advertisements.changed += 1,
                 Taken::Repeated => self.counters.advertisements.repeated += 1,
                 Taken::Full => self.dropped(turn, "advertisements_full"),
             }

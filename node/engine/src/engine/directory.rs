@@ -214,7 +214,8 @@ impl Engine {
         let told = self.directory.holders.find(turn.now, &register).filter(|_| may_hear);
         let mut holders: Vec<Contact> = told.filter(is_for_it).collect();
         self.best_first(&mut holders);
-        let is_held = may_hear && self.holdings.is_subscribed(&register);
+        // What is advertised is public, whoever is to hold it.
+        let is_held = may_hear && (self.holdings.is_subscribed(&register) || self.advertised.tells(&register));
         if let Some(address) = self.config.advertised.filter(|_| is_held) {
             holders.insert(0, Contact { peer: self.own, address });
         }

@@ -45,10 +45,9 @@ impl Engine {
             }
             self.directory.near.insert(row.register);
             let own = self.holdings.digest(&row.register).map(|own| own.hash);
-            if own != Some(row.hash)
-                && let Some(sync) = self.sync.links.get_mut(&link)
-                && sync.is_news(row.register, own, row.hash)
-            {
+            let Some(sync) = self.sync.links.get_mut(&link) else { continue };
+            sync.names(row.register);
+            if own != Some(row.hash) && sync.is_news(row.register, own, row.hash) {
                 sync.differs(row.register);
             }
         }

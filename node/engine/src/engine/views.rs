@@ -3,11 +3,13 @@
 use super::Engine;
 use crate::{
     AddressView, AdvertisementStatistics, AdvertisementView, BanStatistics, BanView, Direction, DirectoryStatistics,
-    GossipStatistics, LinkStatistics, MemberState, MemberStatistics, MemberView, PeerView, Readiness, RegisterView,
-    ScoreView, ServiceStatus, Statistics, StoreStatistics, SubmitStatistics, SyncStatistics, membership::Known,
+    GossipStatistics, HolderView, HolderWord, LinkStatistics, MemberState, MemberStatistics, MemberView, PeerView,
+    Readiness, RegisterView, ScoreView, ServiceStatus, Statistics, StoreStatistics, SubmitStatistics, SyncStatistics,
+    membership::Known,
 };
+use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 impl Engine {
     /// Figures for metrics and people.
@@ -152,6 +154,21 @@ impl Engine {
     pub fn advertisements(&self) -> Vec<AdvertisementView> {
         let counts = self.heard.views(self.now, self.config.advertisements.expiry);
         counts.filter(|view| !self.bans.is_banned(&view.peer)).collect()
+    }
+
+    /// Who may hold a register, ordered by peer: those who say so to everybody, and of the linked peers those whose digest
+    /// names it or whom the last search found. Those that are banned are left out.
+    #[must_use]
+    pub fn holders(&self, register: &RegisterId) -> Vec<HolderView> {
+        let linked = self.links.by_peer().filter(|(id, link)| {
+            let has_named = self.sync.links.get(id).is_some_and(|sync| sync.has_named(register));
+            has_named || self.directory.has_found(register, &link.peer)
+        });
+        let mut words: BTreeMap<PeerId, HolderWord> = linked.map(|(_, link)| (link.peer, HolderWord::Named)).collect();
+        let heard = self.heard.of(self.now, self.config.advertisements.expiry, register);
+        words.extend(heard.map(|(peer, row)| (peer, HolderWord::of(row))));
+        words.retain(|peer, _| !self.bans.is_banned(peer));
+        words.into_iter().map(|(peer, word)| HolderView { peer, word }).collect()
     }
 
     /// Bans in force, ordered by subject.

@@ -72,6 +72,9 @@ pub(crate) struct LinkSync {
     /// Until when the peer's first digest is waited for.
     digest_deadline: Micros,
     has_digest: bool,
+    /// Registers of this node that the peer's digest names; and those that the digest names which is coming.
+    named: BTreeSet<RegisterId>,
+    naming: BTreeSet<RegisterId>,
     told: BTreeMap<RegisterId, Told>,
     to_ask: BTreeSet<RegisterId>,
     asking: Option<Asking>,
@@ -102,6 +105,8 @@ impl LinkSync {
         Self {
             digest_deadline,
             has_digest: false,
+            named: BTreeSet::new(),
+            naming: BTreeSet::new(),
             told: BTreeMap::new(),
             to_ask: BTreeSet::new(),
             asking: None,
@@ -119,9 +124,21 @@ impl LinkSync {
         }
     }
 
-    /// The peer's digest is whole.
+    /// The peer's digest names a register of this node.
+    pub(crate) fn names(&mut self, register: RegisterId) {
+        self.named.insert(register);
+        self.naming.insert(register);
+    }
+
+    /// Whether the peer's digest names a register.
+    pub(crate) fn has_named(&self, register: &RegisterId) -> bool {
+        self.named.contains(register)
+    }
+
+    /// The peer's digest is whole: what it has left out the peer does not hold.
     pub(crate) fn digest_ended(&mut self) {
         self.has_digest = true;
+        self.named = std::mem::take(&mut self.naming);
     }
 
     /// Whether the peer is to be asked about this register, of which it has told what is not so here.
@@ -152,6 +169,8 @@ impl LinkSync {
 
     /// Forgets about registers that `keep` does not name.
     pub(crate) fn retain(&mut self, keep: impl Fn(&RegisterId) -> bool) {
+        self.named.retain(&keep);
+        self.naming.retain(&keep);
         self.told.retain(|register, _| keep(register));
         self.to_ask.retain(&keep);
         self.wants.retain(&keep);

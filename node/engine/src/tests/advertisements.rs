@@ -2,7 +2,7 @@
 
 use super::net::{HOSTILE, Net, OwnedInput, REGISTER, SECOND, say, with_stranger};
 use crate::{
-    Advertisement, Event, HolderState, Input, WithdrawalCause,
+    Advertisement, Event, HolderState, HolderWord, Input, WithdrawalCause,
     bounds::{MAX_ADVERTISEMENT_ROWS, STORE_RETRY},
     frame::{Frame, kind},
 };
@@ -32,6 +32,19 @@ fn holds(net: &mut Net, node: usize, rows: &[Advertisement], at_once: bool) {
 fn heard(net: &Net, node: usize, of: usize) -> Vec<Advertisement> {
     let views = net.engine(node).advertisements().into_iter().filter(|view| view.peer == net.peer(of));
     views.map(|view| view.advertisement).collect()
+}
+
+/// Who may hold a register, as a node has it: of itself it says nothing.
+fn holders(net: &Net, node: usize, register: RegisterId) -> Vec<(usize, HolderWord)> {
+    let number = |peer| (0..net.nodes.len()).find(|number| net.peer(*number) == peer).unwrap();
+    let views = net.engine(node).holders(&register).into_iter();
+    let mut holders: Vec<_> = views.map(|view| (number(view.peer), view.word)).collect();
+    holders.sort_by_key(|(number, _)| *number);
+    holders
+}
+
+const fn advertised(dockets: u64) -> HolderWord {
+    HolderWord::Advertised { first: 0, dockets, state: HolderState::Sealing }
 }
 
 fn told_frames(net: &Net, node: usize) -> usize {
@@ -172,6 +185,34 @@ fn what_a_peer_that_is_gone_has_said_counts_for_five_minutes_more() {
     assert_eq!(heard(&net, 1, 0), []);
     let expired = Event::RegisterWithdrawn { peer: net.peer(0), register: REGISTER, cause: WithdrawalCause::Expired };
     assert!(net.events(1).any(|event| *event == expired));
+}
+
+#[test]
+fn a_register_may_be_held_by_who_says_so_and_by_who_takes_part_in_it() {
+    let mut net = Net::running(3);
+    assert_eq!(holders(&net, 0, REGISTER), [(1, HolderWord::Named), (2, HolderWord::Named)]);
+    holds(&mut net, 1, &[row(REGISTER, 5), row(OTHER, 1)], true);
+    net.run(SECOND);
+    assert_eq!(holders(&net, 0, REGISTER), [(1, advertised(5)), (2, HolderWord::Named)]);
+    assert_eq!(holders(&net, 0, OTHER), [(1, advertised(1))], "whether it is subscribed anywhere or not");
+    net.set_policy(2, &[], &[]);
+    holds(&mut net, 1, &[row(REGISTER, 5)], true);
+    net.run(SECOND * 90);
+    assert_eq!((holders(&net, 0, REGISTER), holders(&net, 0, OTHER)), (vec![(1, advertised(5))], vec![]));
+    let ban = crate::BanRecord::of_peer(net.peer(1), None);
+    net.set_policy(0, &[ban], &[REGISTER]);
+    assert_eq!(holders(&net, 0, REGISTER), []);
+}
+
+#[test]
+fn who_says_that_it_holds_more_than_before_is_heard_of() {
+    let mut net = Net::running(2);
+    for dockets in [5, 6] {
+        holds(&mut net, 0, &[row(REGISTER, dockets)], true);
+        net.run(SECOND);
+        let advertised = Event::RegisterAdvertised { peer: net.peer(0), register: REGISTER, dockets };
+        assert!(net.events(1).any(|event| *event == advertised), "{dockets}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::net::{HOSTILE, Net, OwnedInput, REGISTER, SECOND, say, with_stranger};
 use crate::{
-    Event, Input, LinkId, Output, Outputs,
+    Advertisement, Event, HolderState, Input, LinkId, Output, Outputs,
     bounds::{HOLDER_KEPT, QUESTIONS_BURST, SEARCH_INTERVAL, SEARCH_LATER},
     frame::{Contact, Frame},
 };
@@ -120,6 +120,40 @@ fn who_asks_hears_of_this_node_first_then_of_others_and_never_of_itself() {
     assert_eq!(holders, [stranger]);
     let (holders, nearer) = answer(&mut net, HOSTILE, &Frame::FindHolders { register: RARE }).unwrap();
     assert!(holders.is_empty() && nearer.iter().all(|contact| contact.peer != stranger.peer));
+}
+
+#[test]
+fn who_advertises_a_register_answers_that_it_holds_it_though_others_are_to() {
+    let (mut net, _) = with_strangers();
+    let question = Frame::FindHolders { register: RARE };
+    assert_eq!(answer(&mut net, OTHER, &question).unwrap().0, []);
+    net.nodes[0].advertised = vec![Advertisement {
+        register: RARE,
+        first: 0,
+        dockets: 1,
+        state: HolderState::Syncing,
+        name: String::new(),
+        description: String::new(),
+    }];
+    net.give(0, OwnedInput::Plain(Input::HoldingsChanged { at_once: true }));
+    net.run(SECOND);
+    let own = net.peer(0);
+    let (holders, _) = answer(&mut net, OTHER, &question).unwrap();
+    assert_eq!(holders.iter().map(|holder| holder.peer).collect::<Vec<_>>(), [own]);
+}
+
+#[test]
+fn whom_a_search_has_found_may_hold_the_register_once_it_is_linked() {
+    let mut net = with_rare_register(40);
+    let node = far_from_holders(&net);
+    net.set_policy(node, &[], &[REGISTER, RARE]);
+    net.run_until(SECOND * 60, "a search has ended", |net| !net.engine(node).holders_of(&RARE).is_empty());
+    net.run_until(SECOND * 60, "a holder is linked and known", |net| {
+        let holders = net.engine(node).holders(&RARE);
+        let is_linked = |peer| net.engine(node).peers().iter().any(|link| link.peer == peer);
+        assert!(holders.iter().all(|holder| is_linked(holder.peer)), "nobody who is not linked");
+        HOLDERS.iter().any(|number| holders.iter().any(|holder| holder.peer == net.peer(*number)))
+    });
 }
 
 #[test]
