@@ -65,7 +65,7 @@ pub(super) async fn available(State(state): State<ApiState>) -> Result<Json<Vec<
     let own = match state.node.snapshot() {
         Some(snapshot) => {
             let registers = state.node.registers();
-            registers.advertisements(&snapshot.content, &identity.node, &identity.peer_id).await?
+            registers.advertisements(&snapshot.content, &identity.peer_id).await?
         }
         None => Vec::new(),
     };

@@ -3,7 +3,7 @@
 use crate::api::{Gone, View};
 use bytes::Bytes;
 use peerwright_engine::{
-    AdvertisementView, BanRecord, Engine, Held, MemberView, Micros, ServiceStatus, SubmitRefusal,
+    AdvertisementView, BanRecord, Engine, Held, HolderView, MemberView, Micros, ServiceStatus, SubmitRefusal,
     breaker::BreakerStatistics,
 };
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -74,6 +74,13 @@ pub enum Command {
     Advertisements {
         /// Takes it.
         reply: oneshot::Sender<Vec<AdvertisementView>>,
+    },
+    /// Show who may hold a register.
+    Holders {
+        /// The register.
+        register: RegisterId,
+        /// Takes them.
+        reply: oneshot::Sender<Vec<HolderView>>,
     },
     /// Finish.
     Drain {
@@ -147,6 +154,11 @@ impl Commands {
     /// What peers say they hold.
     pub async fn advertisements(&self) -> Result<Vec<AdvertisementView>, Gone> {
         self.ask(|reply| Command::Advertisements { reply }).await
+    }
+
+    /// Who may hold a register, as far as the engine knows.
+    pub async fn holders(&self, register: RegisterId) -> Result<Vec<HolderView>, Gone> {
+        self.ask(|reply| Command::Holders { register, reply }).await
     }
 
     /// Returns when everything accepted is with the links, and they are closed.

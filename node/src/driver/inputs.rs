@@ -82,6 +82,7 @@ impl Driver {
             }
             Command::Members { reply } => drop(reply.send((self.engine.service_status(), self.engine.members()))),
             Command::Advertisements { reply } => drop(reply.send(self.engine.advertisements())),
+            Command::Holders { register, reply } => drop(reply.send(self.engine.holders(&register))),
             Command::Drain { done } => {
                 self.drained.push(done);
                 self.take(Input::Drain);

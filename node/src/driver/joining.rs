@@ -51,6 +51,7 @@ pub(super) async fn wait_for_membership(parts: &mut DriverParts) -> Option<Befor
                 }
                 Command::Members { reply } => drop(reply.send((ServiceStatus::Offline, Vec::new()))),
                 Command::Advertisements { reply } => drop(reply.send(Vec::new())),
+                Command::Holders { reply, .. } => drop(reply.send(Vec::new())),
                 Command::Drain { done } => {
                     let _ = done.send(());
                 }

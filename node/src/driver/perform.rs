@@ -105,6 +105,8 @@ impl Driver {
                 self.is_drained = true;
                 self.tell_drained();
             }
+            Event::PeerConnected { .. } => self.registers.source_news.linked(),
+            Event::RegisterAdvertised { register, .. } => self.registers.source_news.advertised(*register),
             _ => {}
         }
         log(event);

@@ -238,10 +238,7 @@ fn begin<'a>(
         }
         Job::ReadAdvertisements { token, registers, membership } => Box::pin(async move {
             let result = match membership.snapshot() {
-                Some(current) => {
-                    let (content, node) = (&current.snapshot.content, membership.spiffe().node());
-                    registers.advertisements(content, node, &membership.peer_id()).await
-                }
+                Some(current) => registers.advertisements(&current.snapshot.content, &membership.peer_id()).await,
                 None => Ok(Vec::new()),
             };
             let result = result.map_err(|error| failed("advertisements", &error));

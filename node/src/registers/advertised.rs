@@ -19,7 +19,7 @@ use peerwright_secure::PeerId;
 use peerwright_snapshot::Content;
 use peerwright_store::{Seen, Store, StoreError, StoredDocket};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use thiserror::Error;
@@ -146,18 +146,19 @@ impl Advertised {
 }
 
 impl Registers {
-    /// What `node`, which has the id `own`, says to everybody that it holds: of its public registers those that the snapshot
-    /// gives it and whose dockets the store has now.
+    /// What the node with the id `own` says to everybody that it holds: the public registers whose dockets the store has
+    /// now, but for those that it is to delete. One that the snapshot gives to others only is served and told as well, so
+    /// that these can have it.
     pub(crate) async fn advertisements(
         &self,
         content: &Content,
-        node: &str,
         own: &PeerId,
     ) -> Result<Vec<Advertisement>, StoreError> {
         let seals = content.sealers.contains(own);
-        let registers = content.gossiped_by(node, own).map(|register| RegisterId::from_bytes(*register));
+        let purged: BTreeSet<&[u8; 16]> = content.purged_by(own).collect();
+        let public: Vec<RegisterId> = self.advertised.public().keys().copied().collect();
         let mut rows = Vec::new();
-        for register in registers.filter(|register| self.advertised.is_public(register)) {
+        for register in public.into_iter().filter(|register| !purged.contains(register.as_bytes())) {
             rows.extend(self.advertisement(register, seals).await?);
         }
         Ok(rows)

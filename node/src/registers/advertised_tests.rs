@@ -9,7 +9,6 @@ use peerwright_snapshot::{Content, ReplicaMode, Subscription};
 use peerwright_store::{DocketStore, Memory, Store, StoreError};
 use std::sync::Arc;
 
-const NODE: &str = "demo-peer-0";
 const OWN: PeerId = PeerId::from_bytes([1; 32]);
 const SOURCE: PeerId = PeerId::from_bytes([2; 32]);
 
@@ -113,7 +112,7 @@ impl Holder {
     }
 
     async fn told(&self) -> Vec<Advertisement> {
-        self.registers.advertisements(&self.content, NODE, &OWN).await.unwrap()
+        self.registers.advertisements(&self.content, &OWN).await.unwrap()
     }
 
     async fn told_one(&self) -> (HolderState, u64, u64, String) {
@@ -164,14 +163,25 @@ async fn a_replica_says_how_far_it_is_in_every_state() {
 }
 
 #[tokio::test]
-async fn a_private_register_and_one_that_is_not_this_node_s_are_never_told() {
+async fn a_private_register_and_one_that_this_node_is_to_delete_are_never_told() {
     let mut holder = Holder::begin().await;
     let register = holder.sealed.register();
     holder.registers.advertised.choose(&*holder.store, 2, &[(register, false)], false).await.unwrap();
     assert_eq!(holder.told().await, []);
     holder.registers.advertised.choose(&*holder.store, 3, &[(register, true)], false).await.unwrap();
     assert_eq!(holder.told().await.len(), 1);
+    holder.content.subscriptions.clear();
+    holder.content.purges.insert(*register.as_bytes());
+    assert_eq!(holder.told().await, []);
+}
+
+#[tokio::test]
+async fn a_public_register_that_others_are_to_hold_is_told_as_long_as_it_is_here() {
+    let mut holder = Holder::begin().await;
+    let register = holder.sealed.register();
     let elsewhere = Subscription { groups: ["demo-far".to_owned()].into(), ..Subscription::default() };
     holder.content.subscriptions.insert(*register.as_bytes(), elsewhere);
+    assert_eq!(holder.told_one().await, (HolderState::Syncing, 0, 10, "sealed".to_owned()));
+    holder.store.purge_dockets(register).await.unwrap();
     assert_eq!(holder.told().await, []);
 }

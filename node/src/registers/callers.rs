@@ -5,7 +5,8 @@ use crate::{
     link::{LinkDialler, MemberConnection},
 };
 use bytes::Bytes;
-use peerwright_engine::{MemberState, MemberView};
+use peerwright_engine::{HolderView, MemberState, MemberView};
+use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,11 +40,19 @@ pub(crate) struct Callers {
     places: Mutex<BTreeMap<PeerId, Place>>,
     /// The members as they were last asked for.
     known: tokio::sync::Mutex<Option<(Instant, Arc<Vec<MemberView>>)>>,
+    /// Held by whoever asks who holds a register.
+    asking: tokio::sync::Mutex<()>,
 }
 
 impl Callers {
     pub(crate) fn new(dialler: LinkDialler, commands: Commands) -> Self {
-        Self { dialler, commands, places: Mutex::default(), known: tokio::sync::Mutex::default() }
+        Self {
+            dialler,
+            commands,
+            places: Mutex::default(),
+            known: tokio::sync::Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        }
     }
 
     /// A connection to `peer`: the one that there is, or another in its place. Callers of one peer share the dial.
@@ -87,6 +96,13 @@ impl Callers {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.retain(|peer, _| members.iter().any(|member| member.peer == *peer));
         alive
+    }
+
+    /// Who may hold a register, as far as this node knows; nobody when the node is ending. The driver is asked one such
+    /// question at a time, so that thousands of registers leave its queue to others.
+    pub(crate) async fn holders(&self, register: RegisterId) -> Vec<HolderView> {
+        let _asking = self.asking.lock().await;
+        self.commands.holders(register).await.unwrap_or_default()
     }
 
     /// The keys of these members; `None` until all are known.

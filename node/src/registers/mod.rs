@@ -30,6 +30,7 @@ mod replica;
 mod replicas;
 mod sealer;
 mod sealing_service;
+mod sources;
 mod spent;
 mod standing;
 mod succession;
@@ -69,13 +70,14 @@ pub(crate) use succession::NetworkAuthority;
 pub(crate) use tail::{Ended as TailEnded, Filter, Matched, MatchedDocket, Step, Tail, kind_name};
 pub use waiters::Settled;
 #[cfg(test)]
-pub(crate) use {replica::Audit, replicas::Sources};
+pub(crate) use {replica::Audit, sources::Sources};
 
 use crate::telemetry::Telemetry;
 use bytes::Bytes;
 use outbox::Outbox;
 use peerwright_ledger::{Docket, ForkProof, RegisterId, TransactionId};
 use peerwright_store::{HeldDockets, SealingStore, Seen, StoreError, StoredDocket};
+use sources::SourceNews;
 use std::sync::Arc;
 use thiserror::Error;
 use tokio::sync::{RwLock, watch};
@@ -112,6 +114,8 @@ pub struct Registers {
     pub(crate) hubs: Arc<Hubs>,
     /// Which of them everybody may know of.
     pub(crate) advertised: Arc<Advertised>,
+    /// Wakes replicas that nobody serves.
+    pub(crate) source_news: Arc<SourceNews>,
     /// What the system register says.
     pub(crate) blueprints: Arc<Blueprints>,
 }
@@ -137,6 +141,7 @@ impl Registers {
             repairs: Arc::default(),
             hubs: Arc::default(),
             advertised: Arc::default(),
+            source_news: Arc::default(),
             blueprints: Arc::default(),
         }
     }

@@ -7,14 +7,13 @@
 //! ```
 
 use super::{
-    Callers, Hubs, Registers, Unreached,
+    Callers, Registers,
     replica::{Audit, Replica},
+    sources::Sources,
 };
-use crate::{link::MemberConnection, member::Membership};
-use bytes::Bytes;
+use crate::member::Membership;
 use peerwright_ledger::RegisterId;
-use peerwright_secure::{PeerId, sha256};
-use peerwright_snapshot::{ReplicaMode, Topology};
+use peerwright_snapshot::ReplicaMode;
 use peerwright_store::{Store, StoreError};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,9 +22,6 @@ use std::{
 };
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
-
-/// Sources asked beside the sealers.
-const OTHERS: usize = 3;
 
 /// A purge that the store did not do is tried again after this time.
 const PURGE_AGAIN: Duration = Duration::from_secs(5);
@@ -76,6 +72,7 @@ impl Replicas {
                 // What it handed to the store comes before what follows here.
                 drop(task.await);
                 self.registers.standing.forget(register);
+                self.registers.source_news.forget(register);
             }
             for (register, mode) in wanted {
                 followed.entry(register).or_insert_with(|| {
@@ -138,70 +135,6 @@ impl Replicas {
     }
 
     fn sources(&self) -> Sources {
-        let hubs = self.registers.hubs.clone();
-        Sources { membership: self.membership.clone(), callers: self.callers.clone(), hubs }
-    }
-}
-
-/// Whom a register is followed from.
-pub(crate) struct Sources {
-    pub(crate) membership: Arc<Membership>,
-    pub(crate) callers: Arc<Callers>,
-    pub(crate) hubs: Arc<Hubs>,
-}
-
-impl Sources {
-    /// Whom to ask, in order: the sealers, then a few others that are alive, or where hubs hand dockets on a few of these.
-    /// Each node and register has its own order, so that no source serves all. Who has a hub asks the active one alone.
-    /// Nobody in a network that has no sealers.
-    pub(super) async fn of(&self, register: RegisterId) -> Vec<PeerId> {
-        let own = self.membership.peer_id();
-        let Some(current) = self.membership.snapshot() else { return Vec::new() };
-        let content = &current.snapshot.content;
-        let sealers = &content.sealers;
-        if sealers.is_empty() {
-            return Vec::new();
-        }
-        if content.upstreams_of(&own).is_some() {
-            return self.hubs.active().into_iter().collect();
-        }
-        let hubs: Option<BTreeSet<&PeerId>> =
-            (content.topology == Topology::Hub).then(|| content.hubs.iter().collect());
-        let may_serve = |peer: &PeerId| sealers.contains(peer) || hubs.as_ref().is_none_or(|hubs| hubs.contains(peer));
-        let mut members = self.callers.alive().await;
-        members.retain(|peer| *peer != own && may_serve(peer));
-        members.sort_by_cached_key(|peer| {
-            let drawn = sha256(&[own.as_bytes().as_slice(), register.as_bytes(), peer.as_bytes()].concat());
-            (!sealers.contains(peer), drawn)
-        });
-        members.truncate(sealers.len() + OTHERS);
-        members
-    }
-
-    /// Whether a source follows others: it neither seals nor is this node's hub.
-    pub(super) fn is_makeshift(&self, source: PeerId) -> bool {
-        let Some(current) = self.membership.snapshot() else { return false };
-        let content = &current.snapshot.content;
-        !content.sealers.contains(&source) && content.upstreams_of(&self.membership.peer_id()).is_none()
-    }
-
-    /// Whether a sealer can be reached.
-    pub(super) async fn has_nearer(&self) -> bool {
-        let Some(current) = self.membership.snapshot() else { return false };
-        for sealer in &current.snapshot.content.sealers {
-            if self.callers.reach(*sealer).await.is_ok() {
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Reports what a source has given that does not verify, with the bytes that show it.
-    pub(super) async fn misbehaved(&self, source: PeerId, evidence: Bytes) {
-        self.callers.misbehaved(source, evidence).await;
-    }
-
-    pub(super) async fn reach(&self, source: PeerId) -> Result<Arc<MemberConnection>, Unreached> {
-        self.callers.reach(source).await
+        Sources::new(&self.registers, &self.membership, &self.callers)
     }
 }

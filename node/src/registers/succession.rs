@@ -15,8 +15,8 @@ use super::{
     Callers,
     create::network_authority,
     replica::fetch_from_all,
-    replicas::Sources,
     sealer::{LOOK, Sealer},
+    sources::Sources,
 };
 use crate::driver::Clock;
 use bytes::Bytes;
@@ -173,8 +173,7 @@ impl Sealer {
         if let Some(current) = self.membership.snapshot() {
             of.extend(current.snapshot.content.subscriptions.keys().map(|id| RegisterId::from_bytes(*id)));
         }
-        let hubs = self.registers.hubs.clone();
-        let sources = Sources { membership: self.membership.clone(), callers: self.callers.clone(), hubs };
+        let sources = Sources::new(&self.registers, &self.membership, &self.callers);
         fetch_from_all(&self.registers, &sources, &of).await;
         let survivor = Survivor {
             key: self.membership.key().clone(),

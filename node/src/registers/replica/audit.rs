@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     driver::Clock,
-    registers::{Registers, replicas::Sources},
+    registers::{
+        Registers,
+        sources::{Denials, Sources},
+    },
 };
 use peerwright_ledger::{
     CertificateRefused, CertifiedHeader, Chain, CommitCertificate, ControlRecord, Docket, DocketBody, DocketHash,
@@ -147,7 +150,7 @@ impl Audit {
         let Some(held) = self.registers.store.held_dockets(register).await? else { return Ok(Repair::Needless) };
         self.registers.standing.lost(register, number, Clock::wall().0);
         let expected = self.expected(&held, number).await?;
-        for source in self.sources.of(register).await {
+        for source in self.sources.of(register, number, &mut Denials::default()).await {
             match self.fetch(source, register, number, expected).await {
                 Ok(docket) => {
                     self.registers.store.replace_docket(register, docket).await?;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     driver::Clock,
-    registers::{Registers, replicas::Sources},
+    registers::{Registers, sources::Sources},
 };
 use bytes::Bytes;
 use peerwright_ledger::{Chain, RegisterId};

@@ -30,7 +30,10 @@ pub(crate) use budget::Budget;
 pub(super) use fetch::fetch_from_all;
 pub use settings::{ReplicationSettingRefused, ReplicationSettings};
 
-use super::{Registers, replicas::Sources};
+use super::{
+    Registers,
+    sources::{Denials, Sources},
+};
 use crate::{driver::Clock, tls::fill_random};
 use ended::Ended;
 use peerwright_ledger::{CertifiedHeader, Chain, Docket, DocketBody, RegisterId, Verify, register::VerifyPolicy};
@@ -73,11 +76,13 @@ impl Replica {
         if let Some(proof) = self.registers.forks.of(register) {
             return standing.frozen(register, fork::message(&proof));
         }
-        let mut rest = Rest::new(&self.sources.hubs);
+        let mut rest = Rest::new(&self.sources.hubs, self.registers.source_news.of(register));
+        let mut denials = Denials::default();
         loop {
             let begun = Instant::now();
             rest.begin_round();
-            let mut sources = self.sources.of(register).await;
+            let next = self.registers.heads.count(register);
+            let mut sources = self.sources.of(register, next, &mut denials).await;
             for _ in 0..sources.len() {
                 let [primary, others @ ..] = sources.as_slice() else { break };
                 let ended = tokio::select! {
@@ -92,8 +97,10 @@ impl Replica {
                 self.left(*primary, &ended).await;
                 match ended {
                     Ended::Fork(proof) => return self.freeze(*proof).await,
-                    // The first is no failure of the register's, the second is told already.
-                    Ended::NotHeld | Ended::Stalled => {}
+                    // No failure of the register's.
+                    Ended::NotHeld => denials.add(*primary),
+                    // It is told already.
+                    Ended::Stalled => {}
                     // From the first again.
                     Ended::Turned => break,
                     Ended::Idle => {

@@ -1,6 +1,10 @@
-//! What a replica waits for between two rounds through its sources: time, another hub, or a hub that holds more than before.
+//! What a replica waits for between two rounds through its sources: time, another hub, a hub that holds more than before,
+//! or, where there is no hub, news of somebody who may serve.
 
-use crate::{backoff::Backoff, registers::Hubs};
+use crate::{
+    backoff::Backoff,
+    registers::{Hubs, sources::NewsOf},
+};
 use peerwright_secure::PeerId;
 use std::{ops::RangeInclusive, time::Duration};
 use tokio::{sync::watch, time::sleep};
@@ -8,23 +12,30 @@ use tokio::{sync::watch, time::sleep};
 /// Between two rounds.
 const PAUSE: RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_secs(10);
 
+/// From news of sources to the round that it brings: what comes with it is known by then, and news that never ends brings
+/// no more rounds than this allows.
+const GATHER: Duration = Duration::from_millis(500);
+
 /// A replica's waits.
 pub(super) struct Rest {
     pause: Backoff,
+    news: NewsOf,
     /// Its sender lives as long as this node, and so does the other.
     active_hub: watch::Receiver<Option<PeerId>>,
     gains: watch::Receiver<()>,
 }
 
 impl Rest {
-    pub(super) fn new(hubs: &Hubs) -> Self {
-        Self { pause: Backoff::new(*PAUSE.start(), *PAUSE.end()), active_hub: hubs.watch(), gains: hubs.watch_gains() }
+    pub(super) fn new(hubs: &Hubs, news: NewsOf) -> Self {
+        let pause = Backoff::new(*PAUSE.start(), *PAUSE.end());
+        Self { pause, news, active_hub: hubs.watch(), gains: hubs.watch_gains() }
     }
 
     /// A round begins: what comes from now on is news.
     pub(super) fn begin_round(&mut self) {
         self.active_hub.borrow_and_update();
         self.gains.borrow_and_update();
+        self.news.mark_seen();
     }
 
     /// The round was a good one: the next comes soon.
@@ -34,29 +45,43 @@ impl Rest {
 
     /// Until the next round.
     pub(super) async fn until_next(&mut self) {
+        let has_hub = self.active_hub.borrow().is_some();
         tokio::select! {
             biased;
             // What another hub holds is to be had at once.
             Ok(()) = self.active_hub.changed() => self.pause.reset(),
             Ok(()) = self.gains.changed() => {}
+            () = gathered(&mut self.news), if !has_hub => {}
             () = sleep(self.pause.next()) => {}
         }
     }
 }
 
+/// Resolves some time after news.
+async fn gathered(news: &mut NewsOf) {
+    news.next().await;
+    sleep(GATHER).await;
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{PAUSE, Rest};
-    use crate::registers::{HubStanding, Hubs};
+    use super::{GATHER, PAUSE, Rest};
+    use crate::registers::{HubStanding, Hubs, sources::SourceNews};
+    use peerwright_ledger::RegisterId;
     use peerwright_secure::PeerId;
     use std::time::Duration;
     use tokio::time::{Instant, sleep};
 
     const SOON: Duration = Duration::from_millis(1);
+    const REGISTER: RegisterId = RegisterId::from_bytes([1; 16]);
 
     /// How long a replica that has waited often waits when this happens soon.
     async fn wait_while(hubs: &Hubs, happens: impl FnOnce()) -> Duration {
-        let mut rest = Rest::new(hubs);
+        wait_for(hubs, &SourceNews::default(), happens).await
+    }
+
+    async fn wait_for(hubs: &Hubs, news: &SourceNews, happens: impl FnOnce()) -> Duration {
+        let mut rest = Rest::new(hubs, news.of(REGISTER));
         for _ in 0..10 {
             rest.until_next().await;
         }
@@ -82,11 +107,62 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_gained_during_a_round_brings_the_next_at_once() {
         let hubs = Hubs::default();
-        let mut rest = Rest::new(&hubs);
+        let news = SourceNews::default();
+        let mut rest = Rest::new(&hubs, news.of(REGISTER));
         rest.begin_round();
         hubs.gained();
         let began = Instant::now();
         rest.until_next().await;
         assert_eq!(began.elapsed(), Duration::ZERO);
+
+        rest.begin_round();
+        for _ in 0..10 {
+            // So that time alone would let it wait longer.
+            rest.until_next().await;
+        }
+        rest.begin_round();
+        news.linked();
+        let began = Instant::now();
+        rest.until_next().await;
+        assert_eq!(began.elapsed().as_millis(), GATHER.as_millis());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_replica_that_nobody_serves_is_woken_by_a_link_and_by_a_holder_and_not_by_another_register() {
+        let (hubs, news) = (Hubs::default(), SourceNews::default());
+        for happens in [|news: &SourceNews| news.linked(), |news: &SourceNews| news.advertised(REGISTER)] {
+            let waited = wait_for(&hubs, &news, || happens(&news)).await;
+            assert!(waited >= GATHER && waited < GATHER + SOON * 10, "{waited:?}");
+        }
+        let other = RegisterId::from_bytes([2; 16]);
+        assert!(wait_for(&hubs, &news, || news.advertised(other)).await >= *PAUSE.end() / 2);
+        hubs.tell(HubStanding { active: Some(PeerId::from_bytes([1; 32])), ..HubStanding::default() });
+        assert!(wait_for(&hubs, &news, || news.linked()).await >= *PAUSE.end() / 2, "the hub tells by itself");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn news_that_never_ends_brings_a_round_every_half_second_at_most() {
+        let (hubs, news) = (Hubs::default(), SourceNews::default());
+        let mut rest = Rest::new(&hubs, news.of(REGISTER));
+        let began = Instant::now();
+        let never_ending = async {
+            loop {
+                news.advertised(REGISTER);
+                sleep(SOON).await;
+            }
+        };
+        let rounds = async {
+            let mut rounds = 0;
+            while began.elapsed() < GATHER * 20 {
+                rest.begin_round();
+                rest.until_next().await;
+                rounds += 1;
+            }
+            rounds
+        };
+        tokio::select! {
+            () = never_ending => {}
+            rounds = rounds => assert!((19..=24).contains(&rounds), "{rounds}"),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! One source's stream: what is asked of it, what it sends.
 
 use super::Ended;
-use crate::{link::MemberConnection, registers::replicas::Sources, transport::MAX_FRAMED_BYTES};
+use crate::{link::MemberConnection, registers::sources::Sources, transport::MAX_FRAMED_BYTES};
 use bytes::Bytes;
 use futures::FutureExt;
 use peerwright_ledger::{CertifiedHeader, CommitCertificate, DocketHeader, RegisterId};
@@ -55,8 +55,7 @@ impl SourceStream {
         reign: CancellationToken,
     ) -> Result<Self, Ended> {
         let connection = sources.reach(peer).await?;
-        // To ask a stranger would tell it of the register.
-        if !sources.membership.concerns(register, connection.member()) {
+        if !sources.may_ask(register, connection.member()).await {
             return Err(Ended::NotHeld);
         }
         let (channel, origin) = connection.channel();

@@ -286,11 +286,7 @@ async fn an_audit_finds_what_the_disk_has_changed_or_lost_and_it_is_fetched_agai
         connection.execute(statement, []).unwrap();
     }
     let handle = nodes[1].handle();
-    let sources = Sources {
-        membership: handle.membership.clone(),
-        callers: handle.creator.callers.clone(),
-        hubs: handle.registers.hubs.clone(),
-    };
+    let sources = Sources::new(&handle.registers, &handle.membership, &handle.creator.callers);
     let settings = ReplicationSettings { audit_period: Duration::from_millis(20), ..ReplicationSettings::default() };
     let (_setting, settings) = watch::channel(settings);
     let auditing = tokio::spawn(Audit { registers: handle.registers.clone(), sources, settings }.run());
