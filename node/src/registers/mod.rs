@@ -70,7 +70,10 @@ pub(crate) use succession::NetworkAuthority;
 pub(crate) use tail::{Ended as TailEnded, Filter, Matched, MatchedDocket, Step, Tail, kind_name};
 pub use waiters::Settled;
 #[cfg(test)]
-pub(crate) use {replica::Audit, sources::Sources};
+pub(crate) use {
+    replica::Audit,
+    sources::{Denials, Sources},
+};
 
 use crate::telemetry::Telemetry;
 use bytes::Bytes;

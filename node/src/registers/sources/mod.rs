@@ -44,7 +44,7 @@ impl Sources {
     /// alive, those first that are known to hold it. Where hubs hand dockets on the others are hubs, and who has a hub asks
     /// the active one alone. Each node and register has its own order among equals, so that no source serves all. Nobody in
     /// a network that has no sealers.
-    pub(super) async fn of(&self, register: RegisterId, next: u64, denials: &mut Denials) -> Vec<PeerId> {
+    pub(crate) async fn of(&self, register: RegisterId, next: u64, denials: &mut Denials) -> Vec<PeerId> {
         let own = self.membership.peer_id();
         let Some(current) = self.membership.snapshot() else { return Vec::new() };
         let content = &current.snapshot.content;

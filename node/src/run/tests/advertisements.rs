@@ -44,7 +44,7 @@ use tokio_util::{
 use tonic::{Code, Streaming};
 
 /// The sealer of the network is nowhere: who holds a register has it from the test.
-const SEALER: PeerId = PeerId::from_bytes([9; 32]);
+pub(super) const SEALER: PeerId = PeerId::from_bytes([9; 32]);
 /// Longer than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -84,7 +84,7 @@ fn quick(authority: &Arc<Authority>, backing: Backing) -> StartOptions {
 }
 
 /// A node that keeps nothing.
-async fn start(authority: &Arc<Authority>, name: &str, seeds: Vec<Endpoint>) -> RunningNode {
+pub(super) async fn start(authority: &Arc<Authority>, name: &str, seeds: Vec<Endpoint>) -> RunningNode {
     let mut configuration = configuration(name, Path::new("/nowhere"));
     configuration.seeds = seeds;
     let store = Arc::new(Memory::new(NETWORK_UID));
@@ -92,19 +92,19 @@ async fn start(authority: &Arc<Authority>, name: &str, seeds: Vec<Endpoint>) -> 
 }
 
 /// A node holds all of a register from now on.
-async fn fill(node: &RunningNode, sealed: &SealedRegister) {
+pub(super) async fn fill(node: &RunningNode, sealed: &SealedRegister) {
     let registers = &node.handle().registers;
     sealed.fill(&*registers.store).await;
     registers.advance(sealed.register(), sealed.count());
 }
 
-async fn make(node: &RunningNode, register: RegisterId, is_public: bool) {
+pub(super) async fn make(node: &RunningNode, register: RegisterId, is_public: bool) {
     let handle = node.handle();
     handle.registers.advertised.choose(&*handle.store, 1, &[(register, is_public)], false).await.unwrap();
 }
 
 /// What a node has heard of a register: who holds how much, by what name.
-async fn heard(node: &RunningNode, register: RegisterId) -> Vec<(PeerId, u64, String)> {
+pub(super) async fn heard(node: &RunningNode, register: RegisterId) -> Vec<(PeerId, u64, String)> {
     let views = node.handle().advertisements().await.unwrap().into_iter();
     let views = views.filter(|view| view.advertisement.register == register);
     views.map(|view| (view.peer, view.advertisement.dockets, view.advertisement.name)).collect()

@@ -16,6 +16,7 @@ mod registers;
 mod replication;
 mod restarts;
 mod simulated;
+mod sources;
 mod spent;
 mod strangers;
 mod succession;
