@@ -72,7 +72,7 @@ pub use waiters::Settled;
 #[cfg(test)]
 pub(crate) use {
     replica::Audit,
-    sources::{Denials, Sources},
+    sources::{LeftSources, Sources},
 };
 
 use crate::telemetry::Telemetry;

@@ -18,7 +18,7 @@ use crate::{
     driver::Clock,
     registers::{
         Registers,
-        sources::{Denials, Sources},
+        sources::{LeftSources, Sources},
     },
 };
 use peerwright_ledger::{
@@ -150,7 +150,7 @@ impl Audit {
         let Some(held) = self.registers.store.held_dockets(register).await? else { return Ok(Repair::Needless) };
         self.registers.standing.lost(register, number, Clock::wall().0);
         let expected = self.expected(&held, number).await?;
-        for source in self.sources.of(register, number, &mut Denials::default()).await {
+        for source in self.sources.of(register, number, &mut LeftSources::default()).await {
             match self.fetch(source, register, number, expected).await {
                 Ok(docket) => {
                     self.registers.store.replace_docket(register, docket).await?;

@@ -32,7 +32,7 @@ pub use settings::{ReplicationSettingRefused, ReplicationSettings};
 
 use super::{
     Registers,
-    sources::{Denials, Sources},
+    sources::{LeftSources, Sources},
 };
 use crate::{driver::Clock, tls::fill_random};
 use ended::Ended;
@@ -77,12 +77,12 @@ impl Replica {
             return standing.frozen(register, fork::message(&proof));
         }
         let mut rest = Rest::new(&self.sources.hubs, self.registers.source_news.of(register));
-        let mut denials = Denials::default();
+        let mut left = LeftSources::default();
         loop {
             let begun = Instant::now();
             rest.begin_round();
             let next = self.registers.heads.count(register);
-            let mut sources = self.sources.of(register, next, &mut denials).await;
+            let mut sources = self.sources.of(register, next, &mut left).await;
             for _ in 0..sources.len() {
                 let [primary, others @ ..] = sources.as_slice() else { break };
                 let ended = tokio::select! {
@@ -98,7 +98,7 @@ impl Replica {
                 match ended {
                     Ended::Fork(proof) => return self.freeze(*proof).await,
                     // No failure of the register's.
-                    Ended::NotHeld => denials.add(*primary),
+                    Ended::NotHeld => left.add(*primary),
                     // It is told already.
                     Ended::Stalled => {}
                     // From the first again.
@@ -110,6 +110,7 @@ impl Replica {
                         }
                     }
                     ended => {
+                        left.add(*primary);
                         let failures_to_error = self.set().failures_to_error;
                         let (code, now) = (ended.code(), Clock::wall().0);
                         standing.failed(register, code, ended.to_string(), failures_to_error, now);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! snapshot: sealers, hubs ─┐
-//! members that are alive ──┼─▶ Sources ─▶ sealers, then a few others, those first that are known to hold it ─▶ Replica, Audit
+//! members that are alive ──┼─▶ Sources ─▶ sealers, then those known to hold it, then others ─▶ Replica, Audit
 //! what peers say they hold ┘
 //! ```
 
@@ -10,7 +10,7 @@ mod news;
 mod order;
 
 pub(crate) use news::{NewsOf, SourceNews};
-pub(crate) use order::Denials;
+pub(crate) use order::LeftSources;
 
 use super::{Callers, Hubs, Registers, Unreached};
 use crate::{link::MemberConnection, member::Membership};
@@ -44,7 +44,7 @@ impl Sources {
     /// alive, those first that are known to hold it. Where hubs hand dockets on the others are hubs, and who has a hub asks
     /// the active one alone. Each node and register has its own order among equals, so that no source serves all. Nobody in
     /// a network that has no sealers.
-    pub(crate) async fn of(&self, register: RegisterId, next: u64, denials: &mut Denials) -> Vec<PeerId> {
+    pub(crate) async fn of(&self, register: RegisterId, next: u64, left: &mut LeftSources) -> Vec<PeerId> {
         let own = self.membership.peer_id();
         let Some(current) = self.membership.snapshot() else { return Vec::new() };
         let content = &current.snapshot.content;
@@ -68,7 +68,7 @@ impl Sources {
                 let hubs: BTreeSet<&PeerId> = content.hubs.iter().collect();
                 by_lot(others.into_iter().filter(|other| hubs.contains(&other.peer)).collect())
             }
-            Topology::Mesh => order(self.with_words(register, others).await, next, denials),
+            Topology::Mesh => order(self.with_words(register, others).await, next, left),
         };
         let mut sources = by_lot(sealing);
         sources.extend(others);

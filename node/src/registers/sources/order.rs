@@ -5,8 +5,8 @@
 //!   whole · forward only · syncing            the same three                                         ─▶ say that they lack it
 //! ```
 //!
-//! Who has answered that it does not hold the register comes behind all others, and of these who did so longest ago first:
-//! so whoever does is asked some day, however many there are.
+//! Who was asked and did not serve comes behind all others, and of these who was asked longest ago first: so whoever serves
+//! is asked some day, however many there are and whatever they say.
 
 use peerwright_engine::{HolderState, HolderWord};
 use peerwright_secure::PeerId;
@@ -69,12 +69,13 @@ pub(super) struct Candidate {
 }
 
 /// Puts those into order who may be asked for a register of which docket `next` is needed.
-pub(super) fn order(mut candidates: Vec<Candidate>, next: u64, denials: &mut Denials) -> Vec<PeerId> {
-    denials.look_at(&candidates);
+pub(super) fn order(mut candidates: Vec<Candidate>, next: u64, left: &mut LeftSources) -> Vec<PeerId> {
+    let promise = |candidate: &Candidate| Promise::of(candidate.word, next);
+    left.look_at(candidates.iter().map(|candidate| (candidate.peer, promise(candidate))).collect());
     let farthest = candidates.iter().map(|candidate| dockets(candidate.word)).max().unwrap_or_default();
-    candidates.sort_by_cached_key(|Candidate { peer, word, drawn }| {
-        let is_far = dockets(*word).saturating_add(AS_FAR) >= farthest;
-        (denials.of(peer), Promise::of(*word, next), Reverse(is_far), *drawn)
+    candidates.sort_by_cached_key(|candidate| {
+        let is_far = dockets(candidate.word).saturating_add(AS_FAR) >= farthest;
+        (left.of(&candidate.peer), promise(candidate), Reverse(is_far), candidate.drawn)
     });
     candidates.into_iter().map(|candidate| candidate.peer).collect()
 }
@@ -87,31 +88,30 @@ fn dockets(word: Option<HolderWord>) -> u64 {
     }
 }
 
-/// Who has answered that it does not hold a register, as long as it says nothing else of it. Bounded by the members.
+/// Sources that were left because they did not serve, as long as they promise nothing else. Bounded by the members.
 #[derive(Debug, Default)]
-pub(crate) struct Denials {
-    /// What those say who were put into order last.
-    words: BTreeMap<PeerId, Option<HolderWord>>,
-    /// When each has denied: the number of its denial.
+pub(crate) struct LeftSources {
+    /// What those promise who were put into order last.
+    promises: BTreeMap<PeerId, Promise>,
+    /// The how-manieth each was that was left.
     numbers: BTreeMap<PeerId, u64>,
     count: u64,
 }
 
-impl Denials {
-    /// A source has answered that it does not hold the register.
+impl LeftSources {
+    /// A source does not hold the register, or has failed.
     pub(crate) fn add(&mut self, peer: PeerId) {
         self.count += 1;
         self.numbers.insert(peer, self.count);
     }
 
-    /// Forgets the denials of who says something else by now, or is there no longer.
-    fn look_at(&mut self, candidates: &[Candidate]) {
-        let words: BTreeMap<_, _> = candidates.iter().map(|candidate| (candidate.peer, candidate.word)).collect();
-        let before = std::mem::replace(&mut self.words, words);
-        self.numbers.retain(|peer, _| before.get(peer).is_some_and(|word| self.words.get(peer) == Some(word)));
+    /// Forgets who promises something else by now, or is there no longer.
+    fn look_at(&mut self, promises: BTreeMap<PeerId, Promise>) {
+        let before = std::mem::replace(&mut self.promises, promises);
+        self.numbers.retain(|peer, _| before.get(peer).is_some_and(|promise| self.promises.get(peer) == Some(promise)));
     }
 
-    /// Rises with how lately a source has denied; nothing where it has not.
+    /// Rises with how lately a source was left; nothing where it was not.
     fn of(&self, peer: &PeerId) -> Option<u64> {
         self.numbers.get(peer).copied()
     }

@@ -5,7 +5,7 @@ use super::advertisements::{SEALER, fill, heard, make, start};
 use crate::{
     RunningNode,
     dev::Authority,
-    registers::{Denials, Sources},
+    registers::{LeftSources, Sources},
     testing::{authority, eventually, links, publish, sealed::SealedRegister},
 };
 use peerwright_ledger::RegisterId;
@@ -54,7 +54,7 @@ async fn asked_first(node: &RunningNode, register: RegisterId) -> Option<PeerId>
     let handle = node.handle();
     let sources = Sources::new(&handle.registers, &handle.membership, &handle.creator.callers);
     let next = handle.registers.heads.count(register);
-    sources.of(register, next, &mut Denials::default()).await.first().copied()
+    sources.of(register, next, &mut LeftSources::default()).await.first().copied()
 }
 
 /// How many sources of a node have answered that they do not hold a register, or were not to be asked for it.
