@@ -93,7 +93,7 @@ fn dockets(word: Option<HolderWord>) -> u64 {
 pub(crate) struct LeftSources {
     /// What those promise who were put into order last.
     promises: BTreeMap<PeerId, Promise>,
-    /// The how-manieth each was that was left.
+    /// How many had been left when each was.
     numbers: BTreeMap<PeerId, u64>,
     count: u64,
 }

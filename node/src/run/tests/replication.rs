@@ -57,6 +57,11 @@ fn subscribe_as(mode: ReplicaMode, authority: &Authority, nodes: &[RunningNode],
 async fn linked(nodes: &[RunningNode]) {
     let all: Vec<&RunningNode> = nodes.iter().collect();
     all_have_links(&all, nodes.len() - 1).await;
+    for node in nodes {
+        // A round asks those that are known when it begins.
+        let callers = &node.handle().creator.callers;
+        eventually("all are known", async || callers.alive().await.len() == nodes.len()).await;
+    }
 }
 
 async fn replicated(node: &RunningNode, sealed: &SealedRegister) {

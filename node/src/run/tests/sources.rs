@@ -111,11 +111,8 @@ async fn of_many_members_the_one_that_holds_the_register_is_asked_at_once() {
     make(&holder, register, true).await;
     let all: Vec<&RunningNode> = [&holder].into_iter().chain(&replicas).chain(&strangers).collect();
     for replica in &replicas {
-        eventually("everybody is known", async || {
-            let members = replica.handle().commands.members().await.unwrap().1;
-            members.iter().filter(|member| member.address.is_some()).count() == all.len()
-        })
-        .await;
+        let callers = &replica.handle().creator.callers;
+        eventually("all are known", async || callers.alive().await.len() == all.len()).await;
         eventually("the holder is asked first", async || asked_first(replica, register).await == Some(peer(&holder)))
             .await;
     }
@@ -137,7 +134,7 @@ async fn a_replica_that_nobody_serves_asks_as_soon_as_somebody_says_that_it_hold
     let holder = start(&authority, "demo-far-0", Vec::new()).await;
     fill(&holder, &sealed).await;
     let replica = start(&authority, "demo-peer-0", vec![holder.peer_address().into()]).await;
-    eventually("they are linked", async || links(&replica).await == 1).await;
+    eventually("they know each other", async || replica.handle().creator.callers.alive().await.len() == 2).await;
     subscribe(&authority, &[&holder, &replica], register);
     eventually("it has asked often in vain", async || denials(&replica) >= ROUNDS).await;
 
