@@ -27,6 +27,7 @@ pub mod limits;
 pub mod link;
 pub mod member;
 mod members;
+mod mutant;
 pub mod operator;
 pub mod probes;
 mod readiness;

@@ -1,7 +1,10 @@
 //! The engine's time: the wall clock when the driver started plus what a monotonic clock has counted since.
 
 use peerwright_engine::Micros;
-use std::{future::Future, time::SystemTime};
+use std::{
+    future::Future,
+    time::{Duration, SystemTime},
+};
 use tokio::time::{Instant, sleep_until};
 
 /// Counts from a start; never goes back.
@@ -27,8 +30,7 @@ impl Clock {
     /// What the wall clock says, which may jump.
     #[must_use]
     pub fn wall() -> Micros {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+        Micros(u64::try_from(since_epoch().as_micros()).unwrap_or(u64::MAX))
     }
 
     /// Resolves at `at`; never without one.
@@ -41,4 +43,17 @@ impl Clock {
             }
         }
     }
+}
+
+fn system_since_epoch() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(not(test))]
+use system_since_epoch as since_epoch;
+
+/// On a simulated network its time, of which much passes within a second of the system's.
+#[cfg(test)]
+fn since_epoch() -> Duration {
+    turmoil::since_epoch().unwrap_or_else(system_since_epoch)
 }

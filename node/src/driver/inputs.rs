@@ -1,7 +1,12 @@
 //! What links say and what the rest of the node asks, as inputs of the engine.
 
 use super::{Command, Driver, command};
-use crate::{link::LinkEvent, telemetry::PEER_PORT, tls::Direction};
+use crate::{
+    link::LinkEvent,
+    mutant::{Mutant, is_mutant},
+    telemetry::PEER_PORT,
+    tls::Direction,
+};
 use peerwright_engine::{DialFailure, Input, LinkId, PeerCertificate, Token};
 use peerwright_secure::MemberCertificate;
 use std::sync::Arc;
@@ -54,7 +59,11 @@ impl Driver {
             Command::Submit { register, id, transaction, reply } => {
                 let token = Token(self.next_token);
                 self.next_token += 1;
-                self.replies.insert(token, reply);
+                if is_mutant(Mutant::AnswersUnstored) {
+                    let _ = reply.send(Ok(()));
+                } else {
+                    self.replies.insert(token, reply);
+                }
                 self.take(Input::Submit { token, register, id, transaction });
             }
             Command::LocalBans { bans, done } => {

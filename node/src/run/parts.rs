@@ -5,8 +5,8 @@ use crate::{
     members::DescriptorsInvalid, telemetry::TracesError, transport::TcpListener,
 };
 use peerwright_engine::Config;
-use peerwright_secure::SpiffeRefused;
-use peerwright_store::{SealingStore, Store, StoreError};
+use peerwright_secure::{NodeKey, SpiffeRefused};
+use peerwright_store::{Memory, SealingStore, Store, StoreError};
 use std::{io, net::SocketAddr, sync::Arc};
 use thiserror::Error;
 
@@ -19,6 +19,8 @@ pub enum Backing {
     Memory,
     /// In stores of whoever starts the node, messages and dockets; the rest is gone with the process.
     Stores(Arc<dyn Store>, Arc<dyn SealingStore>),
+    /// In what whoever starts the node keeps over its restarts: this key, this store.
+    Lasting(NodeKey, Arc<Memory>),
 }
 
 /// From whom the node gets certificate and snapshot.

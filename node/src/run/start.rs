@@ -399,9 +399,12 @@ fn membership(configuration: &Configuration, options: &StartOptions) -> Result<M
     };
     let volume = match options.backing {
         Backing::Volume => Volume::open(&configuration.data_dir, &configuration.network_uid)?,
-        Backing::Memory | Backing::Stores(..) => Volume::forgetful(),
+        Backing::Memory | Backing::Stores(..) | Backing::Lasting(..) => Volume::forgetful(),
     };
-    let key = volume.node_key()?;
+    let key = match &options.backing {
+        Backing::Lasting(key, _) => key.clone(),
+        _ => volume.node_key()?,
+    };
     let membership = Membership::new(&claim, install_root, volume, key, Arc::new(Connections::default()))?;
     match &options.enrolment {
         Enrolment::Operator => membership.recall(mounted_snapshot(&configuration.snapshot_file)?)?,
@@ -437,6 +440,7 @@ async fn open_store(
             Ok((store.clone(), store))
         }
         Backing::Stores(messages, dockets) => Ok((messages.clone(), dockets.clone())),
+        Backing::Lasting(_, store) => Ok((store.clone(), store.clone())),
     }
 }
 

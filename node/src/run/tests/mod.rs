@@ -12,6 +12,7 @@ mod nearby;
 mod network;
 mod operator;
 mod outbox;
+mod register_simulation;
 mod registers;
 mod replication;
 mod restarts;

@@ -3,6 +3,7 @@
 use super::{OutboxKeeper, TICK};
 use crate::{
     driver::Clock,
+    mutant::{Mutant, is_mutant},
     registers::{
         Settled,
         outbox::{OutboxSettings, hand_in::Handed},
@@ -127,6 +128,9 @@ impl OutboxKeeper {
             self.registers.telemetry.handed_in(answer.label(), 1);
             match answer {
                 Handed::Sealed(place) => {
+                    if is_mutant(Mutant::TrustsTheLeader) {
+                        self.registers.waiters.tell(register, id, &Settled::Committed(place));
+                    }
                     let first = store.held_dockets(register).await?.map_or(0, |held| held.first);
                     // What is not held here nobody will tell of.
                     if place.number < first || store.find(register, id, Seen::Certified).await?.is_some() {
