@@ -13,26 +13,66 @@ const STORM_MILLIS: u64 = 400;
 /// A cut this short takes what is on its way, and with it the connections.
 const BLINK_MILLIS: u64 = 40;
 
+/// A failure, or the end of some.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Crash,
+    CrashLeader,
+    HandOver,
+    Start,
+    Part,
+    Isolate,
+    CutOneWay,
+    Hold,
+    LoseConnections,
+    Worsen,
+    MendNetwork,
+    Heal,
+}
+
+/// One of these is drawn; what stands twice is twice as likely.
+const DRAWN: [Fault; 15] = [
+    Fault::Crash,
+    Fault::CrashLeader,
+    Fault::HandOver,
+    Fault::Start,
+    Fault::Start,
+    Fault::Part,
+    Fault::Part,
+    Fault::Isolate,
+    Fault::CutOneWay,
+    Fault::Hold,
+    Fault::LoseConnections,
+    Fault::LoseConnections,
+    Fault::Worsen,
+    Fault::MendNetwork,
+    Fault::Heal,
+];
+
 impl World {
     /// One failure, or the end of some.
     pub(super) fn fail(&mut self) {
-        let Some(host) = self.chance.pick(&(0..HOSTS).collect::<Vec<_>>()) else { return };
-        match self.chance.below(14) {
-            0 => self.crash(host),
-            1 => self.crash_leader(),
-            2 | 3 => self.bounce(host),
-            4 | 5 => self.part(),
-            6 => self.isolate(host),
-            7 => self.cut_one_way(host),
-            8 => self.hold(host),
-            9 | 10 => self.lose_connections(host),
-            11 => self.worsen(),
-            12 => self.mend_network(),
-            _ => self.heal(),
+        let fault = self.chance.pick(&DRAWN);
+        let host = usize::try_from(self.chance.below(HOSTS as u64)).unwrap();
+        let Some(fault) = fault else { return };
+        tracing::info!(at = ?self.sim.elapsed(), ?fault, host, "fails");
+        match fault {
+            Fault::Crash => self.crash(host),
+            Fault::CrashLeader => self.crash_leader(),
+            Fault::HandOver => self.hand_over(),
+            Fault::Start => self.bounce(host),
+            Fault::Part => self.part(),
+            Fault::Isolate => self.isolate(host),
+            Fault::CutOneWay => self.cut_one_way(host),
+            Fault::Hold => self.hold(host),
+            Fault::LoseConnections => self.lose_connections(host),
+            Fault::Worsen => self.worsen(),
+            Fault::MendNetwork => self.mend_network(),
+            Fault::Heal => self.heal(),
         }
     }
 
-    fn crash(&mut self, host: usize) {
+    pub(super) fn crash(&mut self, host: usize) {
         if self.down.insert(host) {
             self.sim.crash(Host::name(host));
             self.hosts[host].forget_node();
@@ -45,7 +85,23 @@ impl World {
         }
     }
 
-    fn bounce(&mut self, host: usize) {
+    /// Leadership goes to another sealer before a planned end.
+    fn hand_over(&mut self) {
+        for host in self.hosts.iter().filter(|host| host.is_leading()) {
+            host.run(|node| async move { node.creator.sealer.hand_over().await });
+            self.leaving.insert(host.number);
+        }
+    }
+
+    /// Who has handed over, or had time for it, ends and starts again: it does not stand for leadership before that.
+    pub(super) fn end_leaving(&mut self) {
+        for host in std::mem::take(&mut self.leaving) {
+            self.crash(host);
+            self.bounce(host);
+        }
+    }
+
+    pub(super) fn bounce(&mut self, host: usize) {
         if self.down.remove(&host) {
             self.sim.bounce(Host::name(host));
         }
@@ -59,7 +115,7 @@ impl World {
         }
     }
 
-    fn isolate(&self, host: usize) {
+    pub(super) fn isolate(&self, host: usize) {
         self.with_others(host, Sim::partition);
     }
 
@@ -90,7 +146,7 @@ impl World {
     }
 
     /// The network is well again. What was held arrives.
-    fn mend_network(&self) {
+    pub(super) fn mend_network(&self) {
         self.sim.set_max_message_latency(CALM);
         for host in 0..HOSTS {
             self.with_others(host, Sim::release);
@@ -100,6 +156,7 @@ impl World {
     /// Nothing fails any more.
     pub(super) fn heal(&mut self) {
         self.mend_network();
+        self.end_leaving();
         (0..HOSTS).for_each(|host| self.bounce(host));
     }
 

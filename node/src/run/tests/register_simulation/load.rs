@@ -4,11 +4,11 @@ use super::{HOSTS, world::World};
 use crate::{api::Node, driver::Clock, registers::Settled};
 use peerwright_ledger::{Kind, Metadata, Payload, RegisterId, Transaction, TransactionBody};
 use peerwright_secure::NodeKey;
-use std::{collections::BTreeSet, rc::Rc, time::Duration};
+use std::{collections::BTreeSet, ops::Range, rc::Rc, time::Duration};
 use tokio::time::timeout;
 
 /// Most that is handed in within a step.
-const A_STEP: u64 = 4;
+const A_STEP: u64 = 8;
 /// How long a client waits to hear that a transaction is committed.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(30);
 const HOUR_MICROS: u64 = 3_600_000_000;
@@ -81,13 +81,18 @@ impl World {
         self.load.sign(self.register, now, valid, bytes)
     }
 
-    /// Something new at every node, to be committed.
-    pub(super) fn hand_in_everywhere(&mut self) {
-        for host in 0..HOSTS {
-            let now = self.now();
-            let transaction = self.load.sign(self.register, now, HOUR_MICROS, 0);
+    /// Something new at each of these, to be committed.
+    pub(super) fn hand_in_at_each(&mut self, hosts: Range<usize>) {
+        for host in hosts {
+            let transaction = self.sign_unsent();
             self.hand_in_at(host, transaction, Level::Committed);
         }
+    }
+
+    /// Something that is handed in nowhere.
+    pub(super) fn sign_unsent(&mut self) -> Transaction {
+        let now = self.now();
+        self.load.sign(self.register, now, HOUR_MICROS, 0)
     }
 
     /// Hands in at a node, and checks each answer at the moment at which it comes. Who is not answered is promised nothing.

@@ -19,6 +19,7 @@ mod host;
 mod invariants;
 mod load;
 mod mutants;
+mod recovery;
 mod world;
 
 use crate::mutant::{Mutant, put_back};
@@ -69,6 +70,7 @@ fn live(seed: u64) -> Result<String, Broken> {
     world.heal();
     let level = world.settle()?;
     world.check_all()?;
+    invariants::forks::check(&mut world)?;
     Ok(format!("{}; level {level:?} after all was healed", world.summary()))
 }
 

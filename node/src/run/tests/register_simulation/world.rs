@@ -15,6 +15,7 @@ use peerwright_store::DocketStore;
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeSet,
+    ops::Range,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -28,10 +29,10 @@ const SEGMENTS: usize = 1 << 14;
 /// The network has come up and begun a register within this time.
 const BEGIN_WITHIN: Duration = Duration::from_secs(60);
 /// Everything is as promised within this time once all is healed.
-const SETTLE_WITHIN: Duration = Duration::from_secs(120);
-/// Between two looks at the invariants while something is waited for.
-const LOOK: Duration = Duration::from_millis(250);
-/// How long a step takes at most.
+pub(super) const SETTLE_WITHIN: Duration = Duration::from_secs(120);
+/// Between two looks at what is waited for.
+pub(super) const LOOK: Duration = Duration::from_millis(250);
+/// How long a step takes at most, beside short cuts.
 const STEP_MILLIS: u64 = 1_500;
 /// No run is longer.
 const LONGEST: Duration = Duration::from_secs(3_600);
@@ -47,6 +48,8 @@ pub(super) struct World {
     pub(super) broken: Rc<RefCell<Option<Broken>>>,
     /// Hosts that have crashed and are not started again.
     pub(super) down: BTreeSet<usize>,
+    /// Hosts whose nodes hand leadership over, because they are about to end.
+    pub(super) leaving: BTreeSet<usize>,
     /// Hosts that are cut off for a moment.
     pub(super) interrupted: Vec<(usize, Duration)>,
     certified: Certified,
@@ -65,6 +68,7 @@ impl World {
             .publish(|content| {
                 content.founders.clone_from(&sealers);
                 content.sealers = sealers;
+                content.subscriptions.clear();
             })
             .unwrap();
         let register = RegisterId::from_bytes([0; 16]);
@@ -78,6 +82,7 @@ impl World {
             acknowledged,
             broken: Rc::default(),
             down: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             interrupted: Vec::new(),
             certified: Certified::default(),
             begun,
@@ -117,6 +122,7 @@ impl World {
 
     /// Fails, works, and looks whether what must hold always does.
     pub(super) fn step(&mut self) -> Result<(), Broken> {
+        self.end_leaving();
         if self.chance.one_in(2) {
             self.fail();
         }
@@ -131,7 +137,7 @@ impl World {
     }
 
     /// Lets the network run for so long.
-    fn pass(&mut self, time: Duration) -> Result<(), Broken> {
+    pub(super) fn pass(&mut self, time: Duration) -> Result<(), Broken> {
         let until = self.sim.elapsed() + time;
         while self.sim.elapsed() < until {
             self.sim.step().map_err(|error| Broken::new("runs", error.to_string()))?;
@@ -150,6 +156,7 @@ impl World {
             if self.sim.elapsed() > until {
                 return Err(Broken::new("settles", what));
             }
+            tracing::debug!(at = ?self.sim.elapsed(), what, "is waited for");
             self.pass(LOOK)?;
             self.check_always()?;
         }
@@ -171,14 +178,20 @@ impl World {
         let healed = self.sim.elapsed();
         self.until(SETTLE_WITHIN, |world| world.unsettled())?;
         let level = self.sim.elapsed() - healed;
-        let [_, committed, _] = self.acknowledged.borrow().counts();
-        self.hand_in_everywhere();
-        self.until(SETTLE_WITHIN, |world| {
-            let [_, now_committed, _] = world.acknowledged.borrow().counts();
-            let answers = now_committed - committed;
-            (answers < HOSTS).then(|| format!("of {HOSTS} nodes {answers} commit again")).or_else(|| world.unsettled())
-        })?;
+        self.commit(0..HOSTS, SETTLE_WITHIN)?;
+        self.until(SETTLE_WITHIN, |world| world.unsettled())?;
         Ok(level)
+    }
+
+    /// Each of these nodes commits something new within this time.
+    pub(super) fn commit(&mut self, hosts: Range<usize>, patience: Duration) -> Result<(), Broken> {
+        let committed = |world: &Self| world.acknowledged.borrow().counts()[1];
+        let wanted = committed(self) + hosts.len();
+        self.hand_in_at_each(hosts);
+        self.until(patience, |world| {
+            let missing = wanted.saturating_sub(committed(world));
+            (missing > 0).then(|| format!("{missing} nodes have not committed again"))
+        })
     }
 
     /// What is not yet as it must come to be.

@@ -2,6 +2,7 @@
 
 mod acknowledged;
 mod certified;
+pub(super) mod forks;
 pub(super) mod prefixes;
 pub(super) mod stranger;
 
