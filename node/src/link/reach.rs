@@ -12,10 +12,13 @@ use http::Uri;
 use peerwright_secure::{MemberCertificate, PeerId};
 use std::{
     net::SocketAddr,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 /// An HTTP/2 connection to a member. Dropped, it ends; a ban or the end of either certificate ends it as well.
@@ -29,6 +32,8 @@ pub(crate) struct MemberConnection {
     member: MemberCertificate,
     /// Messages that have come by it, as far as those who took them have said.
     heard: AtomicU64,
+    /// When a call was first not answered in time, and what had been heard by then.
+    unanswered: Mutex<Option<(Instant, u64)>>,
     _registered: Registered,
 }
 
@@ -41,8 +46,8 @@ impl LinkDialler {
         let Connected { connection, member, cut, registered } = connected;
         let own = self.leaf.member().map_or(i64::MAX, |own| own.not_after);
         let expires = member.not_after.min(own);
-        let heard = AtomicU64::new(0);
-        Ok(MemberConnection { connection, origin, cut, expires, member, heard, _registered: registered })
+        let (heard, unanswered) = (AtomicU64::new(0), Mutex::default());
+        Ok(MemberConnection { connection, origin, cut, expires, member, heard, unanswered, _registered: registered })
     }
 }
 
@@ -62,9 +67,18 @@ impl MemberConnection {
         self.heard.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many messages have come by it, answers to single calls aside.
+    /// How many messages have come by it, as far as those who took them have said.
     pub(crate) fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
+    }
+
+    /// A call by it was just not answered in time: whether nothing has come by it since the first such call, so long ago.
+    pub(crate) fn is_silent_for(&self, long: Duration) -> bool {
+        let (now, heard) = (Instant::now(), self.heard());
+        let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = unanswered.filter(|(_, before)| *before == heard).unwrap_or((now, heard));
+        *unanswered = Some(first);
+        now - first.0 >= long
     }
 
     /// Ends it for all who use it.

@@ -30,6 +30,10 @@ pub(crate) enum Unreached {
 /// The members are asked for again after so long.
 const FRESH: Duration = Duration::from_millis(500);
 
+/// A connection by which no call is answered for so long, and nothing else comes, is given up. HTTP/2 would find out after
+/// twenty seconds.
+const SILENT: Duration = Duration::from_secs(2);
+
 /// Room for one connection.
 type Place = Arc<tokio::sync::Mutex<Option<Arc<MemberConnection>>>>;
 
@@ -77,6 +81,17 @@ impl Callers {
         let place = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
         // Where it is being dialled there is none yet.
         if let Some(connection) = place.and_then(|place| place.try_lock().ok()?.take()) {
+            connection.end();
+        }
+    }
+
+    /// A call to `peer` was not answered in time. A network that was cut may have lost the connection and told neither side:
+    /// once nothing comes by it any more, the next call has another one.
+    pub(crate) fn unanswered(&self, peer: PeerId) {
+        let place = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
+        let Some(mut held) = place.as_ref().and_then(|place| place.try_lock().ok()) else { return };
+        if let Some(connection) = held.take_if(|connection| connection.is_silent_for(SILENT)) {
+            tracing::debug!(%peer, "no call is answered: it is dialled anew");
             connection.end();
         }
     }

@@ -111,7 +111,10 @@ impl HandIn {
                     }
                 }
                 Ok(Err(Declined::Later(later))) => why = later,
-                Err(_) => why = "no answer in time".to_owned(),
+                Err(_) => {
+                    self.callers.unanswered(sealer);
+                    why = "no answer in time".to_owned();
+                }
             }
         }
         Err(Unhanded::NoLeader(why))
@@ -140,7 +143,9 @@ impl HandIn {
             transactions,
             wait_milliseconds: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX),
         };
-        let response = client.hand_in(request).await.map_err(|status| declined(&status))?.into_inner();
+        let response = client.hand_in(request).await;
+        connection.note_heard();
+        let response = response.map_err(|status| declined(&status))?.into_inner();
         response.results.into_iter().map(answer).collect()
     }
 }
