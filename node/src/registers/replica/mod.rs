@@ -42,7 +42,7 @@ use peerwright_snapshot::ReplicaMode;
 use peerwright_store::{NewDocket, Store, StoreError};
 use rest::Rest;
 use source::{BODIES_WITHIN, SourceStream};
-use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use stretch::take_control;
 use tokio::{
     sync::watch,
@@ -92,7 +92,7 @@ impl Replica {
                         Err(ended) => ended,
                     },
                     () = self.stalled() => Ended::Stalled,
-                    () = self.idles(*primary, others) => Ended::Idle,
+                    () = self.idles(*primary) => Ended::Idle,
                 };
                 self.left(*primary, &ended).await;
                 match ended {
@@ -140,11 +140,9 @@ impl Replica {
         }
     }
 
-    /// Resolves when a source that follows others has had nothing further for long, and there are more to ask.
-    async fn idles(&self, source: PeerId, others: &[PeerId]) {
-        if others.is_empty() {
-            return pending().await;
-        }
+    /// Resolves when a source that follows others has had nothing further for long, and there are more to ask: also such as
+    /// were not known when it was chosen.
+    async fn idles(&self, source: PeerId) {
         let mut heads = self.registers.heads.watch(self.register);
         loop {
             tokio::select! {
@@ -154,12 +152,17 @@ impl Replica {
                 () = sleep(IDLE) => {
                     let progress = self.registers.standing.of(self.register);
                     let is_idle = progress.is_some_and(|progress| progress.source == Some(source) && progress.has_all());
-                    if is_idle && self.sources.is_makeshift(source) {
+                    if is_idle && self.sources.is_makeshift(source) && self.has_others(source).await {
                         return;
                     }
                 }
             }
         }
+    }
+
+    /// Whether there is another source to ask.
+    async fn has_others(&self, source: PeerId) -> bool {
+        self.sources.of(self.register).await.iter().any(|other| *other != source)
     }
 
     /// A source is left: counted, and reported when it gave what no honest one gives.

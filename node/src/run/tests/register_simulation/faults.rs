@@ -1,7 +1,7 @@
 //! What fails: hosts, and what is between them.
 
 use super::{
-    HOSTS,
+    HOSTS, SEALERS,
     host::Host,
     world::{CALM, World},
 };
@@ -112,6 +112,14 @@ impl World {
         let (here, there): (Vec<_>, Vec<_>) = (0..HOSTS).partition(|_| self.chance.one_in(2));
         for (one, other) in here.iter().flat_map(|one| there.iter().map(move |other| (*one, *other))) {
             self.between(one, other, Sim::partition);
+        }
+    }
+
+    /// Sealers and replicas hear nothing of each other.
+    pub(super) fn part_replicas(&self) {
+        for (sealer, replica) in (0..SEALERS).flat_map(|sealer| (SEALERS..HOSTS).map(move |replica| (sealer, replica)))
+        {
+            self.between(sealer, replica, Sim::partition);
         }
     }
 
