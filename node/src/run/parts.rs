@@ -20,7 +20,7 @@ pub enum Backing {
     /// In stores of whoever starts the node, messages and dockets; the rest is gone with the process.
     Stores(Arc<dyn Store>, Arc<dyn SealingStore>),
     /// In what whoever starts the node keeps over its restarts: this key, this store.
-    Lasting(NodeKey, Arc<Memory>),
+    Lasting(Box<NodeKey>, Arc<Memory>),
 }
 
 /// From whom the node gets certificate and snapshot.

@@ -402,7 +402,7 @@ fn membership(configuration: &Configuration, options: &StartOptions) -> Result<M
         Backing::Memory | Backing::Stores(..) | Backing::Lasting(..) => Volume::forgetful(),
     };
     let key = match &options.backing {
-        Backing::Lasting(key, _) => key.clone(),
+        Backing::Lasting(key, _) => (**key).clone(),
         _ => volume.node_key()?,
     };
     let membership = Membership::new(&claim, install_root, volume, key, Arc::new(Connections::default()))?;

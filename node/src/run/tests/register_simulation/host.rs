@@ -23,6 +23,9 @@ const PEER_PORT: u16 = 5000;
 const API_PORT: u16 = 8443;
 const PROBE_PORT: u16 = 8080;
 
+/// Clients that come at once.
+const JOBS: usize = 64;
+
 /// What a client of a node does there; it ends with the node.
 type Job = Box<dyn FnOnce(Arc<NodeHandle>) -> LocalBoxFuture<'static, ()>>;
 
@@ -38,7 +41,7 @@ pub(super) struct Host {
 
 struct Running {
     node: Arc<NodeHandle>,
-    jobs: mpsc::UnboundedSender<Job>,
+    jobs: mpsc::Sender<Job>,
 }
 
 impl Host {
@@ -69,8 +72,8 @@ impl Host {
     /// Does this on the host as a client of its node; nothing when no node runs there.
     pub(super) fn run<F: Future<Output = ()> + 'static>(&self, job: impl FnOnce(Arc<NodeHandle>) -> F + 'static) {
         if let Some(running) = &*self.running.borrow() {
-            // The node may be ending.
-            drop(running.jobs.send(Box::new(|node| job(node).boxed_local())));
+            // The node may be ending; of clients that come all at once, those beyond the bound go away.
+            drop(running.jobs.try_send(Box::new(|node| job(node).boxed_local())));
         }
     }
 
@@ -82,7 +85,7 @@ impl Host {
     /// A node's life, until the host crashes. An error: a part of the node has ended by itself.
     pub(super) async fn live(self: Rc<Self>) -> turmoil::Result {
         let mut node = self.start().await?;
-        let (jobs, mut given) = mpsc::unbounded_channel::<Job>();
+        let (jobs, mut given) = mpsc::channel::<Job>(JOBS);
         let handle = node.handle().clone();
         self.running.replace(Some(Running { node: handle.clone(), jobs }));
         loop {
@@ -105,7 +108,7 @@ impl Host {
         let mut sockets = Sockets::bind(&configuration).await?;
         // The system tells its own addresses, not those of this host.
         sockets.peer_address.set_ip(turmoil::lookup(Self::name(self.number)));
-        let backing = Backing::Lasting(self.key.clone(), self.volume.clone());
+        let backing = Backing::Lasting(Box::new(self.key.clone()), self.volume.clone());
         Ok(RunningNode::start(&configuration, &options(&self.authority, backing), sockets).await?)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{HOSTS, world::World};
 use crate::{api::Node, driver::Clock, registers::Settled};
-use peerwright_ledger::{Kind, Metadata, Payload, RegisterId, Transaction, TransactionBody};
+use peerwright_ledger::{Kind, Metadata, Payload, RegisterId, Transaction, TransactionBody, TransactionId};
 use peerwright_secure::NodeKey;
 use std::{collections::BTreeSet, ops::Range, rc::Rc, time::Duration};
 use tokio::time::timeout;
@@ -82,11 +82,14 @@ impl World {
     }
 
     /// Something new at each of these, to be committed.
-    pub(super) fn hand_in_at_each(&mut self, hosts: Range<usize>) {
-        for host in hosts {
+    pub(super) fn hand_in_at_each(&mut self, hosts: Range<usize>) -> Vec<TransactionId> {
+        let at = |host| {
             let transaction = self.sign_unsent();
+            let id = transaction.id();
             self.hand_in_at(host, transaction, Level::Committed);
-        }
+            id
+        };
+        hosts.map(at).collect()
     }
 
     /// Something that is handed in nowhere.

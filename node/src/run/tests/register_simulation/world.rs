@@ -7,7 +7,7 @@ use super::{
     invariants::{self, Acknowledged, Certified},
     load::Load,
 };
-use crate::{api::Node, run::tests::registers::orders, testing::authority};
+use crate::{api::Node, dev::Authority, run::tests::registers::orders, testing::authority};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::NodeKey;
 use peerwright_snapshot::Subscription;
@@ -17,6 +17,7 @@ use std::{
     collections::BTreeSet,
     ops::Range,
     rc::Rc,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use turmoil::{Builder, Sim};
@@ -34,6 +35,8 @@ pub(super) const SETTLE_WITHIN: Duration = Duration::from_secs(120);
 pub(super) const LOOK: Duration = Duration::from_millis(250);
 /// How long a step takes at most, beside short cuts.
 const STEP_MILLIS: u64 = 1_500;
+/// The register before it has begun.
+const NONE_YET: RegisterId = RegisterId::from_bytes([0; 16]);
 /// No run is longer.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
@@ -59,44 +62,51 @@ pub(super) struct World {
 impl World {
     /// Sealers, replicas and a register to which all subscribe; nothing has failed yet.
     pub(super) fn begin(seed: u64) -> Result<Self, Broken> {
-        let (authority, begun) = (authority(), Instant::now());
-        let key = |number: usize| NodeKey::from_seed([u8::try_from(number + 1).unwrap(); 32]);
-        let hosts: Rc<[Rc<Host>]> =
-            (0..HOSTS).map(|number| Host::new(number, HOSTS, key(number), authority.clone())).collect();
-        let sealers: BTreeSet<_> = hosts[..SEALERS].iter().map(|host| host.peer_id()).collect();
-        authority
-            .publish(|content| {
-                content.founders.clone_from(&sealers);
-                content.sealers = sealers;
-                content.subscriptions.clear();
-            })
-            .unwrap();
-        let register = RegisterId::from_bytes([0; 16]);
-        let acknowledged = Rc::new(RefCell::new(Acknowledged::new(hosts.clone(), register)));
-        let mut world = Self {
-            sim: network(seed, &hosts),
-            hosts,
-            chance: Chance::new(seed),
-            register,
-            load: Load::new(),
-            acknowledged,
-            broken: Rc::default(),
-            down: BTreeSet::new(),
-            leaving: BTreeSet::new(),
-            interrupted: Vec::new(),
-            certified: Certified::default(),
-            begun,
-        };
-        world.register = world.begin_register()?;
-        *world.acknowledged.borrow_mut() = Acknowledged::new(world.hosts.clone(), world.register);
-        let subscribed = authority
-            .publish(|content| drop(content.subscriptions.insert(*world.register.as_bytes(), Subscription::default())));
-        let snapshot = Rc::new(subscribed.unwrap());
+        let authority = authority();
+        let mut world = Self::new(seed, &authority);
+        let sealers: BTreeSet<_> = world.hosts[..SEALERS].iter().map(|host| host.peer_id()).collect();
+        let named = authority.publish(|content| {
+            content.founders.clone_from(&sealers);
+            content.sealers = sealers;
+            content.subscriptions.clear();
+        });
+        // Every node has it from its start.
+        drop(named.unwrap());
+        let register = world.begin_register()?;
+        world.register = register;
+        *world.acknowledged.borrow_mut() = Acknowledged::new(world.hosts.clone(), register);
+        let subscribe = authority.publish(|content| {
+            content.subscriptions.insert(*register.as_bytes(), Subscription::default());
+        });
+        let snapshot = Rc::new(subscribe.unwrap());
         for host in &*world.hosts {
             let snapshot = Rc::clone(&snapshot);
             host.run(move |node| async move { drop(node.membership.adopt_snapshot(&snapshot).unwrap()) });
         }
         Ok(world)
+    }
+
+    /// Hosts on which nothing runs yet.
+    fn new(seed: u64, authority: &Arc<Authority>) -> Self {
+        let host = |number: usize| {
+            let key = NodeKey::from_seed([u8::try_from(number + 1).unwrap(); 32]);
+            Host::new(number, HOSTS, key, authority.clone())
+        };
+        let hosts: Rc<[Rc<Host>]> = (0..HOSTS).map(host).collect();
+        Self {
+            sim: network(seed, &hosts),
+            chance: Chance::new(seed),
+            register: NONE_YET,
+            load: Load::new(),
+            acknowledged: Rc::new(RefCell::new(Acknowledged::new(hosts.clone(), NONE_YET))),
+            broken: Rc::default(),
+            down: BTreeSet::new(),
+            leaving: BTreeSet::new(),
+            interrupted: Vec::new(),
+            certified: Certified::default(),
+            begun: Instant::now(),
+            hosts,
+        }
     }
 
     fn begin_register(&mut self) -> Result<RegisterId, Broken> {
@@ -146,11 +156,7 @@ impl World {
     }
 
     /// Lets the network run until nothing is missing any more.
-    fn until(
-        &mut self,
-        patience: Duration,
-        mut missing: impl FnMut(&mut Self) -> Option<String>,
-    ) -> Result<(), Broken> {
+    fn until(&mut self, patience: Duration, missing: impl Fn(&Self) -> Option<String>) -> Result<(), Broken> {
         let until = self.sim.elapsed() + patience;
         while let Some(what) = missing(self) {
             if self.sim.elapsed() > until {
@@ -176,21 +182,19 @@ impl World {
     /// All hold the same and nothing waits; then each node commits again. Gives how long it took until all held the same.
     pub(super) fn settle(&mut self) -> Result<Duration, Broken> {
         let healed = self.sim.elapsed();
-        self.until(SETTLE_WITHIN, |world| world.unsettled())?;
+        self.until(SETTLE_WITHIN, Self::unsettled)?;
         let level = self.sim.elapsed() - healed;
         self.commit(0..HOSTS, SETTLE_WITHIN)?;
-        self.until(SETTLE_WITHIN, |world| world.unsettled())?;
+        self.until(SETTLE_WITHIN, Self::unsettled)?;
         Ok(level)
     }
 
     /// Each of these nodes commits something new within this time.
     pub(super) fn commit(&mut self, hosts: Range<usize>, patience: Duration) -> Result<(), Broken> {
-        let committed = |world: &Self| world.acknowledged.borrow().counts()[1];
-        let wanted = committed(self) + hosts.len();
-        self.hand_in_at_each(hosts);
+        let sent = self.hand_in_at_each(hosts);
         self.until(patience, |world| {
-            let missing = wanted.saturating_sub(committed(world));
-            (missing > 0).then(|| format!("{missing} nodes have not committed again"))
+            let missing = world.acknowledged.borrow().not_committed(&sent);
+            (missing > 0).then(|| format!("{missing} nodes have not committed something new"))
         })
     }
 

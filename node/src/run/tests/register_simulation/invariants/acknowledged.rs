@@ -40,6 +40,11 @@ impl Acknowledged {
         [self.accepted.len(), self.committed.len(), self.expired.len()]
     }
 
+    /// How many of these nobody has said to be committed.
+    pub(in crate::run::tests::register_simulation) fn not_committed(&self, sent: &[TransactionId]) -> usize {
+        sent.iter().filter(|id| !self.committed.contains_key(id)).count()
+    }
+
     /// This host has just accepted it.
     pub(in crate::run::tests::register_simulation) fn accepted(
         &mut self,

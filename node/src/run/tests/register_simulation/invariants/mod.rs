@@ -5,6 +5,7 @@ mod certified;
 pub(super) mod forks;
 pub(super) mod prefixes;
 pub(super) mod stranger;
+mod tests;
 
 pub(super) use acknowledged::Acknowledged;
 pub(super) use certified::Certified;

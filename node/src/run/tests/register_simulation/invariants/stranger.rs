@@ -13,7 +13,11 @@ pub(in crate::run::tests::register_simulation) fn check(
     now: u64,
 ) -> Result<BTreeSet<TransactionId>, Broken> {
     let verified = verify(dockets, register, now);
-    let ids = verified.map_err(|why| Broken::new("stranger", format!("host {host}: {why}")))?;
+    once(host, verified.map_err(|why| Broken::new("stranger", format!("host {host}: {why}")))?)
+}
+
+/// The transactions, of which none may come twice.
+pub(super) fn once(host: usize, ids: Vec<TransactionId>) -> Result<BTreeSet<TransactionId>, Broken> {
     let mut once = BTreeSet::new();
     match ids.into_iter().find(|id| !once.insert(*id)) {
         Some(id) => Err(Broken::new("stranger", format!("host {host}: {id} is sealed twice"))),
