@@ -32,7 +32,7 @@ pub(crate) struct MemberConnection {
     member: MemberCertificate,
     /// Messages that have come by it, as far as those who took them have said.
     heard: AtomicU64,
-    /// When a call was first not answered in time, and what had been heard by then.
+    /// When a call was first not answered in time, and how many bytes had come by then.
     unanswered: Mutex<Option<(Instant, u64)>>,
     _registered: Registered,
 }
@@ -67,16 +67,16 @@ impl MemberConnection {
         self.heard.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many messages have come by it, as far as those who took them have said.
+    /// How many messages have come by it, answers to single calls aside.
     pub(crate) fn heard(&self) -> u64 {
         self.heard.load(Ordering::Relaxed)
     }
 
     /// A call by it was just not answered in time: whether nothing has come by it since the first such call, so long ago.
     pub(crate) fn is_silent_for(&self, long: Duration) -> bool {
-        let (now, heard) = (Instant::now(), self.heard());
+        let (now, read) = (Instant::now(), self.connection.read_so_far());
         let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = unanswered.filter(|(_, before)| *before == heard).unwrap_or((now, heard));
+        let first = unanswered.filter(|(_, before)| *before == read).unwrap_or((now, read));
         *unanswered = Some(first);
         now - first.0 >= long
     }

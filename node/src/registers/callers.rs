@@ -30,8 +30,8 @@ pub(crate) enum Unreached {
 /// The members are asked for again after so long.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// A connection by which no call is answered for so long, and nothing else comes, is given up. HTTP/2 would find out after
-/// twenty seconds.
+/// A connection by which no call is answered for so long, and not a byte comes, is given up. HTTP/2 would find out after twenty
+/// seconds.
 const SILENT: Duration = Duration::from_secs(2);
 
 /// Room for one connection.
@@ -86,7 +86,7 @@ impl Callers {
     }
 
     /// A call to `peer` was not answered in time. A network that was cut may have lost the connection and told neither side:
-    /// once nothing comes by it any more, the next call has another one.
+    /// once not a byte comes by it any more, it is ended. What is large and slow is acknowledged piece by piece, and lives.
     pub(crate) fn unanswered(&self, peer: PeerId) {
         let place = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
         let Some(mut held) = place.as_ref().and_then(|place| place.try_lock().ok()) else { return };

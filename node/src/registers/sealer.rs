@@ -284,7 +284,6 @@ impl Transport for Links {
                     .max_decoding_message_size(MAX_FRAMED_BYTES)
                     .max_encoding_message_size(MAX_FRAMED_BYTES);
                 let answer = client.call(SealingCall { request }).await;
-                connection.note_heard();
                 answer.map(|answer| answer.into_inner().answer).map_err(|status| unreachable(status.to_string()))
             };
             timeout(patience, calling).await.unwrap_or_else(|_| {

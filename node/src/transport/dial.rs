@@ -21,7 +21,10 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -111,6 +114,7 @@ impl Dialler {
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
             return Err(DialError::NotOffered);
         }
+        let read = stream.get_ref().0.read_so_far();
         let mut builder = http2::Builder::new(Tracked(self.tasks.clone()));
         builder
             .timer(TokioTimer::new())
@@ -122,7 +126,7 @@ impl Dialler {
             .max_send_buf_size(SEND_BUFFER);
         let (sender, driver) = builder.handshake(TokioIo::new(stream)).await.map_err(DialError::Http)?;
         self.drive(socket, cut.clone(), driver);
-        Ok(Dialled { connection: HttpConnection(sender), leaf, cut })
+        Ok(Dialled { connection: HttpConnection { sender, read }, leaf, cut })
     }
 
     /// Opens an HTTP/1.1 connection.
@@ -197,7 +201,17 @@ impl Http1Connection {
 
 /// The client side of one HTTP/2 connection, as tonic's clients want it. It never connects again by itself.
 #[derive(Debug, Clone)]
-pub struct HttpConnection(http2::SendRequest<Body>);
+pub struct HttpConnection {
+    sender: http2::SendRequest<Body>,
+    read: Arc<AtomicU64>,
+}
+
+impl HttpConnection {
+    /// Bytes that have come by it, of whatever kind.
+    pub(crate) fn read_so_far(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+}
 
 impl Service<Request<Body>> for HttpConnection {
     type Response = Response<Incoming>;
@@ -205,10 +219,10 @@ impl Service<Request<Body>> for HttpConnection {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(context)
+        self.sender.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        Box::pin(self.0.send_request(request))
+        Box::pin(self.sender.send_request(request))
     }
 }

@@ -4,6 +4,10 @@ use std::{
     future::Future,
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -20,6 +24,8 @@ pub(super) struct Guarded<S> {
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     silence: Duration,
     heard: Instant,
+    /// Bytes read so far.
+    read: Arc<AtomicU64>,
     deadline: Pin<Box<Sleep>>,
 }
 
@@ -32,8 +38,14 @@ impl<S> Guarded<S> {
             cut: Box::pin(cut.cancelled_owned()),
             silence,
             heard,
+            read: Arc::default(),
             deadline: Box::pin(sleep_until(heard + silence)),
         }
+    }
+
+    /// Counts the bytes that are read, for whoever wants to know whether anything comes.
+    pub(super) fn read_so_far(&self) -> Arc<AtomicU64> {
+        self.read.clone()
     }
 
     fn check_cut(&mut self, context: &mut Context<'_>) -> io::Result<()> {
@@ -68,6 +80,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             Poll::Ready(Ok(())) => {
                 if buffer.filled().len() > before {
                     self.heard = Instant::now();
+                    self.read.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
                 }
                 Poll::Ready(Ok(()))
             }

@@ -143,9 +143,7 @@ impl HandIn {
             transactions,
             wait_milliseconds: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX),
         };
-        let response = client.hand_in(request).await;
-        connection.note_heard();
-        let response = response.map_err(|status| declined(&status))?.into_inner();
+        let response = client.hand_in(request).await.map_err(|status| declined(&status))?.into_inner();
         response.results.into_iter().map(answer).collect()
     }
 }

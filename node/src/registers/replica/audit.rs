@@ -151,7 +151,7 @@ impl Audit {
         self.registers.standing.lost(register, number, Clock::wall().0);
         let expected = self.expected(&held, number).await?;
         for source in self.sources.of(register, number, &mut LeftSources::default()).await {
-            match self.fetch(source, register, number, expected).await {
+            match Box::pin(self.fetch(source, register, number, expected)).await {
                 Ok(docket) => {
                     self.registers.store.replace_docket(register, docket).await?;
                     let held = self.registers.heads.count(register);
