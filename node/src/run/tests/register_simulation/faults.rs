@@ -52,9 +52,8 @@ const DRAWN: [Fault; 15] = [
 impl World {
     /// One failure, or the end of some.
     pub(super) fn fail(&mut self) {
-        let fault = self.chance.pick(&DRAWN);
         let host = usize::try_from(self.chance.below(HOSTS as u64)).unwrap();
-        let Some(fault) = fault else { return };
+        let Some(fault) = self.chance.pick(&DRAWN) else { return };
         tracing::info!(at = ?self.sim.elapsed(), ?fault, host, "fails");
         match fault {
             Fault::Crash => self.crash(host),
@@ -72,6 +71,7 @@ impl World {
         }
     }
 
+    /// Everything that runs on a host is gone; its volume is not.
     pub(super) fn crash(&mut self, host: usize) {
         if self.down.insert(host) {
             self.sim.crash(Host::name(host));
@@ -79,6 +79,7 @@ impl World {
         }
     }
 
+    /// Whoever leads crashes, and of several that believe so the first.
     fn crash_leader(&mut self) {
         if let Some(leader) = self.hosts.iter().position(|host| host.is_leading()) {
             self.crash(leader);
@@ -101,6 +102,7 @@ impl World {
         }
     }
 
+    /// A host that has crashed starts again.
     pub(super) fn bounce(&mut self, host: usize) {
         if self.down.remove(&host) {
             self.sim.bounce(Host::name(host));
@@ -117,12 +119,12 @@ impl World {
 
     /// Sealers and replicas hear nothing of each other.
     pub(super) fn part_replicas(&self) {
-        for (sealer, replica) in (0..SEALERS).flat_map(|sealer| (SEALERS..HOSTS).map(move |replica| (sealer, replica)))
-        {
-            self.between(sealer, replica, Sim::partition);
+        for sealer in 0..SEALERS {
+            (SEALERS..HOSTS).for_each(|replica| self.between(sealer, replica, Sim::partition));
         }
     }
 
+    /// A host and all others hear nothing of each other.
     pub(super) fn isolate(&self, host: usize) {
         self.with_others(host, Sim::partition);
     }

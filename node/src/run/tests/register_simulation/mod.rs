@@ -31,7 +31,7 @@ const HOSTS: usize = SEALERS + 2;
 /// Steps of one run.
 const STEPS: u64 = 40;
 /// Seeds that are run when none are named.
-const SEEDS: Range<u64> = 0..6;
+const SEEDS: Range<u64> = 0..10;
 /// Names other seeds, as `100..200`.
 const NAMED_SEEDS: &str = "NODE_SEEDS";
 

@@ -1,10 +1,10 @@
-//! Known bugs, put back: a seed breaks an invariant, and the same seed without the bug breaks none.
+//! Known bugs, put back: a seed breaks an invariant. Without the bug the same seeds break none, as every build shows.
 
 use super::run;
 use crate::mutant::Mutant;
 
 /// Seeds that are tried; a bug that none of them finds counts as not found.
-const SEEDS: std::ops::Range<u64> = 0..4;
+const SEEDS: std::ops::Range<u64> = 2..6;
 
 /// Asserts that a seed finds the bug by this invariant.
 fn is_caught(mutant: Mutant, invariant: &str) {

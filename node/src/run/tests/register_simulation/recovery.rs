@@ -3,8 +3,8 @@
 use super::{Broken, HOSTS, SEALERS, world::World};
 use std::time::Duration;
 
-/// Elections take two seconds; connections that stand still are given up after two.
-const WITHIN: Duration = Duration::from_secs(8);
+/// Elections take two seconds, connections that stand still are given up after two; HTTP/2 alone would notice after twenty.
+const WITHIN: Duration = Duration::from_secs(10);
 /// Long enough that everything on its way is lost.
 const BLINK: Duration = Duration::from_millis(100);
 /// Long enough for nodes that start to find each other, and to wait for others no longer.

@@ -37,9 +37,9 @@ pub(in crate::run::tests::register_simulation) fn check(world: &mut World) -> Re
     world.bounce(REPLICA);
     world.hand_in_at_each(0..SEALERS);
     found(world)?;
-    let heads: Vec<_> =
+    let histories: Vec<_> =
         [0, REPLICA].into_iter().map(|host| history(&*world.hosts[host].volume, world.register)).collect();
-    match &heads[..] {
+    match &histories[..] {
         [Ok(sealer), Ok(replica)] if sealer.len() > replica.len() && replica.len() as u64 == number + 1 => Ok(()),
         _ => Err(broken("a frozen register goes on, or the other history does not".to_owned())),
     }
