@@ -162,7 +162,9 @@ impl Replica {
 
     /// Whether there is another source to ask.
     async fn has_others(&self, source: PeerId) -> bool {
-        self.sources.of(self.register).await.iter().any(|other| *other != source)
+        let next = self.registers.heads.count(self.register);
+        let known = self.sources.of(self.register, next, &mut LeftSources::default()).await;
+        known.iter().any(|other| *other != source)
     }
 
     /// A source is left: counted, and reported when it gave what no honest one gives.
