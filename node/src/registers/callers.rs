@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 use thiserror::Error;
-use tokio::time::Instant;
+use tokio::{sync::OwnedMutexGuard, time::Instant};
 
 /// Why a member is not reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -25,6 +25,9 @@ pub(crate) enum Unreached {
     /// No connection came about.
     #[error("no connection to {0}: {1}")]
     NotConnected(PeerId, &'static str),
+    /// The node ends.
+    #[error("this node ends")]
+    Ending,
 }
 
 /// The members are asked for again after so long.
@@ -36,6 +39,8 @@ const SILENT: Duration = Duration::from_secs(2);
 
 /// Room for one connection.
 type Place = Arc<tokio::sync::Mutex<Option<Arc<MemberConnection>>>>;
+/// A place that nobody else looks at meanwhile.
+type Held = OwnedMutexGuard<Option<Arc<MemberConnection>>>;
 
 /// Connections by peer id. Bounded by the members of the network.
 pub(crate) struct Callers {
@@ -59,13 +64,19 @@ impl Callers {
         }
     }
 
-    /// A connection to `peer`: the one that there is, or another in its place. Callers of one peer share the dial.
-    pub(crate) async fn reach(&self, peer: PeerId) -> Result<Arc<MemberConnection>, Unreached> {
+    /// A connection to `peer`: the one that there is, or another in its place. Callers of one peer share the dial, and it goes
+    /// on when who wanted it gives up: a heartbeat has less time than a dial over a long way takes.
+    pub(crate) async fn reach(self: &Arc<Self>, peer: PeerId) -> Result<Arc<MemberConnection>, Unreached> {
         let place = self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(peer).or_default().clone();
-        let mut held = place.lock().await;
+        let held = place.lock_owned().await;
         if let Some(connection) = held.as_ref().filter(|connection| !connection.has_ended()) {
             return Ok(connection.clone());
         }
+        tokio::spawn(self.clone().dial(peer, held)).await.unwrap_or(Err(Unreached::Ending))
+    }
+
+    /// Fills the place of `peer`.
+    async fn dial(self: Arc<Self>, peer: PeerId, mut held: Held) -> Result<Arc<MemberConnection>, Unreached> {
         *held = None;
         let members = self.members().await;
         let found = members.iter().find(|member| member.peer == peer).and_then(|member| member.address);

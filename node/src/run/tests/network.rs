@@ -6,6 +6,7 @@ use crate::{
     probes::{Readiness, Reason},
     testing::{all_have_links, authority, eventually, holds, start_nodes, transaction},
 };
+use futures::FutureExt;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,4 +73,17 @@ async fn a_node_alone_says_so_and_a_draining_one_takes_nothing() {
     node.drain(Duration::from_secs(2)).await;
     assert_eq!(handle.readiness(), Readiness::Waiting(Reason::Draining));
     assert!(handle.submit(late).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dial_goes_on_when_whoever_wanted_the_connection_gives_up() {
+    let authority = authority();
+    let nodes = start_nodes(&authority, 2).await;
+    let [first, second] = nodes.as_slice() else { panic!("two nodes") };
+    all_have_links(&[first, second], 1).await;
+    let (callers, peer) = (&first.handle().creator.callers, second.handle().identity.peer_id);
+    eventually("a connection is there for whoever has no time at all", async || {
+        callers.reach(peer).now_or_never().is_some_and(|reached| reached.is_ok())
+    })
+    .await;
 }
