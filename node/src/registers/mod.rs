@@ -95,7 +95,7 @@ pub struct Registers {
     pub(crate) heads: Arc<Heads>,
     pub(crate) standing: Arc<Standing>,
     /// Who waits to hear of transactions.
-    waiters: Arc<Waiters>,
+    pub(crate) waiters: Arc<Waiters>,
     /// What this node has accepted and does not know the fate of.
     pub(crate) outbox: Arc<Outbox>,
     /// How registers are followed, as it is set now.

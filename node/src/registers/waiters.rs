@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Whoever waits enters the table first and looks the transaction up then, so a docket that is stored in between is not
-//! missed.
+//! missed. A node that ends lets those be told who wait, for a time, and then sends the others away.
 
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_store::TransactionPlace;
@@ -13,7 +13,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// Most who wait at once. Full: the next is told so and does not wait.
 pub(crate) const MAX_WAITERS: usize = 65_536;
@@ -31,6 +31,8 @@ pub enum Settled {
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     table: Mutex<Table>,
+    /// Told when the last one has left.
+    left: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +40,7 @@ struct Table {
     registers: BTreeMap<RegisterId, BTreeMap<TransactionId, BTreeMap<u64, oneshot::Sender<Settled>>>>,
     count: usize,
     next: u64,
+    has_ended: bool,
 }
 
 /// A place in the table, given up when this is dropped.
@@ -51,10 +54,10 @@ pub(crate) struct Waiting {
 }
 
 impl Waiters {
-    /// A place in the table; `None` when it is full.
+    /// A place in the table; `None` when it is full, or the node ends.
     pub(crate) fn wait(self: &Arc<Self>, register: RegisterId, id: TransactionId) -> Option<Waiting> {
         let mut table = self.table();
-        if table.count >= MAX_WAITERS {
+        if table.has_ended || table.count >= MAX_WAITERS {
             return None;
         }
         let (sender, told) = oneshot::channel();
@@ -73,18 +76,44 @@ impl Waiters {
 
     /// A certified docket holds these.
     pub(crate) fn tell_docket(&self, register: RegisterId, number: u64, ids: &[TransactionId]) {
-        let mut table = self.table();
-        for (position, id) in (0..).zip(ids) {
-            if !table.registers.contains_key(&register) {
-                return;
+        self.change(|table| {
+            for (position, id) in (0..).zip(ids) {
+                if !table.registers.contains_key(&register) {
+                    return;
+                }
+                table.tell(register, *id, &Settled::Committed(TransactionPlace { number, position }));
             }
-            table.tell(register, *id, &Settled::Committed(TransactionPlace { number, position }));
-        }
+        });
     }
 
     /// This has become of a transaction.
     pub(crate) fn tell(&self, register: RegisterId, id: TransactionId, settled: &Settled) {
-        self.table().tell(register, id, settled);
+        self.change(|table| table.tell(register, id, settled));
+    }
+
+    /// Resolves when nobody waits.
+    pub(crate) async fn all_told(&self) {
+        loop {
+            // From before the look on, so that whoever leaves in between is noticed.
+            let left = self.left.notified();
+            if self.table().count == 0 {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    /// The node ends: what those waited for who are still here it will not hear of, and nobody waits from now on.
+    pub(crate) fn end(&self) {
+        self.change(|table| *table = Table { has_ended: true, ..Table::default() });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Table)) {
+        let mut table = self.table();
+        change(&mut table);
+        if table.count == 0 {
+            self.left.notify_waiters();
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -127,13 +156,14 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.waiters.table().leave(self.register, self.id, self.number);
+        self.waiters.change(|table| table.leave(self.register, self.id, self.number));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
 
     const REGISTER: RegisterId = RegisterId::from_bytes([1; 16]);
 
@@ -169,5 +199,24 @@ mod tests {
         all.clear();
         assert!(!waiters.has(REGISTER));
         assert_eq!(waiters.table().count, 0);
+    }
+
+    #[tokio::test]
+    async fn a_node_that_ends_hears_that_the_last_has_left_and_sends_away_who_stays() {
+        let waiters = Arc::new(Waiters::default());
+        let (told, leaves) = (waiters.wait(REGISTER, id(1)).unwrap(), waiters.wait(REGISTER, id(2)).unwrap());
+        let mut all_told = Box::pin(waiters.all_told());
+        assert!((&mut all_told).now_or_never().is_none());
+        waiters.tell_docket(REGISTER, 1, &[id(1)]);
+        assert!((&mut all_told).now_or_never().is_none());
+        drop(leaves);
+        all_told.await;
+        assert!(told.settled().await.is_some());
+
+        let stays = waiters.wait(REGISTER, id(3)).unwrap();
+        waiters.end();
+        assert_eq!(stays.settled().await, None);
+        assert!(waiters.wait(REGISTER, id(4)).is_none());
+        waiters.all_told().await;
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bind ─▶ probes answer ─▶ volume, key, store, incarnation ─▶ 5000 and 8443 serve ─▶ driver, discovery, operator
-//! SIGTERM ─▶ readyz draining ─▶ engine hands over, Goodbye ─▶ ports finish their requests ─▶ store closed
+//! SIGTERM ─▶ readyz draining ─▶ engine hands over, Goodbye ─▶ commits that are waited for ─▶ ports finish ─▶ store closed
 //! ```
 //!
 //! The sockets come first: whoever connects during the start waits in their queues. Killing the process at any point
@@ -28,6 +28,9 @@ use tokio_util::{
 
 /// What an ending node gives its ports and its store at least, however long draining took.
 const LAST_MOMENTS: Duration = Duration::from_secs(1);
+/// How long an ending node goes on following registers for those who wait until something is committed: as long as an
+/// election and what was held up by it take. Then they are told that it is accepted.
+const COMMITS_COME: Duration = Duration::from_secs(5);
 
 /// A part of the node has ended although nobody asked it to.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -118,6 +121,11 @@ impl RunningNode {
         if timeout_at(deadline, self.handle.commands.drain()).await.is_err() {
             tracing::warn!("draining took too long; what was accepted is on the volume and goes out at the next start");
         }
+        // What clients wait for is with the sealers, and while the node follows registers it hears of it.
+        let waiters = &self.handle.registers.waiters;
+        let heard = deadline.min(Instant::now() + COMMITS_COME);
+        let _late = timeout_at(heard, waiters.all_told()).await.is_err();
+        waiters.end();
         self.stop.cancel();
         let rest = deadline.max(Instant::now() + LAST_MOMENTS);
         // Streams that their peers keep open do not hold the node up.

@@ -2,14 +2,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::{
-    registers::{begin, committed, hand_in, sealed},
+    registers::{begin, begin_like, committed, hand_in, orders, sealed},
     strangers::{dial, origin},
 };
 use crate::{
     RunningNode,
     api::Node,
     dev::Authority,
-    testing::{authority, eventually, transaction_in},
+    testing::{authority, eventually, kill, transaction_in},
     transport::HttpConnection,
 };
 use bytes::Bytes;
@@ -19,7 +19,11 @@ use peerwright_proto::v1::{
     get_transaction_response::State, registers_client::RegistersClient, submit_result::Outcome, tail_response::Kind,
 };
 use peerwright_store::DeadLetter;
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::task::JoinHandle;
 use tonic::{Code, Streaming};
 
 async fn client(authority: &Authority, node: &RunningNode) -> RegistersClient<HttpConnection> {
@@ -69,6 +73,56 @@ async fn a_stream_of_a_thousand_is_committed_and_answered_in_order() {
         let ids = store.transaction_ids(register, docket, 1).await.unwrap().remove(0).transactions;
         assert_eq!(ids[usize::try_from(result.committed.unwrap().position).unwrap()], transaction.id());
     }
+}
+
+/// Hands something in and waits for the node's answer whether it is committed.
+async fn wait_for_commit(authority: &Authority, node: &RunningNode, register: RegisterId) -> JoinHandle<Outcome> {
+    let mut client = client(authority, node).await;
+    let transaction = transaction_in(node.handle(), register, "waited for");
+    let request = SubmitRequest {
+        register_id: id_of(register),
+        transactions: vec![transaction.encoded().clone()],
+        acknowledgement: SubmitAcknowledgement::Committed.into(),
+    };
+    let answer = tokio::spawn(async move {
+        let mut answers = client.submit_stream(tokio_stream::iter([request])).await.unwrap().into_inner();
+        answers.message().await.unwrap().unwrap().results[0].outcome()
+    });
+    eventually("the answer waits for a docket", async || node.handle().registers.waiters_of(register)).await;
+    answer
+}
+
+/// What an orderly end takes at most, and more than it takes when a client waits.
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_a_commit_at_a_node_that_ends_hears_of_it() {
+    let authority = authority();
+    let mut nodes = sealed(&authority, 2, 1).await;
+    let mut slow = orders();
+    slow.policy.build_interval_millis = 1_000;
+    let register = begin_like(&authority, &nodes, &slow).await;
+    let first = hand_in(&nodes[1], register, "first").await;
+    eventually("it is committed", async || committed(&nodes[1], register, first).await).await;
+
+    let answer = wait_for_commit(&authority, &nodes[1], register).await;
+    nodes.remove(1).drain(LIMIT).await;
+
+    assert_eq!(answer.await.unwrap(), Outcome::Committed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_ends_in_time_though_a_client_waits_for_a_commit_that_does_not_come() {
+    let authority = authority();
+    let (mut nodes, register) = network(&authority).await;
+    kill(nodes.remove(0)).await;
+    let answer = wait_for_commit(&authority, &nodes[0], register).await;
+
+    let began = Instant::now();
+    nodes.remove(0).drain(LIMIT).await;
+
+    assert!(began.elapsed() < LIMIT / 2, "{:?}", began.elapsed());
+    assert_eq!(answer.await.unwrap(), Outcome::Accepted);
 }
 
 #[tokio::test(flavor = "multi_thread")]

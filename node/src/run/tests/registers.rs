@@ -53,7 +53,7 @@ pub(super) async fn begin(authority: &Authority, nodes: &[RunningNode]) -> Regis
 }
 
 /// As [`begin`], such a register.
-async fn begin_like(authority: &Authority, nodes: &[RunningNode], new: &NewRegister) -> RegisterId {
+pub(super) async fn begin_like(authority: &Authority, nodes: &[RunningNode], new: &NewRegister) -> RegisterId {
     let last = nodes.last().unwrap();
     let register = loop {
         match last.handle().create_register(new.clone()).await {
