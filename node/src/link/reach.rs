@@ -21,6 +21,9 @@ use std::{
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+/// More than calls that nobody answers write in a moment: what takes as much in is there, and slow.
+const BULK_BYTES: u64 = 16 * 1024;
+
 /// An HTTP/2 connection to a member. Dropped, it ends; a ban or the end of either certificate ends it as well.
 pub(crate) struct MemberConnection {
     connection: HttpConnection,
@@ -32,8 +35,8 @@ pub(crate) struct MemberConnection {
     member: MemberCertificate,
     /// Messages that have come by it, as far as those who took them have said.
     heard: AtomicU64,
-    /// When a call was first not answered in time, and how many bytes had come by then.
-    unanswered: Mutex<Option<(Instant, u64)>>,
+    /// When a call was first not answered in time, and how many bytes had come and gone by then.
+    unanswered: Mutex<Option<(Instant, (u64, u64))>>,
     _registered: Registered,
 }
 
@@ -72,11 +75,11 @@ impl MemberConnection {
         self.heard.load(Ordering::Relaxed)
     }
 
-    /// A call by it was just not answered in time: whether nothing has come by it since the first such call, so long ago.
-    pub(crate) fn is_silent_for(&self, long: Duration) -> bool {
-        let (now, read) = (Instant::now(), self.connection.read_so_far());
+    /// A call by it was just not answered in time. Says whether nothing has moved by it since the first such call, so long ago.
+    pub(crate) fn note_unanswered(&self, long: Duration) -> bool {
+        let (now, moved) = (Instant::now(), self.connection.moved_so_far());
         let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = unanswered.filter(|(_, before)| *before == read).unwrap_or((now, read));
+        let first = unanswered.filter(|(_, before)| stands_still(*before, moved)).unwrap_or((now, moved));
         *unanswered = Some(first);
         now - first.0 >= long
     }
@@ -105,5 +108,23 @@ impl MemberConnection {
 impl Drop for MemberConnection {
     fn drop(&mut self) {
         self.cut.cancel();
+    }
+}
+
+/// Whether nothing has come, and too little gone for a connection that is alive and slow.
+const fn stands_still((read, written): (u64, u64), (read_by_now, written_by_now): (u64, u64)) -> bool {
+    read_by_now == read && written_by_now - written < BULK_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BULK_BYTES, stands_still};
+
+    #[test]
+    fn a_connection_lives_while_something_comes_or_much_goes() {
+        assert!(stands_still((5, 7), (5, 7)));
+        assert!(stands_still((5, 7), (5, 7 + BULK_BYTES - 1)));
+        assert!(!stands_still((5, 7), (6, 7)));
+        assert!(!stands_still((5, 7), (5, 7 + BULK_BYTES)));
     }
 }

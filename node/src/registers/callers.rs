@@ -15,6 +15,7 @@ use std::{
 };
 use thiserror::Error;
 use tokio::{sync::OwnedMutexGuard, time::Instant};
+use tokio_util::task::TaskTracker;
 
 /// Why a member is not reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -33,7 +34,7 @@ pub(crate) enum Unreached {
 /// The members are asked for again after so long.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// A connection by which no call is answered for so long, and not a byte comes, is given up. HTTP/2 would find out after twenty
+/// A connection by which no call is answered for so long, and nothing moves, is given up. HTTP/2 would find out after twenty
 /// seconds.
 const SILENT: Duration = Duration::from_secs(2);
 
@@ -46,6 +47,8 @@ type Held = OwnedMutexGuard<Option<Arc<MemberConnection>>>;
 pub(crate) struct Callers {
     dialler: LinkDialler,
     commands: Commands,
+    /// Dials are waited for by the node's end.
+    tasks: TaskTracker,
     places: Mutex<BTreeMap<PeerId, Place>>,
     /// The members as they were last asked for.
     known: tokio::sync::Mutex<Option<(Instant, Arc<Vec<MemberView>>)>>,
@@ -54,10 +57,11 @@ pub(crate) struct Callers {
 }
 
 impl Callers {
-    pub(crate) fn new(dialler: LinkDialler, commands: Commands) -> Self {
+    pub(crate) fn new(dialler: LinkDialler, commands: Commands, tasks: TaskTracker) -> Self {
         Self {
             dialler,
             commands,
+            tasks,
             places: Mutex::default(),
             known: tokio::sync::Mutex::default(),
             asking: tokio::sync::Mutex::default(),
@@ -72,7 +76,13 @@ impl Callers {
         if let Some(connection) = held.as_ref().filter(|connection| !connection.has_ended()) {
             return Ok(connection.clone());
         }
-        tokio::spawn(self.clone().dial(peer, held)).await.unwrap_or(Err(Unreached::Ending))
+        self.tasks.spawn(self.clone().dial(peer, held)).await.unwrap_or_else(|ended| {
+            if ended.is_panic() {
+                tracing::error!(%peer, %ended, "dialling failed");
+                return Err(Unreached::NotConnected(peer, "defect"));
+            }
+            Err(Unreached::Ending)
+        })
     }
 
     /// Fills the place of `peer`.
@@ -97,11 +107,11 @@ impl Callers {
     }
 
     /// A call to `peer` was not answered in time. A network that was cut may have lost the connection and told neither side:
-    /// once not a byte comes by it any more, it is ended. What is large and slow is acknowledged piece by piece, and lives.
+    /// once nothing moves by it any more, it is ended. What is large and slow moves, and lives.
     pub(crate) fn unanswered(&self, peer: PeerId) {
         let place = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
         let Some(mut held) = place.as_ref().and_then(|place| place.try_lock().ok()) else { return };
-        if let Some(connection) = held.take_if(|connection| connection.is_silent_for(SILENT)) {
+        if let Some(connection) = held.take_if(|connection| connection.note_unanswered(SILENT)) {
             tracing::debug!(%peer, "no call is answered: it is dialled anew");
             connection.end();
         }

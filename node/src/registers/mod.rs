@@ -197,12 +197,12 @@ impl Registers {
 
     /// Resolves when a committed docket that this node holds has the transaction, or when it is known that none will.
     pub async fn settled(&self, register: RegisterId, id: TransactionId) -> Result<Settled, NotTold> {
-        let waiting = self.waiters.wait(register, id).ok_or(NotTold::TooMany)?;
+        let waiting = self.waiters.wait(register, id)?;
         let found = self.store.find(register, id, Seen::Certified).await;
         if let Some(place) = found.inspect_err(|error| self.repairs.note(error))? {
             return Ok(Settled::Committed(place));
         }
-        waiting.settled().await.ok_or(NotTold::Store(StoreError::Closed))
+        waiting.settled().await.ok_or(NotTold::Ending)
     }
 
     /// As when the sealers refuse a transaction that this node has accepted.
@@ -254,6 +254,9 @@ pub enum NotTold {
     /// So many wait already.
     #[error("too many wait to hear of transactions; look it up by its id")]
     TooMany,
+    /// The node ends.
+    #[error("the node ends; look the transaction up by its id at another")]
+    Ending,
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -195,8 +195,8 @@ impl Sealer {
         let Some(order) = self.ordered(own).filter(|order| order.generation == may_begin) else {
             return Ok(own.max(self.told_generation()));
         };
-        self.go_on(order).await?;
-        Ok(order.generation.max(self.told_generation()))
+        self.go_on(own, order).await?;
+        Ok(generation_of(self.registers.store.clone()).await?.max(self.told_generation()))
     }
 
     /// Resolves when the network sets something else than the group was begun with.

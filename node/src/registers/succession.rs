@@ -165,8 +165,31 @@ impl Sealer {
         Signers { own, callers: self.callers.clone(), network, given_up: Mutex::default() }
     }
 
-    /// Makes this node a group of one. Its group does not run, and nobody else writes dockets.
-    pub(super) async fn go_on(&self, order: Succession) -> anyhow::Result<()> {
+    /// Makes this node, of the group of this generation, a group of one, unless the order is taken back meanwhile. Its group
+    /// does not run, and nobody else writes dockets.
+    pub(super) async fn go_on(&self, generation: u64, order: Succession) -> anyhow::Result<()> {
+        tokio::select! {
+            biased;
+            () = self.taken_back(generation, order) => {
+                tracing::warn!(generation = order.generation, "the order to go on without the others was taken back");
+                Ok(())
+            }
+            done = self.become_alone(order) => done,
+        }
+    }
+
+    /// Resolves when the snapshot holds this order no longer.
+    async fn taken_back(&self, generation: u64, order: Succession) {
+        let mut snapshots = self.membership.watch_snapshot();
+        while self.ordered(generation) == Some(order) {
+            if snapshots.changed().await.is_err() {
+                // Nobody tells any more.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn become_alone(&self, order: Succession) -> anyhow::Result<()> {
         let Some(generation) = NonZeroU64::new(order.generation) else { return Ok(()) };
         let held = self.registers.store.registers().await?.into_iter().map(|held| held.register);
         let mut of: BTreeSet<RegisterId> = held.collect();
@@ -219,14 +242,17 @@ impl Authorities for Signers {
         Box::pin(async move {
             let given_up = || self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
             let patience = if self.of_network(authority).is_some() { NETWORK_ENDORSED_WITHIN } else { ENDORSED_WITHIN };
-            let until = Instant::now() + patience;
+            let (until, mut is_told) = (Instant::now() + patience, false);
             loop {
                 if let Some(why) = given_up().get(&authority) {
                     return Err(why.clone());
                 }
                 match self.ask(authority, &docket).await {
                     Err(why) if Instant::now() < until => {
-                        tracing::debug!(?authority, why, "an authority does not sign yet");
+                        if !std::mem::replace(&mut is_told, true) {
+                            let (register, seconds) = (docket.0.register, patience.as_secs());
+                            tracing::warn!(%register, ?authority, why, seconds, "an authority does not sign, and is asked again");
+                        }
                         sleep(AGAIN).await;
                     }
                     Err(why) => drop(given_up().insert(authority, why)),

@@ -10,7 +10,8 @@
 //!
 //! What is the network's own is known by its record alone ([`is_system`]), so whoever leads next, or starts again, finds
 //! what was begun before. Should two leaders each have begun one, all sealers tell of the older, and the operator's choice
-//! is for good: the other is a register like any that nobody subscribes to.
+//! is for good: the other is a register like any that nobody subscribes to. A sealer is trusted not to begin one that says it
+//! is older: it would be of the right network, authority and sealers all the same.
 
 use super::{
     NewRegister,
@@ -18,7 +19,7 @@ use super::{
     create::{begin, network_authority, record},
     sealer::{LOOK, Sealer},
 };
-use peerwright_ledger::{GenesisRecord, RegisterId, RegisterPolicy, seal_genesis};
+use peerwright_ledger::{GenesisRecord, RegisterId, RegisterPolicy, SealedDocket, seal_genesis};
 use peerwright_sealing::Group;
 use peerwright_secure::{NodePublicKey, sha256};
 use peerwright_store::Seen;
@@ -65,13 +66,17 @@ fn is_system(record: &GenesisRecord, network_uid: &str, authority: Option<NodePu
         && owner.is_some_and(|owner| sealers.contains(&owner) && record.authority == authority.unwrap_or(owner))
 }
 
+/// The docket 0 that this node has tried to begin with, and the sealers it names: it may be committed yet, so the next try is
+/// the same.
+type Tried = (BTreeSet<NodePublicKey>, SealedDocket);
+
 impl Sealer {
     /// Sees to it that the network has its own register, as long as it is to have one that nobody has named.
     pub(super) async fn keep_system(&self, group: &Group) {
-        let mut read = BTreeSet::new();
+        let (mut read, mut tried) = (BTreeSet::new(), None);
         loop {
             if let Some(network_uid) = self.wants_system()
-                && let Err(error) = self.look_for_system(group, &network_uid, &mut read).await
+                && let Err(error) = self.look_for_system(group, &network_uid, &mut read, &mut tried).await
             {
                 tracing::debug!(%error, "the network's system register is not there yet");
             }
@@ -92,6 +97,7 @@ impl Sealer {
         group: &Group,
         network_uid: &str,
         read: &mut BTreeSet<RegisterId>,
+        tried: &mut Option<Tried>,
     ) -> anyhow::Result<()> {
         let store = &self.registers.store;
         for held in store.registers().await?.iter().filter(|held| held.certified_through.is_some()) {
@@ -108,23 +114,30 @@ impl Sealer {
         }
         let is_every_one_read = group.all_registers().is_some_and(|all| all.iter().all(|one| read.contains(one)));
         if is_every_one_read && self.candidates.chosen().is_none() {
-            self.begin_system(group, network_uid).await?;
+            self.begin_system(group, network_uid, tried).await?;
         }
         Ok(())
     }
 
-    async fn begin_system(&self, group: &Group, network_uid: &str) -> anyhow::Result<()> {
-        let key = self.membership.key();
-        let new = NewRegister {
-            name: NAME.to_owned(),
-            description: DESCRIPTION.to_owned(),
-            owner: self.membership.spiffe().to_string(),
-            authority: network_authority(&self.membership),
-            policy: RegisterPolicy::default(),
+    async fn begin_system(&self, group: &Group, network_uid: &str, tried: &mut Option<Tried>) -> anyhow::Result<()> {
+        let (key, sealers) = (self.membership.key(), group.status().sealers);
+        let genesis = match tried.take().filter(|(before, _)| *before == sealers) {
+            Some((_, genesis)) => genesis,
+            None => {
+                let new = NewRegister {
+                    name: NAME.to_owned(),
+                    description: DESCRIPTION.to_owned(),
+                    owner: self.membership.spiffe().to_string(),
+                    authority: network_authority(&self.membership),
+                    policy: RegisterPolicy::default(),
+                };
+                seal_genesis(&record(new, sealers.clone(), mark(network_uid), key)?, key, key.public())?
+            }
         };
-        let record = record(new, group.status().sealers, mark(network_uid), key)?;
-        begin(group, seal_genesis(&record, key, key.public())?).await?;
-        tracing::info!(register = %record.register(), "the network has a system register");
+        *tried = Some((sealers, genesis.clone()));
+        let register = genesis.0.register;
+        begin(group, genesis).await?;
+        tracing::info!(%register, "the network has a system register");
         Ok(())
     }
 }

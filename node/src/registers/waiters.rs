@@ -7,6 +7,7 @@
 //! Whoever waits enters the table first and looks the transaction up then, so a docket that is stored in between is not
 //! missed. A node that ends lets those be told who wait, for a time, and then sends the others away.
 
+use super::NotTold;
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_store::TransactionPlace;
 use std::{
@@ -54,11 +55,14 @@ pub(crate) struct Waiting {
 }
 
 impl Waiters {
-    /// A place in the table; `None` when it is full, or the node ends.
-    pub(crate) fn wait(self: &Arc<Self>, register: RegisterId, id: TransactionId) -> Option<Waiting> {
+    /// A place in the table, unless it is full or the node ends.
+    pub(crate) fn wait(self: &Arc<Self>, register: RegisterId, id: TransactionId) -> Result<Waiting, NotTold> {
         let mut table = self.table();
-        if table.has_ended || table.count >= MAX_WAITERS {
-            return None;
+        if table.has_ended {
+            return Err(NotTold::Ending);
+        }
+        if table.count >= MAX_WAITERS {
+            return Err(NotTold::TooMany);
         }
         let (sender, told) = oneshot::channel();
         let number = table.next;
@@ -66,7 +70,7 @@ impl Waiters {
         table.count += 1;
         let waiting = table.registers.entry(register).or_default().entry(id).or_default();
         waiting.insert(number, sender);
-        Some(Waiting { waiters: self.clone(), register, id, number, told })
+        Ok(Waiting { waiters: self.clone(), register, id, number, told })
     }
 
     /// Whether anybody waits for a transaction of this register.
@@ -191,11 +195,11 @@ mod tests {
     async fn there_is_room_for_so_many_and_who_leaves_makes_room() {
         let waiters = Arc::new(Waiters::default());
         let mut all: Vec<_> = (0..MAX_WAITERS).map(|_| waiters.wait(REGISTER, id(1)).unwrap()).collect();
-        assert!(waiters.wait(REGISTER, id(2)).is_none());
+        assert!(matches!(waiters.wait(REGISTER, id(2)), Err(NotTold::TooMany)));
 
         drop(all.pop());
 
-        assert!(waiters.wait(REGISTER, id(2)).is_some());
+        assert!(waiters.wait(REGISTER, id(2)).is_ok());
         all.clear();
         assert!(!waiters.has(REGISTER));
         assert_eq!(waiters.table().count, 0);
@@ -216,7 +220,7 @@ mod tests {
         let stays = waiters.wait(REGISTER, id(3)).unwrap();
         waiters.end();
         assert_eq!(stays.settled().await, None);
-        assert!(waiters.wait(REGISTER, id(4)).is_none());
+        assert!(matches!(waiters.wait(REGISTER, id(4)), Err(NotTold::Ending)));
         waiters.all_told().await;
     }
 }

@@ -118,7 +118,7 @@ impl RunningNode {
             connections.clone(),
             context.clone(),
         );
-        let callers = Arc::new(Callers::new(link_dialler.clone(), commands.clone()));
+        let callers = Arc::new(Callers::new(link_dialler.clone(), commands.clone(), begun.tasks.clone()));
         let (sealing, sealing_set) = watch::channel(None);
         let sealer = Sealer::new(registers.clone(), membership.clone(), callers.clone(), store.clone(), sealing_set);
         let sealer = Arc::new(sealer);

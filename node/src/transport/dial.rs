@@ -2,7 +2,8 @@
 
 use super::{
     CONNECT_TIMEOUT, CONNECTION_WINDOW, HANDSHAKE_TIMEOUT, KEEPALIVE, SEND_BUFFER, STREAM_WINDOW, TcpStream,
-    guard::Guarded, tasks::Tracked,
+    guard::{Guarded, Moved},
+    tasks::Tracked,
 };
 use crate::tls::refusal_of;
 use bytes::Bytes;
@@ -21,10 +22,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -114,7 +112,7 @@ impl Dialler {
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
             return Err(DialError::NotOffered);
         }
-        let read = stream.get_ref().0.read_so_far();
+        let moved = stream.get_ref().0.moved();
         let mut builder = http2::Builder::new(Tracked(self.tasks.clone()));
         builder
             .timer(TokioTimer::new())
@@ -126,7 +124,7 @@ impl Dialler {
             .max_send_buf_size(SEND_BUFFER);
         let (sender, driver) = builder.handshake(TokioIo::new(stream)).await.map_err(DialError::Http)?;
         self.drive(socket, cut.clone(), driver);
-        Ok(Dialled { connection: HttpConnection { sender, read }, leaf, cut })
+        Ok(Dialled { connection: HttpConnection { sender, moved }, leaf, cut })
     }
 
     /// Opens an HTTP/1.1 connection.
@@ -203,13 +201,13 @@ impl Http1Connection {
 #[derive(Debug, Clone)]
 pub struct HttpConnection {
     sender: http2::SendRequest<Body>,
-    read: Arc<AtomicU64>,
+    moved: Arc<Moved>,
 }
 
 impl HttpConnection {
-    /// Bytes that have come by it, of whatever kind.
-    pub(crate) fn read_so_far(&self) -> u64 {
-        self.read.load(Ordering::Relaxed)
+    /// Bytes that have come by it, and bytes that have gone, of whatever kind.
+    pub(crate) fn moved_so_far(&self) -> (u64, u64) {
+        self.moved.so_far()
     }
 }
 

@@ -24,9 +24,28 @@ pub(super) struct Guarded<S> {
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     silence: Duration,
     heard: Instant,
-    /// Bytes read so far.
-    read: Arc<AtomicU64>,
+    moved: Arc<Moved>,
     deadline: Pin<Box<Sleep>>,
+}
+
+/// Bytes that a stream has carried so far.
+#[derive(Debug, Default)]
+pub(super) struct Moved {
+    read: AtomicU64,
+    written: AtomicU64,
+}
+
+impl Moved {
+    /// Bytes read, and bytes written.
+    pub(super) fn so_far(&self) -> (u64, u64) {
+        (self.read.load(Ordering::Relaxed), self.written.load(Ordering::Relaxed))
+    }
+
+    fn note_written(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.written.fetch_add(*bytes as u64, Ordering::Relaxed);
+        }
+    }
 }
 
 impl<S> Guarded<S> {
@@ -38,14 +57,14 @@ impl<S> Guarded<S> {
             cut: Box::pin(cut.cancelled_owned()),
             silence,
             heard,
-            read: Arc::default(),
+            moved: Arc::default(),
             deadline: Box::pin(sleep_until(heard + silence)),
         }
     }
 
-    /// Counts the bytes that are read, for whoever wants to know whether anything comes.
-    pub(super) fn read_so_far(&self) -> Arc<AtomicU64> {
-        self.read.clone()
+    /// Counts what is read and written, for whoever wants to know whether anything moves.
+    pub(super) fn moved(&self) -> Arc<Moved> {
+        self.moved.clone()
     }
 
     fn check_cut(&mut self, context: &mut Context<'_>) -> io::Result<()> {
@@ -80,7 +99,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             Poll::Ready(Ok(())) => {
                 if buffer.filled().len() > before {
                     self.heard = Instant::now();
-                    self.read.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
+                    self.moved.read.fetch_add((buffer.filled().len() - before) as u64, Ordering::Relaxed);
                 }
                 Poll::Ready(Ok(()))
             }
@@ -93,7 +112,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check_cut(context)?;
-        Pin::new(&mut self.inner).poll_write(context, bytes)
+        let written = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.moved.note_written(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -102,7 +123,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check_cut(context)?;
-        Pin::new(&mut self.inner).poll_write_vectored(context, buffers)
+        let written = Pin::new(&mut self.inner).poll_write_vectored(context, buffers);
+        self.moved.note_written(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -31,7 +31,7 @@ pub(super) fn system(
     in_force.system.or(recorded).or_else(|| begun(sealers, reports))
 }
 
-/// What more than half of the sealers say that they have begun: one of them alone may be wrong, or lie.
+/// What more than half of the sealers say that they have begun: one of them alone may not have seen all yet.
 fn begun(sealers: &BTreeSet<PeerId>, reports: &[NodeReport]) -> Option<[u8; 16]> {
     let seals = |report: &&NodeReport| report.connected && sealers.contains(&report.peer_id);
     let mut said: BTreeMap<[u8; 16], BTreeSet<PeerId>> = BTreeMap::new();

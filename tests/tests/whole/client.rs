@@ -130,7 +130,11 @@ impl<'a> Client<'a> {
     /// Hands in a transaction of a register and waits until it is committed; gives its id.
     pub(crate) fn commit(&self, pod: &str, register: &str, text: &str) -> Result<String, String> {
         let path = format!("/api/registers/{register}/transactions?ack=committed");
-        committed(&self.call(pod, "POST", &path, Some(&transaction(text)))?)
+        let (status, answer) = self.call(pod, "POST", &path, Some(&transaction(text)))?;
+        match answer["transactionId"].as_str() {
+            Some(id) if status == 200 => Ok(id.to_owned()),
+            _ => Err(format!("{status} {answer}")),
+        }
     }
 
     /// Hands in a list of transactions; gives the ids of those that were accepted.
@@ -247,14 +251,6 @@ pub(crate) fn handed_in((status, answer): &(u16, Value)) -> Result<Vec<String>, 
     let results = answer["results"].as_array().ok_or_else(|| format!("{status} {answer}"))?;
     let accepted = results.iter().filter(|result| result["accepted"] == true);
     Ok(accepted.map(|result| result["transactionId"].as_str().unwrap().to_owned()).collect())
-}
-
-/// The id of a transaction that was waited for, by a node's answer that it is committed.
-pub(crate) fn committed((status, answer): &(u16, Value)) -> Result<String, String> {
-    match answer["transactionId"].as_str() {
-        Some(id) if *status == 200 => Ok(id.to_owned()),
-        _ => Err(format!("{status} {answer}")),
-    }
 }
 
 /// What curl printed, as body and status.

@@ -2,7 +2,7 @@
 //! are by one `kubectl get --watch`: beside it the network has the machine for itself.
 
 use crate::{
-    client::{Client, committed, handed_in, list, transaction},
+    client::{Client, handed_in, list, transaction},
     kubectl::watch,
     network::Network,
 };
@@ -42,8 +42,8 @@ use tokio::{
 
 /// A pod that is gone does not refuse a connection, it says nothing.
 const CONNECTED: Duration = Duration::from_secs(1);
-/// From a question to its answer.
-const ANSWERED: Duration = Duration::from_secs(10);
+/// From a question to its answer: longer than a node lets anybody wait for a commit.
+const ANSWERED: Duration = Duration::from_secs(40);
 
 /// Calls the API of all pods of a network.
 pub(crate) struct Kept {
@@ -86,13 +86,15 @@ impl Kept {
         handed_in(&self.post(pod, &format!("/api/registers/{register}/transactions"), list(texts))?)
     }
 
-    /// Hands in a transaction and waits until it is committed; gives its id.
-    pub(crate) fn commit(&self, pod: &str, register: &str, text: &str) -> Result<String, String> {
-        committed(&self.post(
-            pod,
-            &format!("/api/registers/{register}/transactions?ack=committed"),
-            transaction(text),
-        )?)
+    /// Hands in a transaction and waits until it is committed; gives its id, and whether it is: a node that ends says so far
+    /// that it has accepted it.
+    pub(crate) fn commit(&self, pod: &str, register: &str, text: &str) -> Result<(String, bool), String> {
+        let (status, answer) =
+            self.post(pod, &format!("/api/registers/{register}/transactions?ack=committed"), transaction(text))?;
+        match answer["transactionId"].as_str() {
+            Some(id) if status == 200 || status == 202 => Ok((id.to_owned(), status == 200)),
+            _ => Err(format!("{status} {answer}")),
+        }
     }
 
     fn post(&self, pod: &str, path: &str, body: String) -> Result<(u16, Value), String> {

@@ -27,6 +27,8 @@ pub(crate) struct Handed {
     pub(crate) accepted: BTreeSet<String>,
     /// Single transactions that were handed in and waited for.
     pub(crate) commits: Vec<Commit>,
+    /// Those of them of which a node that ended said no more than that they are accepted.
+    pub(crate) open: usize,
     /// Calls that a node which was away or leaving did not answer well.
     pub(crate) failed: usize,
 }
@@ -91,6 +93,7 @@ pub(crate) fn during(
             let handed = thread.join().unwrap();
             all.accepted.extend(handed.accepted);
             all.commits.extend(handed.commits);
+            all.open += handed.open;
             all.failed += handed.failed;
         }
         all
@@ -127,8 +130,12 @@ fn probe(client: &Kept, register: &str, mut turns: Turns<'_>, is_over: &AtomicBo
         number += 1;
         let (pod, began) = (turns.take(), Instant::now());
         match client.commit(pod, register, &format!("probe {} {number}", turns.next)) {
-            Ok(id) => {
-                handed.commits.push(Commit { took: began.elapsed(), pod: pod.to_owned(), at: began - start });
+            Ok((id, is_committed)) => {
+                if is_committed {
+                    handed.commits.push(Commit { took: began.elapsed(), pod: pod.to_owned(), at: began - start });
+                } else {
+                    handed.open += 1;
+                }
                 handed.accepted.insert(id);
             }
             Err(_away) => handed.failed += 1,

@@ -147,10 +147,11 @@ fn a_rolling_restart_under_load_commits_every_accepted_transaction_exactly_once(
     let (median, last) = (handed.commit_time(500), handed.commit_time(990));
     println!(
         "figure: {MANY} nodes restarted one after another at {LOAD} transactions a second: {} accepted, {} calls failed; \
-         {} handed in until committed: p50 {median:?}, p99 {last:?}",
+         {} handed in until committed: p50 {median:?}, p99 {last:?}; {} more left open by nodes that ended",
         handed.accepted.len(),
         handed.failed,
-        handed.commits.len()
+        handed.commits.len(),
+        handed.open
     );
     for commit in handed.slow_commits(SLOW) {
         println!("figure: of these {:?} at {}, {:?} after the beginning", commit.took, commit.pod, commit.at);

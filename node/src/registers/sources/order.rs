@@ -5,8 +5,8 @@
 //!   whole · forward only · syncing            the same three                                         ─▶ say that they lack it
 //! ```
 //!
-//! Who was asked and did not serve comes behind all others, and of these who was asked longest ago first: so whoever serves
-//! is asked some day, however many there are and whatever they say.
+//! Who was asked and did not serve comes behind all others until it promises something else, and of these who was asked longest
+//! ago first: so whoever serves is asked some day, however many there are, as long as the others keep to what they say.
 
 use peerwright_engine::{HolderState, HolderWord};
 use peerwright_secure::PeerId;

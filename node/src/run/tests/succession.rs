@@ -11,7 +11,7 @@ use crate::{
 use peerwright_proto::v1::SealingDigest;
 use peerwright_secure::PeerId;
 use peerwright_snapshot::Succession;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 fn peer(node: &RunningNode) -> PeerId {
     node.handle().identity.peer_id
@@ -131,6 +131,28 @@ async fn a_register_goes_on_by_the_network_s_authority_when_the_node_that_began_
     assert!(digest(&survivor).await.stranded.is_empty());
     let (chain, _) = verified(&*survivor.handle().registers.store, register).await;
     assert_eq!(*chain.governance().authority(), over_registers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_taken_back_while_an_authority_is_asked_changes_nothing() {
+    let authority = authority();
+    let mut nodes = sealed(&authority, 4, 3).await;
+    // The node that begins it is its authority, and goes with the two sealers.
+    let register = begin(&authority, &nodes).await;
+    let first = hand_in(&nodes[2], register, "before").await;
+    eventually("it is committed", async || committed(&nodes[2], register, first).await).await;
+    let survivor = nodes.remove(2);
+    drop(nodes);
+    eventually("it has seen that it is alone", async || digest(&survivor).await.alone_since > 0).await;
+    publish(&authority, &[&survivor], |content| {
+        content.succession = Some(Succession { generation: 1, survivor: peer(&survivor) });
+    });
+    eventually("it asks the authority", async || survivor.handle().sealing().is_none()).await;
+    publish(&authority, &[&survivor], |content| content.succession = None);
+    eventually("it is of its group again", async || digest(&survivor).await.members.len() == 3).await;
+    // Longer than the authority would have been asked.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert_eq!(digest(&survivor).await.generation, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
