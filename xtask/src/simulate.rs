@@ -19,7 +19,7 @@ const TRACED: [&[&str]; 3] = [
 ];
 
 /// Seeds of CI, and how long to go on with further ones.
-const SEEDS: [&str; 8] = ["--nodes", "30", "--minutes", "5", "--seeds", "1000", "--within", "600"];
+const SEEDS: [&str; 8] = ["--nodes", "30", "--minutes", "5", "--seeds", "1000", "--within", "480"];
 
 /// The large network of CI.
 const LARGE: [&str; 6] = ["--scenario", "large", "--nodes", "1000", "--minutes", "0.5"];
