@@ -146,8 +146,13 @@ impl Sealer {
 
     /// Resolves when the network is at a later group than this.
     pub(super) async fn followed(&self, generation: u64) {
+        self.snapshot_in_which(|| self.told_generation() > generation).await;
+    }
+
+    /// Resolves when this holds of the snapshot in force.
+    async fn snapshot_in_which(&self, holds: impl Fn() -> bool) {
         let mut snapshots = self.membership.watch_snapshot();
-        while self.told_generation() <= generation {
+        while !holds() {
             if snapshots.changed().await.is_err() {
                 // Nobody tells any more.
                 std::future::pending::<()>().await;
@@ -170,22 +175,11 @@ impl Sealer {
     pub(super) async fn go_on(&self, generation: u64, order: Succession) -> anyhow::Result<()> {
         tokio::select! {
             biased;
-            () = self.taken_back(generation, order) => {
+            () = self.snapshot_in_which(|| self.ordered(generation) != Some(order)) => {
                 tracing::warn!(generation = order.generation, "the order to go on without the others was taken back");
                 Ok(())
             }
             done = self.become_alone(order) => done,
-        }
-    }
-
-    /// Resolves when the snapshot holds this order no longer.
-    async fn taken_back(&self, generation: u64, order: Succession) {
-        let mut snapshots = self.membership.watch_snapshot();
-        while self.ordered(generation) == Some(order) {
-            if snapshots.changed().await.is_err() {
-                // Nobody tells any more.
-                std::future::pending::<()>().await;
-            }
         }
     }
 

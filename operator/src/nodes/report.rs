@@ -47,6 +47,27 @@ pub struct NodeReport {
     pub dockets: BTreeMap<[u8; 16], u64>,
 }
 
+#[cfg(test)]
+impl NodeReport {
+    /// Of a node that is connected and has told of nothing.
+    pub(crate) fn silent(pod: &str, peer_id: PeerId) -> Self {
+        Self {
+            pod: pod.to_owned(),
+            peer_id,
+            connected: true,
+            acknowledged: None,
+            certificate_not_after: 0,
+            waits_for: String::new(),
+            registers: Vec::new(),
+            auto_bans: Vec::new(),
+            seals: false,
+            hub: None,
+            sealing: None,
+            dockets: BTreeMap::new(),
+        }
+    }
+}
+
 /// How a sealing group stands, as one of its members sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SealingReport {

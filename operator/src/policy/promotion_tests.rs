@@ -39,20 +39,7 @@ impl World {
         network.spec.auto_bans = AutoBans { promote: Some(Promotion::Always), ..AutoBans::default() };
         let pods = network.node_names();
         let numbered = || pods.iter().zip(0_u8..);
-        let report = |(pod, number): (&String, u8)| NodeReport {
-            pod: pod.clone(),
-            peer_id: peer(number),
-            connected: true,
-            acknowledged: None,
-            certificate_not_after: 0,
-            waits_for: String::new(),
-            registers: Vec::new(),
-            auto_bans: Vec::new(),
-            seals: false,
-            hub: None,
-            sealing: None,
-            dockets: std::collections::BTreeMap::new(),
-        };
+        let report = |(pod, number): (&String, u8)| NodeReport::silent(pod, peer(number));
         Self {
             bans: Vec::new(),
             reports: numbered().map(report).collect(),

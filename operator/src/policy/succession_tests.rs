@@ -37,20 +37,7 @@ fn operation(uid: &str, phase: &str, generation: i64) -> Arc<PeerOperation> {
 
 fn says(generation: u64, led: bool) -> Vec<NodeReport> {
     let sealing = SealingReport { generation, led, ..SealingReport::default() };
-    vec![NodeReport {
-        pod: "demo-peer-0".to_owned(),
-        peer_id: peer(1),
-        connected: true,
-        acknowledged: None,
-        certificate_not_after: 0,
-        waits_for: String::new(),
-        registers: Vec::new(),
-        auto_bans: Vec::new(),
-        seals: true,
-        hub: None,
-        sealing: Some(sealing),
-        dockets: std::collections::BTreeMap::new(),
-    }]
+    vec![NodeReport { seals: true, sealing: Some(sealing), ..NodeReport::silent("demo-peer-0", peer(1)) }]
 }
 
 const ORDER: Succession = Succession { generation: 1, survivor: PeerId::from_bytes([1; 32]) };

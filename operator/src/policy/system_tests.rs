@@ -25,20 +25,9 @@ fn network() -> (PeerNetwork, BTreeSet<PeerId>) {
 }
 
 fn says(byte: u8, register: Option<[u8; 16]>) -> NodeReport {
-    NodeReport {
-        pod: format!("demo-peer-{byte}"),
-        peer_id: peer(byte),
-        connected: true,
-        acknowledged: None,
-        certificate_not_after: 0,
-        waits_for: String::new(),
-        registers: Vec::new(),
-        auto_bans: Vec::new(),
-        seals: true,
-        hub: None,
-        sealing: Some(SealingReport { system_register: register, ..SealingReport::default() }),
-        dockets: BTreeMap::new(),
-    }
+    let sealing = SealingReport { system_register: register, ..SealingReport::default() };
+    let silent = NodeReport::silent(&format!("demo-peer-{byte}"), peer(byte));
+    NodeReport { seals: true, sealing: Some(sealing), ..silent }
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl<'a> Client<'a> {
 
     /// Hands in a transaction that carries `text`; gives its id once the node says that it is accepted.
     pub(crate) fn submit(&self, pod: &str, text: &str) -> Result<String, String> {
-        accepted(self.call(pod, "POST", &transactions(), Some(&transaction(text)))?)
+        id_in(&self.call(pod, "POST", &transactions(), Some(&transaction(text)))?, &[202])
     }
 
     /// As [`Client::submit`], by a curl that runs on a machine of the cluster, also when its cable is cut.
@@ -113,7 +113,7 @@ impl<'a> Client<'a> {
         let address = self.network.address(pod);
         let words = self.words(pod, &address, "POST", &transactions(), Some(&transaction(text)));
         let words: Vec<&str> = std::iter::once("curl").chain(words.iter().map(String::as_str)).collect();
-        accepted(answer(&cluster.run_on(machine, &words).map_err(|error| error.to_string())?))
+        id_in(&answer(&cluster.run_on(machine, &words).map_err(|error| error.to_string())?), &[202])
     }
 
     /// Begins a register, as soon as there are sealers; gives its id.
@@ -130,11 +130,7 @@ impl<'a> Client<'a> {
     /// Hands in a transaction of a register and waits until it is committed; gives its id.
     pub(crate) fn commit(&self, pod: &str, register: &str, text: &str) -> Result<String, String> {
         let path = format!("/api/registers/{register}/transactions?ack=committed");
-        let (status, answer) = self.call(pod, "POST", &path, Some(&transaction(text)))?;
-        match answer["transactionId"].as_str() {
-            Some(id) if status == 200 => Ok(id.to_owned()),
-            _ => Err(format!("{status} {answer}")),
-        }
+        id_in(&self.call(pod, "POST", &path, Some(&transaction(text)))?, &[200])
     }
 
     /// Hands in a list of transactions; gives the ids of those that were accepted.
@@ -259,9 +255,10 @@ fn answer(printed: &str) -> (u16, Value) {
     (status.parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
-fn accepted((status, answer): (u16, Value)) -> Result<String, String> {
+/// The id of a transaction, by an answer that has one of these status codes.
+pub(crate) fn id_in((status, answer): &(u16, Value), expected: &[u16]) -> Result<String, String> {
     match answer["transactionId"].as_str() {
-        Some(id) if status == 202 => Ok(id.to_owned()),
+        Some(id) if expected.contains(status) => Ok(id.to_owned()),
         _ => Err(format!("{status} {answer}")),
     }
 }

@@ -2,7 +2,7 @@
 //! are by one `kubectl get --watch`: beside it the network has the machine for itself.
 
 use crate::{
-    client::{Client, handed_in, list, transaction},
+    client::{Client, handed_in, id_in, list, transaction},
     kubectl::watch,
     network::Network,
 };
@@ -89,12 +89,9 @@ impl Kept {
     /// Hands in a transaction and waits until it is committed; gives its id, and whether it is: a node that ends says so far
     /// that it has accepted it.
     pub(crate) fn commit(&self, pod: &str, register: &str, text: &str) -> Result<(String, bool), String> {
-        let (status, answer) =
-            self.post(pod, &format!("/api/registers/{register}/transactions?ack=committed"), transaction(text))?;
-        match answer["transactionId"].as_str() {
-            Some(id) if status == 200 || status == 202 => Ok((id.to_owned(), status == 200)),
-            _ => Err(format!("{status} {answer}")),
-        }
+        let path = format!("/api/registers/{register}/transactions?ack=committed");
+        let answer = self.post(pod, &path, transaction(text))?;
+        Ok((id_in(&answer, &[200, 202])?, answer.0 == 200))
     }
 
     fn post(&self, pod: &str, path: &str, body: String) -> Result<(u16, Value), String> {

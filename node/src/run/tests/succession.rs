@@ -5,9 +5,11 @@ use super::registers::{begin, committed, hand_in, sealed, verified};
 use crate::{
     RunningNode,
     api::Node,
+    dev::Authority,
     operator::DigestSource,
     testing::{authority, eventually, publish},
 };
+use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_proto::v1::SealingDigest;
 use peerwright_secure::PeerId;
 use peerwright_snapshot::Succession;
@@ -24,6 +26,23 @@ async fn digest(node: &RunningNode) -> SealingDigest {
 /// The group that a sealer is of, if somebody leads it.
 fn led(node: &RunningNode) -> Option<u64> {
     node.handle().sealing().filter(|status| status.is_leading).map(|status| status.generation)
+}
+
+/// Begins a register and commits something in it; then the last of four nodes, which has begun it, is gone with two of the
+/// three sealers, and the third is ordered to go on alone.
+async fn left_alone(authority: &Authority, mut nodes: Vec<RunningNode>) -> (RunningNode, RegisterId, TransactionId) {
+    let register = begin(authority, &nodes).await;
+    let first = hand_in(&nodes[2], register, "before").await;
+    for node in &nodes {
+        eventually("it is committed", async || committed(node, register, first).await).await;
+    }
+    let survivor = nodes.remove(2);
+    drop(nodes);
+    eventually("it has seen that it is alone", async || digest(&survivor).await.alone_since > 0).await;
+    publish(authority, &[&survivor], |content| {
+        content.succession = Some(Succession { generation: 1, survivor: peer(&survivor) });
+    });
+    (survivor, register, first)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,23 +127,12 @@ async fn an_order_changes_nothing_while_the_other_sealers_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_register_goes_on_by_the_network_s_authority_when_the_node_that_began_it_is_lost() {
     let authority = authority();
-    let mut nodes = sealed(&authority, 4, 3).await;
+    let nodes = sealed(&authority, 4, 3).await;
     let over_registers = authority.over_registers();
     publish(&authority, &nodes.iter().collect::<Vec<_>>(), |content| {
         content.settings.set_authority(*over_registers.as_bytes());
     });
-    // The node that begins it goes with the two sealers.
-    let register = begin(&authority, &nodes).await;
-    let first = hand_in(&nodes[2], register, "before").await;
-    for node in &nodes {
-        eventually("it is committed", async || committed(node, register, first).await).await;
-    }
-    let survivor = nodes.remove(2);
-    drop(nodes);
-    eventually("it has seen that it is alone", async || digest(&survivor).await.alone_since > 0).await;
-    publish(&authority, &[&survivor], |content| {
-        content.succession = Some(Succession { generation: 1, survivor: peer(&survivor) });
-    });
+    let (survivor, register, _) = left_alone(&authority, nodes).await;
     eventually("it leads a group of its own", async || led(&survivor) == Some(1)).await;
     let second = hand_in(&survivor, register, "after").await;
     eventually("it seals the register", async || committed(&survivor, register, second).await).await;
@@ -136,17 +144,7 @@ async fn a_register_goes_on_by_the_network_s_authority_when_the_node_that_began_
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_that_is_taken_back_while_an_authority_is_asked_changes_nothing() {
     let authority = authority();
-    let mut nodes = sealed(&authority, 4, 3).await;
-    // The node that begins it is its authority, and goes with the two sealers.
-    let register = begin(&authority, &nodes).await;
-    let first = hand_in(&nodes[2], register, "before").await;
-    eventually("it is committed", async || committed(&nodes[2], register, first).await).await;
-    let survivor = nodes.remove(2);
-    drop(nodes);
-    eventually("it has seen that it is alone", async || digest(&survivor).await.alone_since > 0).await;
-    publish(&authority, &[&survivor], |content| {
-        content.succession = Some(Succession { generation: 1, survivor: peer(&survivor) });
-    });
+    let (survivor, ..) = left_alone(&authority, sealed(&authority, 4, 3).await).await;
     eventually("it asks the authority", async || survivor.handle().sealing().is_none()).await;
     publish(&authority, &[&survivor], |content| content.succession = None);
     eventually("it is of its group again", async || digest(&survivor).await.members.len() == 3).await;
@@ -158,23 +156,11 @@ async fn an_order_that_is_taken_back_while_an_authority_is_asked_changes_nothing
 #[tokio::test(flavor = "multi_thread")]
 async fn a_register_whose_authority_is_lost_is_kept_and_told_of() {
     let authority = authority();
-    let mut nodes = sealed(&authority, 4, 3).await;
-    // The node that begins it goes with the two sealers.
-    let register = begin(&authority, &nodes).await;
-    let first = hand_in(&nodes[2], register, "before").await;
-    for node in &nodes {
-        eventually("it is committed", async || committed(node, register, first).await).await;
-    }
-    let survivor = nodes.remove(2);
-    drop(nodes);
-    eventually("it has seen that it is alone", async || digest(&survivor).await.alone_since > 0).await;
-    publish(&authority, &[&survivor], |content| {
-        content.succession = Some(Succession { generation: 1, survivor: peer(&survivor) });
-    });
+    let (survivor, register, first) = left_alone(&authority, sealed(&authority, 4, 3).await).await;
     // An authority is asked for a while.
-    tokio::time::timeout(std::time::Duration::from_secs(180), async {
+    tokio::time::timeout(Duration::from_secs(180), async {
         while led(&survivor) != Some(1) {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     })
     .await

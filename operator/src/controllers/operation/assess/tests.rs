@@ -39,20 +39,8 @@ fn alone_since(seconds: i64) -> SealingReport {
 }
 
 fn report(byte: u8, sealing: Option<SealingReport>) -> NodeReport {
-    NodeReport {
-        pod: format!("demo-peer-{}", byte - 1),
-        peer_id: peer(byte),
-        connected: true,
-        acknowledged: None,
-        certificate_not_after: 0,
-        waits_for: String::new(),
-        registers: Vec::new(),
-        auto_bans: Vec::new(),
-        seals: sealing.is_some(),
-        hub: None,
-        sealing,
-        dockets: BTreeMap::new(),
-    }
+    let silent = NodeReport::silent(&format!("demo-peer-{}", byte - 1), peer(byte));
+    NodeReport { seals: sealing.is_some(), sealing, ..silent }
 }
 
 struct Story {
