@@ -1,7 +1,7 @@
 //! How connections are made.
 
 use super::checkpoint::{LOG_BYTES, LOG_PAGES, PAGE_BYTES};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
     path::{Path, PathBuf},
     time::Duration,
@@ -68,6 +68,8 @@ impl Options {
         };
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Without it a plan depends on the values that it was made for, and every other value makes it anew.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         for (name, value) in &self.pragmas {
             connection.execute_batch(&format!("PRAGMA {name} = {value}"))?;
         }

@@ -94,6 +94,7 @@ fn locked(idle: &Mutex<Vec<Idle>>) -> MutexGuard<'_, Vec<Idle>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rusqlite::StatementStatus;
     use std::sync::mpsc::sync_channel;
 
     fn readers() -> (tempfile::TempDir, Readers) {
@@ -133,5 +134,19 @@ mod tests {
         let failed = readers.read(|connection| Ok(connection.execute_batch("DELETE FROM numbers")?)).await;
         assert!(matches!(failed, Err(StoreError::Failed(_))), "a reader must not write");
         assert_eq!(count().await, Ok(0));
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_prepared_once_whatever_it_is_asked_for() {
+        let (_folder, readers) = readers();
+        let remade = readers.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT number FROM numbers WHERE number > ?1 LIMIT ?2")?;
+            for asked in 1..10 {
+                let rows: Result<Vec<i64>, _> = statement.query_map([asked, asked], |row| row.get(0))?.collect();
+                rows?;
+            }
+            Ok(statement.get_status(StatementStatus::RePrepare))
+        });
+        assert_eq!(remade.await, Ok(0));
     }
 }
