@@ -39,6 +39,7 @@ pub mod telemetry;
 #[cfg(test)]
 mod testing;
 pub mod tls;
+mod together;
 pub mod transport;
 
 pub use handle::NodeHandle;

@@ -74,6 +74,7 @@ pub struct ApiState {
     tokens: Arc<Tokens>,
     access: Access,
     limits: Arc<RateLimits>,
+    intake: Arc<submit::Intake>,
 }
 
 impl ApiState {
@@ -86,8 +87,8 @@ impl ApiState {
         access: Access,
         limits: Arc<RateLimits>,
     ) -> Self {
-        let bodies = BodyBudget::default();
-        Self { node, telemetry, bans, bodies, tokens: Arc::default(), access, limits }
+        let (bodies, intake) = (BodyBudget::default(), Arc::new(submit::Intake::new(node.store())));
+        Self { node, telemetry, bans, bodies, tokens: Arc::default(), access, limits, intake }
     }
 
     /// Takes from the caller's allowance.

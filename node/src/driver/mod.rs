@@ -58,6 +58,8 @@ use verifier::Verifier;
 pub const LINK_EVENTS: usize = 512;
 /// The engine hears the wall clock so often.
 const WALL_CLOCK: Duration = Duration::from_secs(60);
+/// Requests of applications and peers that are taken before what is done is looked at again.
+const REQUESTS: usize = 32;
 
 /// What the driver needs.
 pub struct DriverParts {
@@ -267,14 +269,33 @@ impl Driver {
                     driver.take(Input::Addresses { source: AddressSource::Local, addresses: &found });
                 }
                 // Applications and peers share what is left, by lot.
-                something = next_request(&mut commands, &mut link_events) => match something {
-                    Some(Request::Command(command)) => driver.take_command(command),
-                    Some(Request::Link(event)) => driver.take_link_event(event),
-                    None => return,
-                },
+                something = next_request(&mut commands, &mut link_events) => {
+                    let Some(request) = something else { return };
+                    driver.take_request(request);
+                    for turn in 1..REQUESTS {
+                        let Some(request) = waiting_request(turn, &mut commands, &mut link_events) else { break };
+                        driver.take_request(request);
+                    }
+                }
                 () = driver.storage.has_room(), if driver.storage.is_waiting() => driver.storage.flush(),
             }
+            driver.check_signatures();
         }
+    }
+
+    fn take_request(&mut self, request: Request) {
+        match request {
+            Request::Command(command) => self.take_command(command),
+            Request::Link(event) => self.take_link_event(event),
+        }
+    }
+
+    /// All that has come by now is checked together.
+    fn check_signatures(&mut self) {
+        for verdict in self.verifier.check_few() {
+            self.take(verdict);
+        }
+        self.verifier.start_batch();
     }
 
     /// One turn of the engine, with everything that follows from it.
@@ -318,6 +339,17 @@ async fn next_request(
         command = commands.recv() => command.map(Request::Command),
         event = link_events.recv() => event.map(Request::Link),
     }
+}
+
+/// What waits already, of both in turns.
+fn waiting_request(
+    turn: usize,
+    commands: &mut mpsc::Receiver<Command>,
+    link_events: &mut mpsc::Receiver<LinkEvent>,
+) -> Option<Request> {
+    let mut command = || commands.try_recv().ok().map(Request::Command);
+    let mut event = || link_events.try_recv().ok().map(Request::Link);
+    if turn.is_multiple_of(2) { command().or_else(event) } else { event().or_else(command) }
 }
 
 #[cfg(test)]

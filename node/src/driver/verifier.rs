@@ -1,4 +1,5 @@
-//! Checks signatures away from the driver's task, in batches: while one is checked the next gathers.
+//! Checks signatures away from the driver's task, in batches: while one is checked the next gathers. A few that come alone
+//! are checked at once.
 //!
 //! ```text
 //! link 1 ─▶ waiting ─┐
@@ -20,6 +21,8 @@ const BATCH: usize = 64;
 const LINK_SHARE: usize = 16;
 /// Batches under way: one a core is enough, and more would take the driver's.
 const UNDER_WAY: usize = 2;
+/// So few signatures are checked sooner than another thread is woken for them.
+const FEW: usize = 2;
 
 /// What is to be checked.
 #[expect(clippy::large_enum_variant, reason = "nearly all that waits are messages")]
@@ -73,6 +76,16 @@ impl Verifier {
             self.turns.push_back(link);
         }
         of_link.push_back((token, question));
+    }
+
+    /// Checks what waits on this thread, if that is very little and nothing is checked elsewhere.
+    pub(super) fn check_few(&mut self) -> Verdicts {
+        let all = self.waiting.values().flatten().take(FEW + 1);
+        let work: usize = all.map(|(_, question)| question.work()).sum();
+        if !(1..=FEW).contains(&work) || !self.batches.is_empty() {
+            return Verdicts::new();
+        }
+        judge(self.gather())
     }
 
     /// Begins a batch when something waits and a place is free.
@@ -164,6 +177,24 @@ mod tests {
             verdicts.extend(more);
         }
         assert!(matches!(verdicts.as_slice(), [Input::Verified { token: Token(1), valid: true }]));
+    }
+
+    #[tokio::test]
+    async fn a_few_are_checked_at_once_unless_more_wait_or_are_under_way() {
+        let mut verifier = Verifier::new();
+        let push = |verifier: &mut Verifier, numbers: std::ops::Range<u64>| {
+            numbers.for_each(|number| verifier.push(Token(number), LinkId(1), Question::Message(signed_message())));
+        };
+        assert!(verifier.check_few().is_empty());
+        push(&mut verifier, 0..2);
+        let verdicts = verifier.check_few();
+        let tokens = verdicts.iter().map(|verdict| matches!(verdict, Input::Verified { valid: true, .. }));
+        assert_eq!(tokens.collect::<Vec<_>>(), [true; 2]);
+        push(&mut verifier, 2..5);
+        assert!(verifier.check_few().is_empty(), "many");
+        verifier.start_batch();
+        push(&mut verifier, 5..6);
+        assert!(verifier.check_few().is_empty(), "others are checked before it");
     }
 
     #[test]

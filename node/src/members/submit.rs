@@ -1,7 +1,7 @@
 //! Handing in by gRPC: one request, or a stream of them.
 //!
 //! ```text
-//! request ─▶ room ─▶ read, signatures together ─▶ all at once to the engine: one message, one fsync ─▶ results, in order
+//! request ─▶ room ─▶ read, signatures together with others' ─▶ all at once to the engine: one message, one fsync ─▶ results, in order
 //!   stream: at most 16 requests under way; the next waits in the connection
 //! ```
 
@@ -12,7 +12,7 @@ use crate::{
     handle::NodeHandle,
     limits::{Ask, Asker},
     registers::Settled,
-    signatures::check_all,
+    signatures::Signatures,
     telemetry::Telemetry,
     transport::MAX_MESSAGE_BYTES,
 };
@@ -37,8 +37,8 @@ const UNDER_WAY: usize = 16;
 const MOST_KIBIBYTES: u32 = 64 * 1024;
 /// How long a caller waits for `committed` before it hears that a transaction is accepted so far.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
-/// So many signatures and more are checked off the threads that serve everybody.
-const MANY: usize = 4;
+/// More bytes than these are read off the threads that serve everybody.
+const FEW_BYTES: usize = 64 * 1024;
 
 /// The answer of a stream of requests.
 pub(super) type Submitting = Pin<Box<dyn Stream<Item = Result<SubmitResponse, Status>> + Send>>;
@@ -50,6 +50,7 @@ pub(super) struct Submitter {
     telemetry: Arc<Telemetry>,
     allowances: Allowances,
     room: Arc<Semaphore>,
+    signatures: Arc<Signatures>,
 }
 
 /// A request that was read, and the room that it takes.
@@ -63,7 +64,13 @@ struct Batch {
 impl Submitter {
     pub(super) fn new(node: Arc<NodeHandle>, telemetry: Arc<Telemetry>, allowances: Allowances) -> Self {
         let room = usize::try_from(MOST_KIBIBYTES).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { node, telemetry, allowances, room: Arc::new(Semaphore::new(room)) }
+        Self {
+            node,
+            telemetry,
+            allowances,
+            room: Arc::new(Semaphore::new(room)),
+            signatures: Arc::new(Signatures::new()),
+        }
     }
 
     /// Answers one request.
@@ -104,13 +111,17 @@ impl Submitter {
     }
 
     async fn answer(&self, Batch { register, transactions, waits, _room }: Batch) -> Result<SubmitResponse, Status> {
-        let checked = if transactions.len() < MANY {
-            check(&self.node, register, transactions)
+        let not_checked = || Status::internal("what was handed in could not be checked");
+        let is_little = transactions.iter().map(Bytes::len).sum::<usize>() <= FEW_BYTES;
+        let reading = move || transactions.into_iter().map(|encoded| decode(register, encoded)).collect();
+        let read = if is_little {
+            reading()
         } else {
-            let node = self.node.clone();
-            let checking = tokio::task::spawn_blocking(move || check(&node, register, transactions));
-            checking.await.map_err(|_| Status::internal("what was handed in could not be checked"))?
+            tokio::task::spawn_blocking(reading).await.map_err(|_| not_checked())?
         };
+        let refused = |id, refusal| (Some(id), refusal);
+        let limits = self.node.limits();
+        let checked = self.signatures.check(read, Clock::wall().0, &limits, refused).await.ok_or_else(not_checked)?;
         // All at once: they share messages and commits.
         let submitting = checked.into_iter().map(|checked| self.submit_one(register, checked, waits));
         Ok(SubmitResponse { results: join_all(submitting).await })
@@ -149,15 +160,10 @@ impl Submitter {
 /// A transaction that was read and verified, or its id as far as it has one, and why it is refused.
 type Checked = Result<Transaction, (Option<TransactionId>, Refusal)>;
 
-/// Reads and checks transactions; one answer for each, in order.
-fn check(node: &NodeHandle, register: RegisterId, encoded: Vec<Bytes>) -> Vec<Checked> {
-    let read = encoded.into_iter().map(|encoded| {
-        let transaction = Transaction::decode(encoded).map_err(|refusal| (None, refusal))?;
-        let (id, of) = (transaction.id(), transaction.body().register);
-        if of == register { Ok(transaction) } else { Err((Some(id), Refusal::OtherRegister(of))) }
-    });
-    let refused = |transaction: &Transaction, refusal| (Some(transaction.id()), refusal);
-    check_all(read.collect(), Clock::wall().0, &node.limits(), refused)
+fn decode(register: RegisterId, encoded: Bytes) -> Checked {
+    let transaction = Transaction::decode(encoded).map_err(|refusal| (None, refusal))?;
+    let (id, of) = (transaction.id(), transaction.body().register);
+    if of == register { Ok(transaction) } else { Err((Some(id), Refusal::OtherRegister(of))) }
 }
 
 fn result(id: Option<TransactionId>, outcome: Outcome) -> SubmitResult {

@@ -1,5 +1,6 @@
 //! Connections to other members for calls, one each, made when first wanted.
 
+use super::sources::SourceNews;
 use crate::{
     driver::Commands,
     link::{LinkDialler, MemberConnection},
@@ -14,7 +15,10 @@ use std::{
     time::Duration,
 };
 use thiserror::Error;
-use tokio::{sync::OwnedMutexGuard, time::Instant};
+use tokio::{
+    sync::{OwnedMutexGuard, watch},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
 
 /// Why a member is not reached.
@@ -31,7 +35,7 @@ pub(crate) enum Unreached {
     Ending,
 }
 
-/// The members are asked for again after so long.
+/// The members are asked for again after so long, or once another peer is connected.
 const FRESH: Duration = Duration::from_millis(500);
 
 /// A connection by which no call is answered for so long, and nothing moves, is given up. HTTP/2 would find out after twenty
@@ -43,6 +47,13 @@ type Place = Arc<tokio::sync::Mutex<Option<Arc<MemberConnection>>>>;
 /// A place that nobody else looks at meanwhile.
 type Held = OwnedMutexGuard<Option<Arc<MemberConnection>>>;
 
+/// The members as they were last asked for.
+struct Known {
+    members: Option<(Instant, Arc<Vec<MemberView>>)>,
+    /// Whether a peer was connected since: it may be one that was not known.
+    links: watch::Receiver<()>,
+}
+
 /// Connections by peer id. Bounded by the members of the network.
 pub(crate) struct Callers {
     dialler: LinkDialler,
@@ -50,20 +61,20 @@ pub(crate) struct Callers {
     /// Dials are waited for by the node's end.
     tasks: TaskTracker,
     places: Mutex<BTreeMap<PeerId, Place>>,
-    /// The members as they were last asked for.
-    known: tokio::sync::Mutex<Option<(Instant, Arc<Vec<MemberView>>)>>,
+    known: tokio::sync::Mutex<Known>,
     /// Held by whoever asks who holds a register.
     asking: tokio::sync::Mutex<()>,
 }
 
 impl Callers {
-    pub(crate) fn new(dialler: LinkDialler, commands: Commands, tasks: TaskTracker) -> Self {
+    pub(crate) fn new(dialler: LinkDialler, commands: Commands, tasks: TaskTracker, news: &SourceNews) -> Self {
+        let known = Known { members: None, links: news.of_links() };
         Self {
             dialler,
             commands,
             tasks,
             places: Mutex::default(),
-            known: tokio::sync::Mutex::default(),
+            known: tokio::sync::Mutex::new(known),
             asking: tokio::sync::Mutex::default(),
         }
     }
@@ -152,12 +163,14 @@ impl Callers {
     /// The members; none when the node is ending. Thousands of registers share one question to the driver.
     async fn members(&self) -> Arc<Vec<MemberView>> {
         let mut known = self.known.lock().await;
-        if let Some((_, members)) = known.as_ref().filter(|(asked, _)| asked.elapsed() < FRESH) {
+        let is_fresh = |asked: &Instant| asked.elapsed() < FRESH && !known.links.has_changed().unwrap_or_default();
+        if let Some((_, members)) = known.members.as_ref().filter(|(asked, _)| is_fresh(asked)) {
             return members.clone();
         }
+        known.links.mark_unchanged();
         let members = self.commands.members().await.map(|(_, members)| members).unwrap_or_default();
         let members = Arc::new(members);
-        *known = Some((Instant::now(), members.clone()));
+        known.members = Some((Instant::now(), members.clone()));
         members
     }
 }

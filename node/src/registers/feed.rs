@@ -17,7 +17,7 @@ use futures::{
     StreamExt,
     stream::{FuturesOrdered, FuturesUnordered},
 };
-use peerwright_ledger::{RegisterId, TransactionView, docket::SEALED_HORIZON_MICROS};
+use peerwright_ledger::{RegisterId, TransactionId, TransactionView, docket::SEALED_HORIZON_MICROS};
 use peerwright_sealing::{Group, GroupRefused};
 use peerwright_store::{ListedTransaction, Seen, Store, StoreError, StoredTransaction};
 use std::{
@@ -216,7 +216,7 @@ impl Feed {
         }
     }
 
-    /// The next rows behind a position: all of them by three reads, however many readers wait beside this one.
+    /// The next rows behind a position: all of them by two reads or three, however many readers wait beside this one.
     async fn look(&self, register: RegisterId, behind: u64) -> Result<Vec<(u64, Row)>, StoreError> {
         let mut rows = self.messages.list(register, Some(behind), CHUNK).await?;
         if rows.is_empty() {
@@ -228,18 +228,36 @@ impl Feed {
             bytes <= CHUNK_BYTES
         });
         rows.truncate(taken.count().max(1));
-        let ids = rows.iter().map(|row| row.id).collect();
-        let places = self.registers.store.find_all(register, ids, Seen::Certified).await;
-        let places = places.inspect_err(|error| self.registers.repairs.note(error))?;
-        let unsealed = rows.iter().zip(&places).filter(|(_, place)| place.is_none()).map(|(row, _)| row.id);
-        let unsealed = self.messages.transactions(register, unsealed.collect()).await?;
+        let sealed = self.sealed(register, rows.iter().map(|row| row.id).collect()).await?;
+        let unsealed = rows.iter().map(|row| row.id).filter(|id| !sealed.contains(id)).collect();
+        let unsealed = self.messages.transactions(register, unsealed).await?;
         let mut unsealed = unsealed.into_iter();
         let now = Clock::wall().0;
-        let looked = rows.iter().zip(places).map(|(row, place)| {
-            let found = if place.is_some() { Row::Settled } else { unsettled(row, unsealed.next().flatten(), now) };
+        let looked = rows.iter().map(|row| {
+            let is_sealed = sealed.contains(&row.id);
+            let found = if is_sealed { Row::Settled } else { unsettled(row, unsealed.next().flatten(), now) };
             (row.position, found)
         });
         Ok(looked.collect())
+    }
+
+    /// Which of these are in certified dockets, those aside that have expired. What has come just now hardly ever is, and
+    /// the group knows that without a look at the index.
+    async fn sealed(
+        &self,
+        register: RegisterId,
+        mut ids: Vec<TransactionId>,
+    ) -> Result<BTreeSet<TransactionId>, StoreError> {
+        if let Some(may_be) = self.group.may_have_sealed(register, &ids) {
+            let mut may_be = may_be.into_iter();
+            ids.retain(|_| may_be.next().unwrap_or_default());
+        }
+        if ids.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let places = self.registers.store.find_all(register, ids.clone(), Seen::Certified).await;
+        let places = places.inspect_err(|error| self.registers.repairs.note(error))?;
+        Ok(ids.into_iter().zip(places).filter(|(_, place)| place.is_some()).map(|(id, _)| id).collect())
     }
 
     async fn submit(&self, register: RegisterId, chunk: Vec<Bytes>) -> Result<(), GroupRefused> {

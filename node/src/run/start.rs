@@ -118,7 +118,8 @@ impl RunningNode {
             connections.clone(),
             context.clone(),
         );
-        let callers = Arc::new(Callers::new(link_dialler.clone(), commands.clone(), begun.tasks.clone()));
+        let news = &registers.source_news;
+        let callers = Arc::new(Callers::new(link_dialler.clone(), commands.clone(), begun.tasks.clone(), news));
         let (sealing, sealing_set) = watch::channel(None);
         let sealer = Sealer::new(registers.clone(), membership.clone(), callers.clone(), store.clone(), sealing_set);
         let sealer = Arc::new(sealer);

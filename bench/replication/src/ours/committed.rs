@@ -30,7 +30,7 @@ use std::{
 };
 
 /// Transactions a second that are tried one after the other.
-const RATES: [u64; 6] = [250, 500, 1_000, 2_500, 5_000, 10_000];
+const RATES: [u64; 7] = [250, 500, 1_000, 2_500, 5_000, 10_000, 20_000];
 /// What was handed in may take so long to be committed.
 const GRACE: Duration = Duration::from_secs(5);
 /// How often is looked at what is committed.
@@ -41,16 +41,17 @@ const AUTHORS: u8 = 64;
 /// Ids that are read at once.
 const IDS: usize = 100_000;
 
-/// A network in which the source seals and a replica follows, and its register.
+/// A network in which the source seals, and its register.
 pub(super) struct Sealed {
     pub(super) network: Network,
     pub(super) source: Member,
-    pub(super) replica: Member,
     pub(super) register: RegisterId,
+    /// Follows it, and ends with it.
+    _replica: Option<Member>,
 }
 
 pub(super) fn run(plan: &Plan) -> Result<Outcome> {
-    let sealed = begin(plan)?;
+    let sealed = begin_followed(plan)?;
     let mut best = None;
     for rate in RATES {
         let outcome = sealed.at(rate, plan.seconds)?;
@@ -65,15 +66,30 @@ pub(super) fn run(plan: &Plan) -> Result<Outcome> {
     best.context("not even the lowest rate holds")
 }
 
-/// Starts both nodes and begins a register.
-pub(super) fn begin(plan: &Plan) -> Result<Sealed> {
+/// Starts a node that seals alone, and another that follows, and begins a register.
+fn begin_followed(plan: &Plan) -> Result<Sealed> {
     let network = Network::new(&plan.folder)?;
     let source = network.source()?;
     let replica = network.replica(0, &source)?;
     for member in [&replica, &source] {
         member.settle(2)?;
     }
-    network.seal([source.handle().identity.peer_id].into(), [&replica, &source])?;
+    let register = register(&network, &source, [&replica, &source])?;
+    replica.catch_up(register, 0)?;
+    Ok(Sealed { network, source, register, _replica: Some(replica) })
+}
+
+/// Starts a node that seals alone, and begins a register.
+pub(super) fn begin(plan: &Plan) -> Result<Sealed> {
+    let network = Network::new(&plan.folder)?;
+    let source = network.source()?;
+    let register = register(&network, &source, [&source])?;
+    Ok(Sealed { network, source, register, _replica: None })
+}
+
+/// Begins a register that `source` seals and all of `members` hold.
+fn register<const N: usize>(network: &Network, source: &Member, members: [&Member; N]) -> Result<RegisterId> {
+    network.seal([source.handle().identity.peer_id].into(), members)?;
     let deadline = Instant::now() + BEGINNING;
     let register = loop {
         let new = NewRegister {
@@ -91,9 +107,9 @@ pub(super) fn begin(plan: &Plan) -> Result<Sealed> {
             begun => break begun?,
         }
     };
-    network.subscribe(register, [&replica, &source])?;
-    replica.catch_up(register, 0)?;
-    Ok(Sealed { network, source, replica, register })
+    network.subscribe(register, members)?;
+    source.catch_up(register, 0)?;
+    Ok(register)
 }
 
 impl Sealed {

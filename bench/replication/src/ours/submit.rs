@@ -18,12 +18,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
-use tokio::runtime::Builder;
+use tokio::{runtime::Builder, time::sleep};
 
 /// Clients at once.
 pub(crate) const CLIENTS: usize = 64;
 /// Transactions of a batch: the most that REST takes.
 pub(crate) const BATCH: usize = 64;
+/// A client whose transactions are refused, for too much waits to be sealed, tries the next after this.
+const REFUSED_FOR: Duration = Duration::from_millis(10);
 /// No more than so many transactions a second are made ready, one by one and in batches.
 const READY: [u64; 2] = [12_000, 30_000];
 
@@ -66,15 +68,14 @@ pub(super) fn run(plan: &Plan, batch: usize) -> Result<Outcome> {
     })?;
     let mut latencies: Vec<Duration> = seen.iter().flat_map(|seen| seen.latencies.iter().copied()).collect();
     let refused: u64 = seen.iter().map(|seen| seen.refused).sum();
-    let registers = &sealed.replica.handle().registers;
-    let at_replica = registers.progress(sealed.register).map_or(0, |progress| progress.held);
+    let sealed_dockets = sealed.source.certified(sealed.register)?;
     Ok(Outcome {
         transactions: seen.iter().map(|seen| seen.accepted).sum(),
         seconds,
         p50_millis: quantile::millis(&mut latencies, 500),
         p99_millis: quantile::millis(&mut latencies, 990),
         processor,
-        note: format!("{refused} refused; the node seals meanwhile, the replica has {at_replica} dockets"),
+        note: format!("{refused} refused; the node seals meanwhile, {sealed_dockets} dockets"),
         ..Outcome::default()
     })
 }
@@ -92,6 +93,7 @@ async fn hand_in(mut client: Client, path: String, bodies: Arc<Bodies>, end: Ins
             seen.latencies.push(began.elapsed());
         } else {
             seen.refused += count as u64;
+            sleep(REFUSED_FOR).await;
         }
     }
     Ok(seen)

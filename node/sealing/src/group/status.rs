@@ -7,7 +7,7 @@ use crate::{
     wire::Request,
 };
 use openraft::ServerState;
-use peerwright_ledger::RegisterId;
+use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::NodePublicKey;
 use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
 
@@ -67,6 +67,16 @@ impl Group {
             last_index: metrics.last_log_index,
             applied_index: metrics.last_applied.map(|id| id.index),
         }
+    }
+
+    /// Which of these transactions a docket of the register may hold, as far as they are valid still: of the others it is
+    /// certain that none does. `None` for a register that the group does not know.
+    #[must_use]
+    pub fn may_have_sealed(&self, register: RegisterId, ids: &[TransactionId]) -> Option<Vec<bool>> {
+        self.core.registers(|registers| {
+            let horizon = registers.get(&register)?.horizon();
+            Some(ids.iter().map(|id| horizon.contains(id)).collect())
+        })
     }
 
     /// Resolves when `holds` is true of the status, at every change looked at anew; `false` when the sealer ends first.

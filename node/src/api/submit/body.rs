@@ -74,6 +74,15 @@ impl Submission {
         Self { payloads: Some(Vec::from_iter(payload)), metadata: Some(metadata), ..Self::default() }
     }
 
+    /// Whether it takes no more than so many characters to read; what is described as JSON may take any number.
+    pub(super) fn is_within(&self, characters: usize) -> bool {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let payloads = self.payloads.iter().flatten();
+        let length = |payload: &PayloadInput| text(&payload.data) + text(&payload.text);
+        payloads.clone().all(|payload| payload.json.is_none())
+            && text(&self.signed) + payloads.map(length).sum::<usize>() <= characters
+    }
+
     /// Reads the caller's transaction, or signs the described one for the caller.
     pub(super) fn into_transaction(
         self,

@@ -1,9 +1,10 @@
 //! Handing in transactions: described in JSON and signed by this node for the caller, or signed by the caller.
 
 mod body;
+mod intake;
 
 use super::{ApiState, Node, SubmitRefused, error::ApiError, gate::Caller, json, query, registers, time};
-use crate::{limits::Ask, registers::Settled, signatures::check_all};
+use crate::{limits::Ask, registers::Settled};
 use axum::{
     Extension, Json,
     extract::{Path, Request, State},
@@ -12,6 +13,7 @@ use axum::{
 };
 pub(super) use body::Submission;
 use futures::future::join_all;
+pub(super) use intake::Intake;
 use peerwright_ledger::{Kind, Refusal, RegisterId, Transaction, TransactionId};
 use peerwright_store::{StoreError, TransactionPlace};
 use serde::{Deserialize, Serialize};
@@ -22,6 +24,9 @@ const MAX_BATCH: usize = 64;
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a caller waits for `committed` before it is told that the transaction is accepted so far.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// More transactions, or longer ones, are read off the threads that serve everybody.
+const FEW: usize = 4;
+const SHORT: usize = 16 * 1024;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -179,8 +184,9 @@ async fn accept(
     submissions: Vec<Submission>,
 ) -> Result<Vec<Result<Accepted, Failure>>, ApiError> {
     let (node, subject) = (Arc::clone(&state.node), caller.subject.clone());
+    let is_little = submissions.len() <= FEW && submissions.iter().all(|submission| submission.is_within(SHORT));
     let reading = move || submissions.into_iter().map(|one| read(&node, subject.clone(), register, one)).collect();
-    let read: Vec<Read> = elsewhere(reading).await?;
+    let read: Vec<Read> = if is_little { reading() } else { elsewhere(reading).await? };
     let (ids, read): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     let held = held(state, register, read.iter().flatten()).await;
     let to_check = |read: Result<Transaction, ApiError>| {
@@ -203,11 +209,13 @@ async fn accept(
     Ok(join_all(accepting).await)
 }
 
-/// Hashing, signing and checking many, or ten megabytes, takes long enough to keep off the threads that serve everybody.
+/// Hashing and signing many, or ten megabytes, takes long enough to keep off the threads that serve everybody.
 async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
-    let failed =
-        |_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "what was handed in could not be checked");
-    tokio::task::spawn_blocking(work).await.map_err(failed)
+    tokio::task::spawn_blocking(work).await.map_err(|_| not_checked())
+}
+
+fn not_checked() -> ApiError {
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "what was handed in could not be checked")
 }
 
 /// Reads what a caller has signed, or signs for it.
@@ -229,9 +237,9 @@ async fn check(
             |read: Result<Transaction, Done>| read.and_then(|_| Err(Done::Refused(SubmitRefused::from(full).into())));
         return Ok(read.into_iter().map(refuse).collect());
     }
-    let limits = state.node.limits();
-    let refused = |_: &Transaction, refusal: Refusal| Done::Refused(refusal.into());
-    elsewhere(move || check_all(read, time::now_micros(), &limits, refused)).await
+    let refused = |_, refusal: Refusal| Done::Refused(refusal.into());
+    let signatures = &state.intake.signatures;
+    signatures.check(read, time::now_micros(), &state.node.limits(), refused).await.ok_or_else(not_checked)
 }
 
 /// Which of these that callers signed this node holds. Who hands in a signed transaction again gets the same answer again,
@@ -244,11 +252,7 @@ async fn held(
     let (own, outbox) = (state.node.identity().public_key, &state.node.registers().outbox);
     let asked = signed.filter(|transaction| transaction.body().author != own).map(Transaction::id);
     let asked: Vec<TransactionId> = asked.filter(|id| !outbox.is_dead(register, *id)).collect();
-    if asked.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let found = state.node.store().transactions(register, asked).await?;
-    Ok(found.into_iter().flatten().map(|found| found.id).collect())
+    state.intake.held(register, asked).await
 }
 
 async fn accept_one(

@@ -51,7 +51,7 @@ use tokio::{
 
 /// Who lacks fewer dockets than this needs no more than the cursor stream.
 const CATCH_UP_FROM: u64 = 64;
-/// A source that served so long was a good one: the next round comes at once.
+/// A source that served so long was a good one, as one is that brought a docket: the next round comes soon.
 const GOOD: Duration = Duration::from_secs(30);
 /// Who follows others may follow this node, or one that does: what is sealed would then reach none of them. When nothing
 /// has come from such a source for so long, the sealers are asked, or where none is in reach the next of the others.
@@ -118,7 +118,7 @@ impl Replica {
                 }
                 sources.rotate_left(1);
             }
-            if begun.elapsed() > GOOD {
+            if begun.elapsed() > GOOD || self.registers.heads.count(register) > next {
                 rest.was_good();
             }
             rest.until_next().await;

@@ -43,7 +43,12 @@ impl SourceNews {
     /// Hears of both from now on.
     pub(crate) fn of(&self, register: RegisterId) -> NewsOf {
         let register = self.registers().entry(register).or_default().subscribe();
-        NewsOf { links: self.links.subscribe(), register }
+        NewsOf { links: self.of_links(), register }
+    }
+
+    /// Hears of links from now on.
+    pub(crate) fn of_links(&self) -> watch::Receiver<()> {
+        self.links.subscribe()
     }
 
     /// The register is followed no longer.
