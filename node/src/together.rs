@@ -144,7 +144,7 @@ mod tests {
     use super::{Bounds, Together};
     use futures::{FutureExt, future::join_all};
     use std::sync::{Arc, Mutex};
-    use tokio::sync::Semaphore;
+    use tokio::{sync::Semaphore, task::yield_now};
 
     const BOUNDS: Bounds = Bounds { batch: 4, under_way: 1 };
 
@@ -169,14 +169,18 @@ mod tests {
     #[tokio::test]
     async fn what_comes_meanwhile_goes_together_and_each_caller_gets_its_own() {
         let (together, let_go, sizes) = doubling(BOUNDS);
-        let first = together.ask(vec![1]);
         let others = [vec![2, 3], vec![], vec![4], vec![5, 6], vec![7]].map(|numbers| together.ask(numbers));
-        let all = async { tokio::join!(first, join_all(others)) };
-        let asking = async {
-            tokio::task::yield_now().await;
+        let others = async {
+            // The first is under way by then.
+            yield_now().await;
+            join_all(others).await
+        };
+        let release = async {
+            yield_now().await;
+            yield_now().await;
             let_go.add_permits(10);
         };
-        let ((first, others), ()) = tokio::join!(all, asking);
+        let (first, others, ()) = tokio::join!(together.ask(vec![1]), others, release);
         assert_eq!(first, Some(vec![2]));
         let expected = [vec![4, 6], vec![], vec![8], vec![10, 12], vec![14]].map(Some);
         assert_eq!(others, expected);

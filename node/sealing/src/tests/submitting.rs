@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{GroupRefused, Outcome, SealingSettings};
 use bytes::Bytes;
-use peerwright_ledger::{Refusal, RegisterId};
+use peerwright_ledger::{Refusal, RegisterId, Transaction, TransactionId};
 use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
@@ -28,6 +28,21 @@ async fn handing_the_same_in_again_anywhere_seals_it_once() {
     assert_eq!(cluster.seal(register, &transactions).await, vec![Outcome::AlreadySealed; 30]);
     let (_, ids) = cluster.agreed(&[0, 1, 2], register).await;
     assert_eq!(ids.len(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sealer_knows_what_no_docket_holds() {
+    let mut cluster = Cluster::group(1).await;
+    let register = cluster.register(1).await;
+    let transactions = cluster.transactions(register, 0..2);
+    cluster.seal(register, &transactions[..1]).await;
+    let ids: Vec<TransactionId> = transactions.iter().map(Transaction::id).collect();
+    assert_eq!(cluster.at(0).may_have_sealed(register, &ids), Some(vec![true, false]));
+    assert_eq!(cluster.at(0).may_have_sealed(RegisterId::from_bytes([9; 16]), &ids), None);
+    cluster.kill(0).await;
+    cluster.start(0).await;
+    cluster.leader().await;
+    assert_eq!(cluster.at(0).may_have_sealed(register, &ids), Some(vec![true, false]), "after a start too");
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,11 +10,11 @@ use std::{ops::RangeInclusive, time::Duration};
 use tokio::{sync::watch, time::sleep};
 
 /// Between two rounds.
-const PAUSE: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(10);
+const PAUSE: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_secs(10);
 
 /// From news of sources to the round that it brings: what comes with it is known by then, and news that never ends brings
 /// fewer and fewer rounds.
-const GATHER: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_millis(500);
+const GATHER: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(500);
 
 /// A replica's waits.
 pub(super) struct Rest {
