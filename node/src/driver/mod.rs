@@ -353,4 +353,4 @@ fn waiting_request(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -18,7 +18,7 @@ use peerwright_secure::{NodeKey, PeerId};
 use peerwright_snapshot::{Content, SettingId, Settings};
 use peerwright_store::Memory;
 
-fn transaction(key: &NodeKey, text: &str) -> Transaction {
+pub(crate) fn transaction(key: &NodeKey, text: &str) -> Transaction {
     let body = TransactionBody {
         register: REGISTER,
         previous: None,

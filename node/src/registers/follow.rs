@@ -11,7 +11,7 @@
 //! The follower decides how much is on its way; a slow one costs the connection's window and nothing else, for every
 //! docket is read from the store when it is sent. Who takes nothing for a minute is left.
 
-use super::{Budget, Heads, Hearing, Registers, Repairs, encoded};
+use super::{Budget, Followers, Heads, Hearing, Registers, Repairs, encoded};
 use crate::transport::ConnectionInfo;
 use bytes::Bytes;
 use futures::Stream;
@@ -55,6 +55,7 @@ pub(crate) struct Source {
     heads: Arc<Heads>,
     budget: Budget,
     repairs: Arc<Repairs>,
+    followers: Arc<Followers>,
     tasks: TaskTracker,
 }
 
@@ -100,6 +101,7 @@ impl Source {
             heads: registers.heads.clone(),
             budget: registers.budget.clone(),
             repairs: registers.repairs.clone(),
+            followers: registers.followers.clone(),
             tasks,
         }
     }
@@ -123,7 +125,7 @@ impl Source {
         let expires = caller.member.as_ref().map_or(0, |member| member.not_after);
         let left = u64::try_from(expires).unwrap_or_default().saturating_sub(crate::tls::unix_now());
         let cut = caller.cut.clone();
-        let Self { store, heads, budget, repairs, tasks } = self;
+        let Self { store, heads, budget, repairs, followers, tasks } = self;
         let answer = Answer { store, budget, register, sender: sender.clone(), next: from, credit: 0, held: 0 };
         tasks.spawn(async move {
             tokio::select! {
@@ -132,6 +134,8 @@ impl Source {
                 // Who wants to go on shows its new certificate.
                 () = sleep(Duration::from_secs(left)) => {}
                 () = sender.closed() => {}
+                // Nothing new comes to a node that stops: who follows finds another.
+                () = followers.ended() => drop(timeout(TAKE_WITHIN, sender.send(Err(stopping()))).await),
                 () = hearing.ended() => drop(timeout(TAKE_WITHIN, sender.send(Err(not_held()))).await),
                 end = answer.serve(&heads, requests) => {
                     let status = match end {
@@ -149,6 +153,10 @@ impl Source {
         });
         Ok(Box::pin(ReceiverStream::new(receiver)))
     }
+}
+
+fn stopping() -> Status {
+    Status::unavailable("draining: this node is stopping; follow another")
 }
 
 fn not_held() -> Status {

@@ -1,4 +1,4 @@
-//! How many clients follow, whose they are, and that they end when the node does.
+//! How many clients follow, whose they are, and that they end when the node does, as members do that follow.
 
 use crate::limits::Asker;
 use std::{
@@ -84,6 +84,11 @@ impl Followers {
         self.ending.cancel();
     }
 
+    /// Resolves when the node stops.
+    pub(crate) async fn ended(&self) {
+        self.ending.cancelled().await;
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,7 +97,7 @@ impl Followers {
 impl Seat {
     /// Resolves when the node stops.
     pub(crate) async fn ended(&self) {
-        self.followers.ending.cancelled().await;
+        self.followers.ended().await;
     }
 }
 

@@ -15,9 +15,10 @@ use peerwright_ledger::Docket;
 use peerwright_proto::v1::{
     FollowBegin, FollowRequest, FollowResponse, follow_request::Kind, registers_client::RegistersClient,
 };
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
+use tonic::{Code, Streaming};
 
 /// Room for all dockets of a test.
 const ENOUGH: u32 = 1 << 20;
@@ -71,6 +72,31 @@ async fn a_node_serves_from_its_start_on_what_its_store_holds() {
     let mut follower = Follower::begin(&mut client, &sealed).await;
     follower.credit().await;
     assert_eq!(follower.next(4).await, [0, 1, 2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_ends_sends_those_who_follow_to_others_and_does_not_wait_for_them() {
+    let authority = authority();
+    let sealed = SealedRegister::of(3, 1);
+    let (store, backing) = watched();
+    sealed.fill(&*store).await;
+    let node = start_on(&authority, vec![backing]).await.remove(0);
+    let mut client = client(&authority, &node).await;
+    let mut follower = Follower::begin(&mut client, &sealed).await;
+    follower.credit().await;
+    assert_eq!(follower.next(4).await, [0, 1, 2, 3]);
+
+    let (limit, began) = (Duration::from_secs(60), Instant::now());
+    let following = async {
+        loop {
+            if let Err(ended) = follower.messages.message().await.transpose().unwrap() {
+                break ended;
+            }
+        }
+    };
+    let ((), ended) = tokio::join!(node.drain(limit), following);
+    assert_eq!(ended.code(), Code::Unavailable);
+    assert!(began.elapsed() < limit / 2, "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
