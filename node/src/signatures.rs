@@ -121,7 +121,7 @@ mod tests {
         let limits = Limits::default();
         let check = async |now| {
             let checked = Signatures::new().check(handed_in.clone(), now, &limits, |_, _| "now").await.unwrap();
-            checked.into_iter().map(|one| one.err()).collect::<Vec<_>>()
+            checked.into_iter().map(Result::err).collect::<Vec<_>>()
         };
         assert_eq!(check(NOW).await, [Some("before"), None, Some("before too")]);
         assert_eq!(check(late).await, [Some("before"), Some("now"), Some("before too")]);

@@ -216,7 +216,7 @@ impl Feed {
         }
     }
 
-    /// The next rows behind a position: all of them by two reads or three, however many readers wait beside this one.
+    /// The next rows behind a position: all of them by two reads, three or four, however many readers wait beside this one.
     async fn look(&self, register: RegisterId, behind: u64) -> Result<Vec<(u64, Row)>, StoreError> {
         let mut rows = self.messages.list(register, Some(behind), CHUNK).await?;
         if rows.is_empty() {
@@ -228,30 +228,34 @@ impl Feed {
             bytes <= CHUNK_BYTES
         });
         rows.truncate(taken.count().max(1));
-        let sealed = self.sealed(register, rows.iter().map(|row| row.id).collect()).await?;
-        let unsealed = rows.iter().map(|row| row.id).filter(|id| !sealed.contains(id)).collect();
-        let unsealed = self.messages.transactions(register, unsealed).await?;
-        let mut unsealed = unsealed.into_iter();
+        let mut suspects: Vec<TransactionId> = rows.iter().map(|row| row.id).collect();
+        // What has come just now hardly ever is sealed, and the group knows that without a look at the index.
+        if let Some(may_be) = self.group.may_have_sealed(register, &suspects) {
+            let mut may_be = may_be.into_iter();
+            suspects.retain(|_| may_be.next().unwrap_or_default());
+        }
+        let mut sealed = self.sealed(register, suspects).await?;
+        let unsealed: Vec<TransactionId> = rows.iter().map(|row| row.id).filter(|id| !sealed.contains(id)).collect();
+        let found = self.messages.transactions(register, unsealed.clone()).await?;
+        // Of a large one without a body nobody knows until when it was valid.
+        let bodiless = unsealed.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(id, _)| *id);
+        sealed.extend(self.sealed(register, bodiless.collect()).await?);
+        let mut found: BTreeMap<TransactionId, _> = unsealed.into_iter().zip(found).collect();
         let now = Clock::wall().0;
         let looked = rows.iter().map(|row| {
             let is_sealed = sealed.contains(&row.id);
-            let found = if is_sealed { Row::Settled } else { unsettled(row, unsealed.next().flatten(), now) };
-            (row.position, found)
+            let transaction = found.remove(&row.id).flatten();
+            (row.position, if is_sealed { Row::Settled } else { unsettled(row, transaction, now) })
         });
         Ok(looked.collect())
     }
 
-    /// Which of these are in certified dockets, those aside that have expired. What has come just now hardly ever is, and
-    /// the group knows that without a look at the index.
+    /// Which of these are in certified dockets.
     async fn sealed(
         &self,
         register: RegisterId,
-        mut ids: Vec<TransactionId>,
+        ids: Vec<TransactionId>,
     ) -> Result<BTreeSet<TransactionId>, StoreError> {
-        if let Some(may_be) = self.group.may_have_sealed(register, &ids) {
-            let mut may_be = may_be.into_iter();
-            ids.retain(|_| may_be.next().unwrap_or_default());
-        }
         if ids.is_empty() {
             return Ok(BTreeSet::new());
         }

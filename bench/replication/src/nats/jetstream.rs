@@ -12,7 +12,7 @@ use std::{
 pub(super) const STREAM: &str = "BENCH";
 pub(super) const SUBJECT: &str = "bench.transaction";
 pub(super) const MIRROR: &str = "COPY";
-/// Where consumed messages come.
+/// Where consumed messages come, with the number of the copy behind it: what one server delivers is heard at all.
 const DELIVERED: &str = "_INBOX.delivered";
 /// Servers that have just started answer within this time.
 const ANSWERING: Duration = Duration::from_secs(20);
@@ -45,9 +45,10 @@ pub(super) fn messages(client: &mut Client, stream: &str) -> Result<u64> {
 }
 
 /// Has the server send all messages of a stream as fast as it can; the subscription with which they come.
-pub(super) fn consume(client: &mut Client, stream: &str) -> Result<u32> {
-    let subscription = client.subscribe(DELIVERED)?;
-    let config = json!({ "deliver_subject": DELIVERED, "deliver_policy": "all", "ack_policy": "none", "replay_policy": "instant" });
+pub(super) fn consume(client: &mut Client, stream: &str, copy: usize) -> Result<u32> {
+    let delivered = format!("{DELIVERED}.{copy}");
+    let subscription = client.subscribe(&delivered)?;
+    let config = json!({ "deliver_subject": delivered, "deliver_policy": "all", "ack_policy": "none", "replay_policy": "instant" });
     let request = json!({ "stream_name": stream, "config": config });
     ask(client, &format!("$JS.API.CONSUMER.CREATE.{stream}"), &request)?;
     Ok(subscription)

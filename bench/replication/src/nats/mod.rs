@@ -81,8 +81,8 @@ fn replicate(plan: &Plan, cold: bool) -> Result<Outcome> {
         wait(copy, MIRROR, published)?;
     }
     let seconds = began.elapsed().as_secs_f64();
-    for copy in &mut copies {
-        check(&corpus, copy)?;
+    for (number, copy) in copies.iter_mut().enumerate() {
+        check(&corpus, copy, number)?;
     }
     corpus.close()?;
     let transactions = published * copies.len() as u64;
@@ -100,8 +100,8 @@ fn wait(client: &mut Client, stream: &str, messages: u64) -> Result<()> {
 }
 
 /// What a consumer of the mirror is given is the corpus, in its order.
-fn check(corpus: &Corpus<'_>, copy: &mut Client) -> Result<()> {
-    let delivered = jetstream::consume(copy, MIRROR)?;
+fn check(corpus: &Corpus<'_>, copy: &mut Client, number: usize) -> Result<()> {
+    let delivered = jetstream::consume(copy, MIRROR, number)?;
     corpus.each(|transactions| {
         for (id, bytes) in transactions {
             let message = copy.next_of(delivered, GRACE)?;
@@ -118,7 +118,7 @@ fn live(plan: &Plan) -> Result<Outcome> {
     jetstream::create_stream(&mut source)?;
     let mut copy = Client::connect(*servers.copies().first().context("no copy")?)?;
     jetstream::create_mirror(&mut copy)?;
-    let delivered = jetstream::consume(&mut copy, MIRROR)?;
+    let delivered = jetstream::consume(&mut copy, MIRROR, 0)?;
     // Until the mirror is connected, nothing is measured.
     source.publish(SUBJECT, &Bytes::from_static(&[0; crate::chain::TRANSACTION_BYTES]))?;
     source.flush()?;
