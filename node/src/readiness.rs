@@ -1,5 +1,5 @@
-//! Whether this node may serve: put together from how far the process is, where the node stands, and what the engine
-//! says.
+//! Whether this node may serve: put together from how far the process is, where the node stands, and what the engine and
+//! the sealing group say.
 
 use crate::{
     member::{Membership, Standing},
@@ -35,6 +35,8 @@ pub(crate) struct ReadinessKeeper {
     pub(crate) membership: Arc<Membership>,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) engine: watch::Receiver<Option<EngineReadiness>>,
+    /// Whether the other sealers are further than this node.
+    pub(crate) rejoining: watch::Receiver<bool>,
     pub(crate) readiness: watch::Sender<Readiness>,
     pub(crate) health: HealthReporter,
 }
@@ -50,7 +52,8 @@ impl ReadinessKeeper {
         loop {
             let phase = *self.phase.borrow_and_update();
             let engine = *self.engine.borrow_and_update();
-            let now = judge(phase, self.membership.standing(), engine);
+            let rejoining = *self.rejoining.borrow_and_update();
+            let now = judge(phase, self.membership.standing(), engine, rejoining);
             if self.readiness.send_replace(now) != now {
                 tracing::info!(readiness = now.word(), "readiness changed");
             }
@@ -70,6 +73,7 @@ impl ReadinessKeeper {
                 Ok(()) = self.phase.changed() => {}
                 () = end.cancelled() => return,
                 Ok(()) = self.engine.changed() => {}
+                Ok(()) = self.rejoining.changed() => {}
                 Ok(()) = snapshots.changed() => {}
                 Ok(()) = certificates.changed() => {}
                 _ = look.tick() => {}
@@ -79,13 +83,16 @@ impl ReadinessKeeper {
 }
 
 /// The most lasting reason first.
-fn judge(phase: Phase, standing: Standing, engine: Option<EngineReadiness>) -> Readiness {
+fn judge(phase: Phase, standing: Standing, engine: Option<EngineReadiness>, rejoining: bool) -> Readiness {
     match (phase, standing, engine) {
         (Phase::Failed, ..) => Readiness::Waiting(Reason::Failed),
         (Phase::Draining, ..) => Readiness::Waiting(Reason::Draining),
         (Phase::Starting, ..) => Readiness::Waiting(Reason::Starting),
         (Phase::Running, Standing::Banned, _) => Readiness::Waiting(Reason::Banned),
         (Phase::Running, Standing::Waiting, _) => Readiness::Waiting(Reason::WaitingForOperator),
+        (Phase::Running, Standing::Member, Some(EngineReadiness::Ready { .. })) if rejoining => {
+            Readiness::Waiting(Reason::Syncing)
+        }
         (Phase::Running, Standing::Member, Some(EngineReadiness::Ready { alone })) => Readiness::Ready { alone },
         (Phase::Running, Standing::Member, Some(EngineReadiness::Waiting { .. })) => {
             Readiness::Waiting(Reason::Syncing)
@@ -112,7 +119,9 @@ mod tests {
             (Phase::Running, Standing::Member, syncing, "syncing"),
             (Phase::Running, Standing::Member, ready, "ready"),
         ] {
-            assert_eq!(judge(phase, standing, engine).word(), word);
+            assert_eq!(judge(phase, standing, engine, false).word(), word);
+            let rejoining = if word == "ready" { "syncing" } else { word };
+            assert_eq!(judge(phase, standing, engine, true).word(), rejoining);
         }
     }
 }

@@ -44,6 +44,9 @@ use tokio::{
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// How long a sealer that is none any more waits to be let go.
 const PARTING: Duration = Duration::from_secs(60);
+/// How long a sealer that is back is not ready while the others are further.
+const REJOINS: Duration = Duration::from_secs(20);
+const REJOIN_LOOK: Duration = Duration::from_millis(100);
 /// How long leadership is handed over before the node ends.
 pub(crate) const HAND_OVER: Duration = Duration::from_secs(5);
 
@@ -63,6 +66,8 @@ pub(crate) struct Sealer {
     pub(super) candidates: Candidates,
     /// The group that this node may begin alone: it has seen that no majority answers.
     may_begin: AtomicU64,
+    /// Whether the group, which this node is of since before its start, is further than it.
+    rejoining: watch::Sender<bool>,
 }
 
 impl Sealer {
@@ -84,7 +89,14 @@ impl Sealer {
             network_authority: OnceLock::new(),
             candidates: Candidates::default(),
             may_begin: AtomicU64::new(0),
+            rejoining: watch::Sender::new(false),
         }
+    }
+
+    /// Whether this node, back from a restart, is still to take in what the others have sealed meanwhile. While it is, it is
+    /// not ready: whoever restarts nodes one after another would end the next, and then too few of them could seal.
+    pub(crate) fn watch_rejoining(&self) -> watch::Receiver<bool> {
+        self.rejoining.subscribe()
     }
 
     /// Says, once, who signs for registers that name no other authority.
@@ -110,8 +122,37 @@ impl Sealer {
         self.group().is_some_and(|group| group.status().is_leading)
     }
 
-    /// Runs until it is dropped; a group that cannot go on is begun anew.
+    /// Runs until it is dropped.
     pub(crate) async fn run(self: Arc<Self>) {
+        tokio::join!(self.seal_while_named(), self.rejoin());
+    }
+
+    /// Back from a restart, this node is told to be behind until it has what the others have sealed, or has tried for long
+    /// enough: where most sealers are lost it serves what it has.
+    async fn rejoin(&self) {
+        let log = self.registers.store.log_state().await;
+        if log.is_ok_and(|log| log.last.or(log.purged).is_none()) {
+            return;
+        }
+        self.rejoining.send_replace(true);
+        let rejoined = async {
+            while self.membership.snapshot().is_none() || self.is_named() {
+                if let Some(group) = self.group()
+                    && group.rejoined().await
+                {
+                    return;
+                }
+                sleep(REJOIN_LOOK).await;
+            }
+        };
+        if timeout(REJOINS, rejoined).await.is_err() {
+            tracing::warn!("the other sealers are not caught up with; what is here is served");
+        }
+        self.rejoining.send_replace(false);
+    }
+
+    /// Seals as long as the snapshot names this node; a group that cannot go on is begun anew.
+    async fn seal_while_named(&self) {
         let mut pause = Backoff::new(LOOK, Duration::from_secs(30));
         let mut snapshots = self.membership.watch_snapshot();
         loop {

@@ -203,6 +203,7 @@ impl RunningNode {
                 membership: membership.clone(),
                 phase: phase.subscribe(),
                 engine: engine_watched,
+                rejoining: sealer.watch_rejoining(),
                 readiness: begun.readiness.clone(),
                 health,
             }

@@ -14,14 +14,26 @@ use crate::{
     raft::{SealerId, Vote},
     wire::{Answer, Request},
 };
-use futures::{StreamExt, stream::FuturesUnordered};
+use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
 use openraft::raft::VoteRequest;
 use peerwright_secure::NodePublicKey;
 use peerwright_store::StoreError;
 use std::{sync::PoisonError, time::Duration};
+use tokio::time::sleep;
 
 /// How long another sealer is given to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A majority that does not answer is asked again after so long.
+const ASKED_AGAIN: Duration = Duration::from_millis(250);
+
+/// Dockets of a register that want signatures while it is sealed all the time.
+const UNCERTIFIED: usize = 4;
+
+/// A candidacy of nobody: it changes nothing, and is answered with what was voted and how far the log goes.
+fn inquiry() -> Request {
+    Request::Vote(VoteRequest::new(Vote::default(), None))
+}
 
 /// What another's answer is good for.
 enum Said {
@@ -52,8 +64,7 @@ impl Group {
         self.stand();
         // Each time, for it may not have been kept the last time: a request ends when its sender waits no longer.
         self.ballot.set_behind(true).await?;
-        // A candidacy of nobody: it changes nothing, and is answered with what was voted.
-        let inquiry = Request::Vote(VoteRequest::new(Vote::default(), None));
+        let inquiry = inquiry();
         let knows_none_later = self.enough_agree(from, &inquiry, |answer| match answer {
             Answer::Vote(answer) if answer.vote > leader => Some(Said::Objects),
             Answer::Vote(answer) if answer.last_log_id.is_none() => Some(Said::HasNothing),
@@ -67,6 +78,38 @@ impl Group {
             tracing::debug!(leader = ?from, term = leader.leader_id.term, "too few others know this leader and no later one");
         }
         Ok(may_follow)
+    }
+
+    /// Resolves when this sealer has taken in all that was in the logs of a majority when it asked them, and nearly all of it
+    /// has its certificate: then it is not missed in a majority without one of the others. `false` when the sealer ends first.
+    pub async fn rejoined(&self) -> bool {
+        let target = self.last_of_majority().await;
+        self.wait_until(|status| {
+            let uncertified = status.registers.saturating_mul(UNCERTIFIED);
+            status.leader.is_some() && status.applied_index >= target && status.uncertified <= uncertified
+        })
+        .await
+    }
+
+    /// The last entry in the logs of a majority, once one answers.
+    async fn last_of_majority(&self) -> Option<u64> {
+        let me = self.core.me();
+        loop {
+            let voters = self.voters();
+            let others = voters.iter().filter(|sealer| **sealer != me);
+            let asked = others.map(|sealer| self.transport.call(*sealer, inquiry().encode(), PATIENCE));
+            let answers = join_all(asked).await.into_iter().filter_map(|answer| Answer::decode(&answer.ok()?).ok());
+            let lasts: Vec<Option<u64>> = answers
+                .filter_map(|answer| match answer {
+                    Answer::Vote(answer) => Some(answer.last_log_id.map(|last| last.index)),
+                    _ => None,
+                })
+                .collect();
+            if 2 * (lasts.len() + 1) > voters.len() {
+                return lasts.into_iter().flatten().max();
+            }
+            sleep(ASKED_AGAIN).await;
+        }
     }
 
     /// Asks the others until half of all agree, rounded up; `speaker` does. Whoever objects ends it.

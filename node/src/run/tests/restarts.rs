@@ -1,15 +1,17 @@
 //! What a node keeps over restarts, orderly or not.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use super::registers::{begin, committed, hand_in};
 use crate::{
     RunningNode,
     api::{Node, SubmitRefused},
+    config::Configuration,
     dev::Authority,
     probes::{Readiness, Reason},
     run::{Backing, Sockets, StartError},
     testing::{
-        authority, configuration, eventually, holds, kill, once_free, options, sealed::SealedRegister, start_node,
-        transaction,
+        all_have_links, authority, bind_nodes, configuration, eventually, holds, kill, once_free, options, publish,
+        sealed::SealedRegister, start_bound_on, start_node, transaction,
     },
 };
 use peerwright_engine::SubmitRefusal;
@@ -123,4 +125,36 @@ async fn a_node_that_was_killed_goes_on_from_its_checkpoints() {
     let registers = &node.handle().registers;
     assert_eq!(registers.heads.count(sealed.register()), sealed.count());
     assert_eq!(registers.store.checkpoint(sealed.register()).await.unwrap(), Some(sealed.chain().encode()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealer_that_is_back_is_not_ready_while_it_may_lack_what_the_others_have_sealed() {
+    let authority = authority();
+    let directory = tempfile::tempdir().unwrap();
+    let mut bound = bind_nodes(4).await;
+    let kept = configuration("demo-peer-0", directory.path());
+    bound[0] = (kept.clone(), Sockets::bind(&kept).await.unwrap());
+    let seeds: Vec<_> = bound.iter().map(|(_, sockets)| sockets.peer_address.into()).collect();
+    let stores = vec![Backing::Volume, Backing::Memory, Backing::Memory, Backing::Memory];
+    let mut nodes = start_bound_on(&authority, bound, seeds.clone(), stores).await;
+    all_have_links(&nodes.iter().collect::<Vec<_>>(), 3).await;
+    publish(&authority, &nodes.iter().collect::<Vec<_>>(), |content| {
+        content.sealers = nodes.iter().take(3).map(|node| node.handle().identity.peer_id).collect();
+        content.founders = content.sealers.clone();
+    });
+    let register = begin(&authority, &nodes).await;
+    let sent = hand_in(&nodes[3], register, "sealed").await;
+    eventually("it is committed", async || committed(&nodes[0], register, sent).await).await;
+
+    // The others are gone as well: nobody leads any more.
+    let (other, back) = (nodes.remove(3), nodes.remove(0));
+    drop(nodes);
+    kill(back).await;
+    let back = start_node(&Configuration { seeds, ..kept }, &options(&authority, Backing::Volume)).await;
+    all_have_links(&[&back, &other], 1).await;
+    eventually("it takes part", async || back.handle().sealing().is_some()).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(*back.handle().readiness.borrow(), Readiness::Waiting(Reason::Syncing));
+    eventually("it serves what it has", async || back.handle().readiness.borrow().is_ready()).await;
+    assert!(committed(&back, register, sent).await);
 }
