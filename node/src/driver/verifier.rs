@@ -21,8 +21,8 @@ const BATCH: usize = 64;
 const LINK_SHARE: usize = 16;
 /// Batches under way: one a core is enough, and more would take the driver's.
 const UNDER_WAY: usize = 2;
-/// So few signatures are checked sooner than another thread is woken for them.
-const FEW: usize = 2;
+/// So few signatures, two messages with a transaction each, are checked sooner than another thread is woken for them.
+const FEW: usize = 4;
 
 /// What is to be checked.
 #[expect(clippy::large_enum_variant, reason = "nearly all that waits are messages")]
@@ -35,10 +35,18 @@ pub(super) enum Question {
 }
 
 impl Question {
-    /// How many signatures it holds, about.
+    /// What it counts for in a batch: messages count alike, whatever they have gathered.
     fn work(&self) -> usize {
         match self {
             Self::Message(_) => 1,
+            Self::Statements(statements) => statements.len(),
+        }
+    }
+
+    /// How many signatures it holds.
+    fn signatures(&self) -> usize {
+        match self {
+            Self::Message(message) => 1 + message.body().entries.len(),
             Self::Statements(statements) => statements.len(),
         }
     }
@@ -81,8 +89,8 @@ impl Verifier {
     /// Checks what waits on this thread, if that is very little and nothing is checked elsewhere.
     pub(super) fn check_few(&mut self) -> Verdicts {
         let all = self.waiting.values().flatten().take(FEW + 1);
-        let work: usize = all.map(|(_, question)| question.work()).sum();
-        if !(1..=FEW).contains(&work) || !self.batches.is_empty() {
+        let signatures: usize = all.map(|(_, question)| question.signatures()).sum();
+        if !(1..=FEW).contains(&signatures) || !self.batches.is_empty() {
             return Verdicts::new();
         }
         judge(self.gather())

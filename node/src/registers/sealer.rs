@@ -46,6 +46,7 @@ pub(super) const LOOK: Duration = Duration::from_secs(1);
 const PARTING: Duration = Duration::from_secs(60);
 /// How long a sealer that is back is not ready while the others are further.
 const REJOINS: Duration = Duration::from_secs(20);
+/// Between two looks whether it takes part yet.
 const REJOIN_LOOK: Duration = Duration::from_millis(100);
 /// How long leadership is handed over before the node ends.
 pub(crate) const HAND_OVER: Duration = Duration::from_secs(5);
