@@ -64,8 +64,14 @@ impl Signatures {
 
 /// All together; where that fails in parts, and where a part fails one by one.
 fn verify(transactions: Vec<Transaction>) -> Vec<Result<Transaction, (TransactionId, Refusal)>> {
-    let all_hold = hold(&transactions);
-    let good: Vec<bool> = transactions.chunks(PART).map(|part| all_hold || hold(part)).collect();
+    if hold(&transactions) {
+        return transactions.into_iter().map(Ok).collect();
+    }
+    // What is no longer than a part was just looked at.
+    let good: Vec<bool> = match transactions.len() {
+        ..=PART => Vec::new(),
+        _ => transactions.chunks(PART).map(hold).collect(),
+    };
     let judge = |(place, transaction): (usize, Transaction)| {
         if good.get(place / PART).copied().unwrap_or_default() {
             return Ok(transaction);
@@ -87,20 +93,19 @@ fn hold(transactions: &[Transaction]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{BATCH, PART, Signatures};
-    use crate::driver::tests::transaction;
+    use crate::testing::{REGISTER, text_body, with_another_signature};
     use peerwright_ledger::{Limits, Refusal, Transaction};
     use peerwright_secure::NodeKey;
 
     const NOW: u64 = 1;
 
     fn good(number: usize) -> Transaction {
-        transaction(&NodeKey::from_seed([1; 32]), &number.to_string())
+        let key = NodeKey::from_seed([1; 32]);
+        text_body(REGISTER, &key.public(), NOW..NOW + 1, number.to_string()).sign(&key).unwrap()
     }
 
     fn bad(number: usize) -> Transaction {
-        let mut encoded = good(number).encoded().to_vec();
-        *encoded.last_mut().unwrap() ^= 1;
-        Transaction::decode(encoded).unwrap()
+        Transaction::decode(with_another_signature(good(number).encoded())).unwrap()
     }
 
     #[tokio::test]

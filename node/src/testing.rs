@@ -16,13 +16,15 @@ use crate::{
     tls,
     transport::Connections,
 };
+use bytes::Bytes;
 use peerwright_engine::Config;
 use peerwright_ledger::{Kind, Metadata, Payload, RegisterId, Transaction, TransactionBody, TransactionId};
 use peerwright_proto::v1::CertifyRequest;
-use peerwright_secure::{NodeKey, SpiffeId};
+use peerwright_secure::{NodeKey, NodePublicKey, SpiffeId};
 use peerwright_snapshot::{Ban, Content, Subscription};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
 use std::{
+    collections::BTreeSet,
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
@@ -32,6 +34,8 @@ use tokio::time::{Instant, sleep};
 
 pub(crate) const NETWORK_UID: &str = "6f1f1c1e-0000-4000-8000-000000000001";
 pub(crate) const TRUST_DOMAIN: &str = "demo.default.peerwright.internal";
+/// How long a test's transaction is valid.
+pub(crate) const HOUR_MICROS: u64 = 3_600_000_000;
 pub(crate) const REGISTER: RegisterId = RegisterId::from_bytes([7; 16]);
 
 /// What a snapshot of the tests says, unless a test changes it.
@@ -242,19 +246,36 @@ pub(crate) fn transaction_of(node: &NodeHandle, text: &str) -> Transaction {
 
 pub(crate) fn transaction_in(node: &NodeHandle, register: RegisterId, text: &str) -> Transaction {
     let now = crate::driver::Clock::wall().0;
-    let body = TransactionBody {
+    let body = text_body(register, &node.identity.public_key, now..now + HOUR_MICROS, text.to_owned());
+    node.sign(body).unwrap()
+}
+
+/// A transaction that carries a text and nothing else, valid from its creation on to an end.
+pub(crate) fn text_body(
+    register: RegisterId,
+    author: &NodePublicKey,
+    valid: Range<u64>,
+    text: impl Into<Bytes>,
+) -> TransactionBody {
+    TransactionBody {
         register,
         previous: None,
-        author: node.identity.public_key,
+        author: *author,
         subject: None,
-        recipients: std::collections::BTreeSet::new(),
-        created_at_micros: now,
-        valid_until_micros: now + 3_600_000_000,
+        recipients: BTreeSet::new(),
+        created_at_micros: valid.start,
+        valid_until_micros: valid.end,
         kind: Kind::Action,
         metadata: Metadata::default(),
-        payloads: vec![Payload::new(text.as_bytes().to_vec())],
-    };
-    node.sign(body).unwrap()
+        payloads: vec![Payload::new(text)],
+    }
+}
+
+/// The last byte belongs to a signature, in messages and in transactions.
+pub(crate) fn with_another_signature(encoded: &Bytes) -> Bytes {
+    let mut bytes = encoded.to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    bytes.into()
 }
 
 pub(crate) async fn holds(node: &RunningNode, id: TransactionId) -> bool {

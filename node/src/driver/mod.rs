@@ -353,4 +353,4 @@ fn waiting_request(
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

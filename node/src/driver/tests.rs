@@ -7,31 +7,17 @@ use crate::{
     link::LinkSettings,
     registers::{OutboxSettings, ReplicationSettings},
     telemetry::Telemetry,
-    testing::{self, REGISTER},
+    testing::{self, REGISTER, text_body, with_another_signature},
 };
 use bytes::Bytes;
 use peerwright_engine::{BodyRefused, Policy};
-use peerwright_ledger::{
-    Entry, Kind, Message, MessageBody, Metadata, Payload, RegisterId, Transaction, TransactionBody,
-};
+use peerwright_ledger::{Entry, Message, MessageBody, RegisterId, Transaction};
 use peerwright_secure::{NodeKey, PeerId};
 use peerwright_snapshot::{Content, SettingId, Settings};
 use peerwright_store::Memory;
 
-pub(crate) fn transaction(key: &NodeKey, text: &str) -> Transaction {
-    let body = TransactionBody {
-        register: REGISTER,
-        previous: None,
-        author: key.public(),
-        subject: None,
-        recipients: std::collections::BTreeSet::new(),
-        created_at_micros: 1,
-        valid_until_micros: 2,
-        kind: Kind::Action,
-        metadata: Metadata::default(),
-        payloads: vec![Payload::new(text.as_bytes().to_vec())],
-    };
-    body.sign(key).unwrap()
+fn transaction(key: &NodeKey, text: &str) -> Transaction {
+    text_body(REGISTER, &key.public(), 1..2, text.to_owned()).sign(key).unwrap()
 }
 
 fn message(key: &NodeKey, transaction: Bytes) -> Message {
@@ -54,13 +40,6 @@ fn message(key: &NodeKey, transaction: Bytes) -> Message {
 pub(super) fn signed_message() -> Message {
     let key = NodeKey::from_seed([1; 32]);
     message(&key, transaction(&key, "text").encoded().clone())
-}
-
-/// The last byte belongs to a signature, in messages and in transactions.
-fn with_another_signature(encoded: &Bytes) -> Bytes {
-    let mut bytes = encoded.to_vec();
-    *bytes.last_mut().unwrap() ^= 1;
-    bytes.into()
 }
 
 #[tokio::test]

@@ -88,12 +88,12 @@ impl Verifier {
 
     /// Checks what waits on this thread, if that is very little and nothing is checked elsewhere.
     pub(super) fn check_few(&mut self) -> Verdicts {
-        let all = self.waiting.values().flatten().take(FEW + 1);
-        let signatures: usize = all.map(|(_, question)| question.signatures()).sum();
-        if !(1..=FEW).contains(&signatures) || !self.batches.is_empty() {
+        if self.turns.is_empty() || !self.batches.is_empty() {
             return Verdicts::new();
         }
-        judge(self.gather())
+        let all = self.waiting.values().flatten().take(FEW + 1);
+        let signatures: usize = all.map(|(_, question)| question.signatures()).sum();
+        if (1..=FEW).contains(&signatures) { judge(self.gather()) } else { Verdicts::new() }
     }
 
     /// Begins a batch when something waits and a place is free.

@@ -1,10 +1,11 @@
 //! A register that a test seals by itself, docket by docket.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use super::{HOUR_MICROS, text_body};
 use crate::driver::Clock;
 use peerwright_ledger::{
-    Attestation, CertifiedHeader, Chain, CommitCertificate, Docket, GenesisRecord, Kind, Metadata, Payload, Proposal,
-    RegisterId, RegisterPolicy, Role, SealerSet, TransactionBody, Verify, docket::DocketHeader, seal_genesis,
+    Attestation, CertifiedHeader, Chain, CommitCertificate, Docket, GenesisRecord, Proposal, RegisterId,
+    RegisterPolicy, Role, SealerSet, Verify, docket::DocketHeader, seal_genesis,
 };
 use peerwright_secure::{NodeKey, Signature};
 use peerwright_store::{DocketStore, Extension, NewDocket};
@@ -61,18 +62,8 @@ impl SealedRegister {
         let now = Clock::wall().0;
         let transactions = (0..transactions).map(|_| {
             self.texts += 1;
-            let body = TransactionBody {
-                register: self.chain.register(),
-                previous: None,
-                author: self.key.public(),
-                subject: None,
-                recipients: BTreeSet::new(),
-                created_at_micros: now,
-                valid_until_micros: now + 3_600_000_000,
-                kind: Kind::Action,
-                metadata: Metadata::default(),
-                payloads: vec![Payload::new(self.texts.to_string().into_bytes())],
-            };
+            let valid = now..now + HOUR_MICROS;
+            let body = text_body(self.chain.register(), &self.key.public(), valid, self.texts.to_string());
             body.sign(&self.key).unwrap().encoded().clone()
         });
         let transactions = transactions.collect();

@@ -12,7 +12,8 @@ use std::{
 pub(super) const STREAM: &str = "BENCH";
 pub(super) const SUBJECT: &str = "bench.transaction";
 pub(super) const MIRROR: &str = "COPY";
-/// Where consumed messages come, with the number of the copy behind it: what one server delivers is heard at all.
+/// Where consumed messages come, with the number of the copy behind it: the servers are connected, and what one of them
+/// delivers would reach whoever listens at another.
 const DELIVERED: &str = "_INBOX.delivered";
 /// Servers that have just started answer within this time.
 const ANSWERING: Duration = Duration::from_secs(20);

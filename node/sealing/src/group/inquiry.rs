@@ -1,4 +1,5 @@
-//! What a sealer that may have forgotten something asks the others before it takes part.
+//! What a sealer that is back asks the others: one that may have forgotten something before it takes part, and each, how far they
+//! are.
 //!
 //! ```text
 //! candidate or leader ─▶ this sealer ─▶ each other: have you a log? / what have you voted?
@@ -14,7 +15,7 @@ use crate::{
     raft::{SealerId, Vote},
     wire::{Answer, Request},
 };
-use futures::{StreamExt, future::join_all, stream::FuturesUnordered};
+use futures::{StreamExt, stream::FuturesUnordered};
 use openraft::raft::VoteRequest;
 use peerwright_secure::NodePublicKey;
 use peerwright_store::StoreError;
@@ -93,14 +94,11 @@ impl Group {
 
     /// The last entry in the logs of a majority, once one answers.
     async fn last_of_majority(&self) -> Option<u64> {
-        let me = self.core.me();
         loop {
             let voters = self.voters();
-            let others = voters.iter().filter(|sealer| **sealer != me);
-            let asked = others.map(|sealer| self.transport.call(*sealer, inquiry().encode(), PATIENCE));
-            let answers = join_all(asked).await.into_iter().filter_map(|answer| Answer::decode(&answer.ok()?).ok());
+            let answers = self.ask_others(&voters, &inquiry(), PATIENCE).await.into_iter();
             let lasts: Vec<Option<u64>> = answers
-                .filter_map(|answer| match answer {
+                .filter_map(|(_, answer)| match Answer::decode(&answer).ok()? {
                     Answer::Vote(answer) => Some(answer.last_log_id.map(|last| last.index)),
                     _ => None,
                 })

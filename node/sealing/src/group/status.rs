@@ -6,6 +6,8 @@ use crate::{
     raft::{LogId, SealerId},
     wire::Request,
 };
+use bytes::Bytes;
+use futures::future::join_all;
 use openraft::ServerState;
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_secure::NodePublicKey;
@@ -101,14 +103,24 @@ impl Group {
 
     /// The members that answer at all, this one among them: whoever is not, another group cannot count on.
     pub async fn answering(&self) -> BTreeSet<NodePublicKey> {
+        let (me, members) = (self.core.me(), self.voters());
+        let answers = self.ask_others(&members, &Request::Begun, ANSWER_WITHIN).await;
+        answers.into_iter().map(|(member, _)| member).chain(members.contains(&me).then_some(me)).collect()
+    }
+
+    /// What those of these sealers answer, this one aside, who answer in time.
+    pub(super) async fn ask_others(
+        &self,
+        sealers: &BTreeSet<NodePublicKey>,
+        request: &Request,
+        patience: Duration,
+    ) -> Vec<(NodePublicKey, Bytes)> {
         let me = self.core.me();
-        let members = self.voters();
-        let asking = members.iter().filter(|member| **member != me).map(|member| async {
-            let answer = self.transport.call(*member, Request::Begun.encode(), ANSWER_WITHIN).await;
-            answer.is_ok().then_some(*member)
+        let asking = sealers.iter().filter(|sealer| **sealer != me).map(|sealer| async {
+            let answer = self.transport.call(*sealer, request.encode(), patience).await;
+            Some((*sealer, answer.ok()?))
         });
-        let answers = futures::future::join_all(asking).await;
-        answers.into_iter().flatten().chain(members.contains(&me).then_some(me)).collect()
+        join_all(asking).await.into_iter().flatten().collect()
     }
 
     /// Refuses unless this sealer leads and a majority has answered it lately.

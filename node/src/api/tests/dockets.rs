@@ -1,12 +1,14 @@
 //! Registers, dockets and proofs as REST shows them.
 
 use super::{Api, node::REGISTER};
-use crate::api::Node;
+use crate::{
+    api::Node,
+    testing::{HOUR_MICROS, text_body},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use peerwright_ledger::{
-    Attestation, Chain, CommitCertificate, Docket, GenesisRecord, InclusionProof, Kind, LeafHash, Metadata, Payload,
-    Proposal, RegisterId, RegisterPolicy, Role, SealedDocket, SealerSet, Transaction, TransactionBody, TransactionView,
-    Verify, merkle_root, seal_genesis,
+    Attestation, Chain, CommitCertificate, Docket, GenesisRecord, InclusionProof, LeafHash, Proposal, RegisterId,
+    RegisterPolicy, Role, SealedDocket, SealerSet, Transaction, TransactionView, Verify, merkle_root, seal_genesis,
 };
 use peerwright_secure::{NodeKey, Signature, sha256};
 use peerwright_snapshot::Subscription;
@@ -56,19 +58,7 @@ fn stored(docket: &Docket) -> NewDocket {
 }
 
 fn entry(register: RegisterId, author: &NodeKey, text: &str, now: u64) -> Transaction {
-    let body = TransactionBody {
-        register,
-        previous: None,
-        author: author.public(),
-        subject: None,
-        recipients: BTreeSet::new(),
-        created_at_micros: now,
-        valid_until_micros: now + 3_600_000_000,
-        kind: Kind::Action,
-        metadata: Metadata::default(),
-        payloads: vec![Payload::new(text.as_bytes().to_vec())],
-    };
-    body.sign(author).unwrap()
+    text_body(register, &author.public(), now..now + HOUR_MICROS, text.to_owned()).sign(author).unwrap()
 }
 
 pub(super) async fn sealed(count: usize) -> Sealed {

@@ -1,10 +1,10 @@
 //! Handing in transactions and reading them back.
 
 use super::{Api, node::REGISTER};
-use crate::{api::SubmitRefused, registers::OutboxFull};
+use crate::{api::SubmitRefused, registers::OutboxFull, testing::text_body};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use peerwright_engine::SubmitRefusal;
-use peerwright_ledger::{Kind, Metadata, Payload, RegisterId, Transaction, TransactionBody};
+use peerwright_ledger::{Kind, RegisterId, Transaction, TransactionBody};
 use peerwright_secure::NodeKey;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
@@ -22,19 +22,9 @@ async fn read_back(api: &Api, accepted: &Value) -> Value {
 pub(super) fn signed_by_client(register: RegisterId, kind: Kind, valid_micros: u64) -> Transaction {
     let key = NodeKey::from_seed([99; 32]);
     let now = crate::api::time::now_micros();
-    let body = TransactionBody {
-        register,
-        previous: None,
-        author: key.public(),
-        subject: None,
-        recipients: Default::default(),
-        created_at_micros: now - 10,
-        valid_until_micros: now - 10 + valid_micros,
-        kind,
-        metadata: Metadata::default(),
-        payloads: vec![Payload::new("signed by its author")],
-    };
-    body.sign(&key).unwrap()
+    let valid = now - 10..now - 10 + valid_micros;
+    let body = text_body(register, &key.public(), valid, "signed by its author");
+    TransactionBody { kind, ..body }.sign(&key).unwrap()
 }
 
 fn signed(transaction: &Transaction) -> Value {

@@ -1,10 +1,10 @@
 //! What clients hand in, at any node, and what they are told.
 
 use super::{HOSTS, world::World};
-use crate::{api::Node, driver::Clock, registers::Settled};
-use peerwright_ledger::{Kind, Metadata, Payload, RegisterId, Transaction, TransactionBody, TransactionId};
+use crate::{api::Node, driver::Clock, registers::Settled, testing::text_body};
+use peerwright_ledger::{RegisterId, Transaction, TransactionId};
 use peerwright_secure::NodeKey;
-use std::{collections::BTreeSet, ops::Range, rc::Rc, time::Duration};
+use std::{ops::Range, rc::Rc, time::Duration};
 use tokio::time::timeout;
 
 /// Most that is handed in within a step.
@@ -44,18 +44,7 @@ impl Load {
     pub(super) fn sign(&mut self, register: RegisterId, now: u64, valid: u64, bytes: usize) -> Transaction {
         let mut content = format!("number {}", self.signed.len()).into_bytes();
         content.resize(content.len().max(bytes), b'.');
-        let body = TransactionBody {
-            register,
-            previous: None,
-            author: self.key.public(),
-            subject: None,
-            recipients: BTreeSet::new(),
-            created_at_micros: now,
-            valid_until_micros: now + valid,
-            kind: Kind::Action,
-            metadata: Metadata::default(),
-            payloads: vec![Payload::new(content)],
-        };
+        let body = text_body(register, &self.key.public(), now..now + valid, content);
         let signed = body.sign(&self.key).unwrap();
         self.signed.push(signed.clone());
         signed
