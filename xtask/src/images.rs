@@ -46,10 +46,18 @@ pub(crate) fn build_release(programs: &[&str]) -> Result<PathBuf> {
 
 /// Release programs that need nothing beside them. Whoever asks cargo for them in this way shares what was compiled.
 pub(crate) fn make_static(command: &mut Command) -> Result<()> {
-    // With --target, the flags reach the programs but not build scripts and macros, which cannot be static.
-    command.args(["--release", "--target", &triple()?]);
-    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-    command.env("RUSTFLAGS", format!("{flags} -C target-feature=+crt-static").trim());
+    const STATIC: &str = "-C target-feature=+crt-static";
+    let triple = triple()?;
+    // With --target, the flags reach the programs but not build scripts and macros, which cannot be static. Cargo joins the
+    // triple's own flags with those of .cargo/config.toml; RUSTFLAGS, where somebody has set it, takes the place of both.
+    command.args(["--release", "--target", &triple]);
+    match std::env::var("RUSTFLAGS") {
+        Ok(flags) if !flags.is_empty() => command.env("RUSTFLAGS", format!("{flags} {STATIC}")),
+        _ => {
+            let of_triple = format!("CARGO_TARGET_{}_RUSTFLAGS", triple.to_uppercase().replace('-', "_"));
+            command.env_remove("RUSTFLAGS").env(of_triple, STATIC)
+        }
+    };
     Ok(())
 }
 
