@@ -129,6 +129,11 @@ impl Appends {
         self.paused = false;
     }
 
+    /// Whether the store has not answered yet.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
     /// Whether the store fails.
     pub(crate) fn is_failing(&self) -> bool {
         self.failing

@@ -29,8 +29,8 @@ impl Engine {
             turn.out.push(Output::StoreBody { token: storing, register, id, bytes: transaction });
             return;
         }
-        let window = self.config.gossip.batch_window;
-        for draft in self.outbox.batches.add(turn.now, window, register, token, transaction) {
+        let (window, is_busy) = (self.config.gossip.batch_window, self.appends.is_under_way());
+        for draft in self.outbox.batches.add(turn.now, window, is_busy, register, token, transaction) {
             self.publish(turn, draft);
         }
         self.await_batches();
@@ -101,8 +101,15 @@ impl Engine {
         }
     }
 
-    /// Publishes the batches that have waited long enough.
-    pub(super) fn close_batches(&mut self, turn: &mut Turn<'_>, window: Duration) {
+    /// Publishes the batches that have waited long enough. While an append is under way they would only wait behind it,
+    /// and gather on.
+    pub(super) fn close_due_batches(&mut self, turn: &mut Turn<'_>) {
+        if !self.appends.is_under_way() {
+            self.close_batches(turn, self.config.gossip.batch_window);
+        }
+    }
+
+    fn close_batches(&mut self, turn: &mut Turn<'_>, window: Duration) {
         for draft in self.outbox.batches.take_due(turn.now, window) {
             self.publish(turn, draft);
         }
@@ -110,7 +117,8 @@ impl Engine {
     }
 
     fn await_batches(&mut self) {
-        match self.outbox.batches.next_due(self.config.gossip.batch_window) {
+        let due = self.outbox.batches.next_due(self.config.gossip.batch_window);
+        match due.filter(|_| !self.appends.is_under_way()) {
             Some(at) => self.timers.set(Timer::Batch, at),
             None => self.timers.cancel(Timer::Batch),
         }

@@ -41,6 +41,7 @@ impl Engine {
                 self.pump(turn, link);
             }
         }
+        self.close_due_batches(turn);
     }
 
     /// A message of this node is durable: it is accepted, and spread.

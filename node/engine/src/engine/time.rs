@@ -9,7 +9,7 @@ impl Engine {
         self.detector.is_catching_up = false;
         while let Some(timer) = self.timers.pop_due(turn.now) {
             match timer {
-                Timer::Batch => self.close_batches(turn, self.config.gossip.batch_window),
+                Timer::Batch => self.close_due_batches(turn),
                 Timer::Dial => self.redial(turn),
                 Timer::Upkeep(chore) => self.keep_up(turn, chore),
                 Timer::BanExpiry => self.expire_bans(turn),

@@ -52,8 +52,8 @@ impl Draft {
 /// What of a register waits until its window ends.
 #[derive(Debug)]
 struct Open {
-    /// When the register last published.
-    since: Micros,
+    /// When the register last published, if it has.
+    since: Option<Micros>,
     draft: Draft,
 }
 
@@ -64,6 +64,8 @@ struct Open {
 ///   ▼      ▼  ▼ ▼              │           ▼                       b, c, d together: sent when a's window ends, and
 ///   a ─────────────────────▶ b c d ────▶ (quiet) e                 open one more; e comes after that one: at once
 /// ```
+///
+/// While the store is busy a window does not end: what came would wait behind the append that is under way, alone.
 #[derive(Debug, Default)]
 pub(crate) struct Batches {
     open: BTreeMap<RegisterId, Open>,
@@ -71,21 +73,21 @@ pub(crate) struct Batches {
 
 impl Batches {
     /// Adds a transaction that rides in a message; gives what is to be published now: batches that are full, and what comes
-    /// to a register that has published nothing for a window.
+    /// to a register that has published nothing for a window, unless the store is busy.
     pub(crate) fn add(
         &mut self,
         now: Micros,
         window: Duration,
+        is_busy: bool,
         register: RegisterId,
         token: Token,
         transaction: Bytes,
     ) -> Vec<Draft> {
-        let Some(open) = self.open.get_mut(&register).filter(|open| !open.is_quiet(now, window)) else {
-            let mut alone = Draft::empty(register);
-            alone.add(token, transaction);
-            self.open.insert(register, Open { since: now, draft: Draft::empty(register) });
-            return vec![alone];
-        };
+        let open = self.open.entry(register).or_insert_with(|| Open { since: None, draft: Draft::empty(register) });
+        if open.is_quiet(now, window) && !is_busy {
+            open.draft.add(token, transaction);
+            return vec![open.publish(now)];
+        }
         let mut ready = Vec::new();
         if !open.draft.has_room_for(transaction.len()) {
             ready.push(open.publish(now));
@@ -100,7 +102,7 @@ impl Batches {
     /// Takes out the batches whose window has ended, those that have waited longest first.
     pub(crate) fn take_due(&mut self, now: Micros, window: Duration) -> Vec<Draft> {
         self.open.retain(|_, open| !open.is_quiet(now, window));
-        let due = self.open.values_mut().filter(|open| !open.draft.entries.is_empty() && open.since + window <= now);
+        let due = self.open.values_mut().filter(|open| !open.draft.entries.is_empty() && open.due(window) <= now);
         let mut due: Vec<_> = due.map(|open| (open.since, open.publish(now))).collect();
         due.sort_by_key(|(since, draft)| (*since, draft.register));
         due.into_iter().map(|(_, draft)| draft).collect()
@@ -109,7 +111,7 @@ impl Batches {
     /// When the oldest batch is due.
     pub(crate) fn next_due(&self, window: Duration) -> Option<Micros> {
         let waiting = self.open.values().filter(|open| !open.draft.entries.is_empty());
-        waiting.map(|open| open.since + window).min()
+        waiting.map(|open| open.due(window)).min()
     }
 
     /// Whether nothing waits.
@@ -121,12 +123,17 @@ impl Batches {
 impl Open {
     /// Whether nothing was published for a window and nothing waits.
     fn is_quiet(&self, now: Micros, window: Duration) -> bool {
-        self.draft.entries.is_empty() && self.since + window <= now
+        self.draft.entries.is_empty() && self.due(window) <= now
+    }
+
+    /// When its window ends, or has ended.
+    fn due(&self, window: Duration) -> Micros {
+        self.since.map_or(Micros(0), |since| since + window)
     }
 
     /// Takes out what waits; a new window begins.
     fn publish(&mut self, now: Micros) -> Draft {
-        self.since = now;
+        self.since = Some(now);
         let empty = Draft::empty(self.draft.register);
         std::mem::replace(&mut self.draft, empty)
     }

@@ -23,7 +23,7 @@ fn sizes(drafts: &[Draft]) -> Vec<usize> {
 }
 
 fn add(batches: &mut Batches, now: Micros, register_number: u8, token: u64, length: usize) -> Vec<Draft> {
-    batches.add(now, WINDOW, register(register_number), Token(token), bytes(length))
+    batches.add(now, WINDOW, false, register(register_number), Token(token), bytes(length))
 }
 
 /// Batches whose register 1 has just published.
@@ -53,6 +53,17 @@ fn what_comes_within_a_window_waits_for_its_end() {
     assert_eq!(sizes(&batches.take_due(START + WINDOW, WINDOW)), [2]);
     assert!(add(&mut batches, START + WINDOW * 3 / 2, 1, 3, 10).is_empty(), "the batch has opened a window");
     assert_eq!(batches.next_due(WINDOW), Some(START + WINDOW * 2));
+}
+
+#[test]
+fn what_comes_while_the_store_is_busy_waits_for_it() {
+    let mut batches = Batches::default();
+    for token in 0..2 {
+        let now = START + WINDOW * 2 * u32::try_from(token).unwrap();
+        assert!(batches.add(now, WINDOW, true, register(1), Token(token), bytes(1)).is_empty());
+    }
+    assert!(batches.next_due(WINDOW).is_some_and(|due| due <= START), "no window holds it up");
+    assert_eq!(sizes(&batches.take_due(START + WINDOW * 3, WINDOW)), [2]);
 }
 
 #[test]

@@ -66,6 +66,19 @@ fn transactions_of_one_window_share_a_message() {
 }
 
 #[test]
+fn what_comes_while_the_store_is_busy_goes_together_as_soon_as_it_answers() {
+    let mut net = Net::running(2);
+    for number in 0..6 {
+        net.submit(0, &format!("text-{number}"));
+        net.run(Duration::from_micros(480));
+    }
+    assert_eq!(net.engine(0).statistics().submit.messages, 1, "3 ms of fsync, longer than a window, are not over");
+    net.run(Duration::from_micros(3_240));
+    assert_eq!(net.nodes[0].accepted.len(), 6, "all five shared the next");
+    assert_eq!(net.engine(0).statistics().submit.messages, 2);
+}
+
+#[test]
 fn refusals_say_why() {
     let mut net = Net::running(1);
     let other = RegisterId::from_bytes([1; 16]);
