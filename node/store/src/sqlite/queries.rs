@@ -103,14 +103,16 @@ fn read_range(
     Ok(has_room)
 }
 
+/// All from one state of the store; each look-up alone would begin with pages that were read anew.
 pub(super) fn transactions(
-    connection: &Connection,
+    connection: &mut Connection,
     register: RegisterId,
     ids: Vec<TransactionId>,
 ) -> Result<Vec<Option<StoredTransaction>>, StoreError> {
+    let snapshot = connection.transaction()?;
     let mut rows: Vec<TransactionRow> = Vec::with_capacity(ids.len());
     for id in &ids {
-        rows.extend(connection.optional::<TransactionRow>(
+        rows.extend(snapshot.optional::<TransactionRow>(
             "SELECT transactions.id, transactions.entry, transactions.size, transactions.stored_at, lives.origin,
              lives.incarnation, transactions.message FROM transactions
              JOIN messages ON messages.id = transactions.message JOIN lives ON lives.id = messages.life
@@ -120,10 +122,10 @@ pub(super) fn transactions(
     }
     let mut carried = Vec::new();
     for carrier in carriers(&rows) {
-        let row: Option<CarrierRow> = connection.optional("SELECT id, bytes FROM messages WHERE id = ?1", [carrier])?;
+        let row: Option<CarrierRow> = snapshot.optional("SELECT id, bytes FROM messages WHERE id = ?1", [carrier])?;
         carried.extend(row);
     }
-    at_once(assemble(&ids, rows, carried, async |id, size| body_chunk(connection, id, 0, size)))
+    at_once(assemble(&ids, rows, carried, async |id, size| body_chunk(&snapshot, id, 0, size)))
 }
 
 pub(super) fn list(
