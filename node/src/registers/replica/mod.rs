@@ -54,8 +54,10 @@ const CATCH_UP_FROM: u64 = 64;
 /// A source that served so long was a good one, as one is that brought a docket: the next round comes soon.
 const GOOD: Duration = Duration::from_secs(30);
 /// Who follows others may follow this node, or one that does: what is sealed would then reach none of them. When nothing
-/// has come from such a source for so long, the sealers are asked, or where none is in reach the next of the others.
+/// has come from such a source for so long, it is left for the next of the others ...
 const IDLE: Duration = Duration::from_secs(10);
+/// ... and where a sealer is in reach, for that one, after so long; each time that a sealer had nothing either, twice that.
+const NEARER: Duration = Duration::from_millis(500);
 
 /// Follows one register until it is dropped.
 pub(crate) struct Replica {
@@ -77,7 +79,7 @@ impl Replica {
             return standing.frozen(register, fork::message(&proof));
         }
         let mut rest = Rest::new(&self.sources.hubs, self.registers.source_news.of(register));
-        let mut left = LeftSources::default();
+        let (mut left, mut nearer) = (LeftSources::default(), NEARER);
         loop {
             let begun = Instant::now();
             rest.begin_round();
@@ -92,7 +94,7 @@ impl Replica {
                         Err(ended) => ended,
                     },
                     () = self.stalled() => Ended::Stalled,
-                    () = self.idles(*primary) => Ended::Idle,
+                    () = self.idles(*primary, nearer) => Ended::Idle,
                 };
                 self.left(*primary, &ended).await;
                 match ended {
@@ -105,6 +107,7 @@ impl Replica {
                     Ended::Turned => break,
                     Ended::Idle => {
                         rest.was_good();
+                        nearer = IDLE.min(nearer * 2);
                         if self.sources.has_nearer().await {
                             break;
                         }
@@ -118,8 +121,12 @@ impl Replica {
                 }
                 sources.rotate_left(1);
             }
-            if begun.elapsed() > GOOD || self.registers.heads.count(register) > next {
+            let has_moved = self.registers.heads.count(register) > next;
+            if has_moved || begun.elapsed() > GOOD {
                 rest.was_good();
+            }
+            if has_moved {
+                nearer = NEARER;
             }
             rest.until_next().await;
         }
@@ -141,18 +148,23 @@ impl Replica {
     }
 
     /// Resolves when a source that follows others has had nothing further for long, and there are more to ask: also such as
-    /// were not known when it was chosen.
-    async fn idles(&self, source: PeerId) {
+    /// were not known when it was chosen. For a sealer it is left after `nearer` already.
+    async fn idles(&self, source: PeerId, nearer: Duration) {
         let mut heads = self.registers.heads.watch(self.register);
+        let mut silent = Duration::ZERO;
         loop {
             tokio::select! {
                 biased;
                 // Its sender lives as long as this node.
-                Ok(()) = heads.changed() => {}
-                () = sleep(IDLE) => {
+                Ok(()) = heads.changed() => silent = Duration::ZERO,
+                () = sleep(nearer) => {
+                    silent += nearer;
                     let progress = self.registers.standing.of(self.register);
                     let is_idle = progress.is_some_and(|progress| progress.source == Some(source) && progress.has_all());
-                    if is_idle && self.sources.is_makeshift(source) && self.has_others(source).await {
+                    if !is_idle || !self.sources.is_makeshift(source) {
+                        continue;
+                    }
+                    if self.sources.has_nearer().await || silent >= IDLE && self.has_others(source).await {
                         return;
                     }
                 }

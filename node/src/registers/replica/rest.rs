@@ -14,7 +14,7 @@ const PAUSE: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::fr
 
 /// From news of sources to the round that it brings: what comes with it is known by then, and news that never ends brings
 /// fewer and fewer rounds.
-const GATHER: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(500);
+const GATHER: RangeInclusive<Duration> = Duration::from_millis(2)..=Duration::from_millis(500);
 
 /// A replica's waits.
 pub(super) struct Rest {

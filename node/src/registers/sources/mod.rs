@@ -102,10 +102,11 @@ impl Sources {
         !content.sealers.contains(&source) && content.upstreams_of(&self.membership.peer_id()).is_none()
     }
 
-    /// Whether a sealer can be reached.
+    /// Whether a sealer that is alive can be reached.
     pub(super) async fn has_nearer(&self) -> bool {
         let Some(current) = self.membership.snapshot() else { return false };
-        for sealer in &current.snapshot.content.sealers {
+        let alive = self.callers.alive().await;
+        for sealer in alive.iter().filter(|peer| current.snapshot.content.sealers.contains(*peer)) {
             if self.callers.reach(*sealer).await.is_ok() {
                 return true;
             }

@@ -4,9 +4,13 @@
 use super::advertisements::{SEALER, fill, heard, make, start};
 use crate::{
     RunningNode,
+    config::Configuration,
     dev::Authority,
     registers::{LeftSources, Sources},
-    testing::{authority, eventually, links, publish, sealed::SealedRegister},
+    run::Backing,
+    testing::{
+        authority, configuration, eventually, kill, links, options, publish, sealed::SealedRegister, start_node,
+    },
 };
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
@@ -162,4 +166,32 @@ async fn a_link_and_what_its_peer_says_that_it_holds_are_news_to_who_waits_for_t
     make(&holder, register, true).await;
     timeout(PATIENCE, news.next()).await.expect("news of the register");
     assert_eq!(heard(&node, register).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_one_that_follows_others_asks_a_sealer_that_is_in_reach_again_soon() {
+    let mut sealed = SealedRegister::of(3, 1);
+    let register = sealed.register();
+    let (authority, volume) = (network(), tempfile::tempdir().unwrap());
+    let sealer = async |seeds| {
+        let configuration = Configuration { seeds, ..configuration("demo-far-0", volume.path()) };
+        start_node(&configuration, &options(&authority, Backing::Volume)).await
+    };
+    let before = sealer(Vec::new()).await;
+    authority.publish(|content| content.sealers = BTreeSet::from([peer(&before)])).unwrap();
+    kill(before).await;
+    let other = start(&authority, "demo-peer-0", Vec::new()).await;
+    fill(&other, &sealed).await;
+    make(&other, register, true).await;
+    let seeds = || vec![other.peer_address().into()];
+    let replica = start(&authority, "demo-peer-1", seeds()).await;
+    subscribe(&authority, &[&other, &replica], register);
+    holds(&replica, &sealed).await;
+
+    sealed.seal(1);
+    let sealer = sealer(seeds()).await;
+    fill(&sealer, &sealed).await;
+    let began = Instant::now();
+    holds(&replica, &sealed).await;
+    assert!(began.elapsed() < IDLE / 2, "{:?}", began.elapsed());
 }
