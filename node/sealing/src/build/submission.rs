@@ -41,6 +41,7 @@ pub(crate) struct Item {
 #[derive(Debug)]
 pub(crate) struct Queue {
     sender: mpsc::Sender<(RegisterId, Vec<Item>)>,
+    capacity: u32,
     transactions: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
 }
@@ -52,7 +53,13 @@ impl Queue {
         let (sender, receiver) = mpsc::channel(size(settings.queued_transactions));
         let transactions = Arc::new(Semaphore::new(size(settings.queued_transactions)));
         let bytes = Arc::new(Semaphore::new(size(settings.queued_bytes)));
-        (Self { sender, transactions, bytes }, receiver)
+        (Self { sender, capacity: settings.queued_transactions, transactions, bytes }, receiver)
+    }
+
+    /// Resolves when all that was pushed has its outcome. Meanwhile there is no room for more.
+    pub(crate) async fn emptied(&self) {
+        // It is never closed.
+        drop(self.transactions.acquire_many(self.capacity).await);
     }
 
     /// Queues transactions of a register as of `now`; the answer comes when each has its outcome.

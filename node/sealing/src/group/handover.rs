@@ -1,9 +1,12 @@
 //! Handing leadership over before a planned stop.
 //!
 //! ```text
-//! leader: takes nothing more in ─▶ what is under way is certified ─▶ "take over now" to who is furthest
-//!                                                                        └▶ election: the old leader votes for it at once
+//! leader: takes nothing more in ─▶ what waits is sealed and certified ─▶ "take over now" to who has all of it
+//!                                                                           └▶ election: the old leader votes for it at once
 //! ```
+//!
+//! A docket proposed after that would make the old leader refuse the successor, whose log is then the shorter one, and everybody
+//! would wait for an election by time.
 
 use super::Group;
 use crate::{
@@ -64,11 +67,18 @@ impl Group {
             return Err(GroupRefused::NotLeader { leader: None });
         }
         // What does not get its certificate in time gets it under the next leader.
-        let is_drained = self.wait_until(|status| {
-            status.leader != Some(me) || (status.uncertified == 0 && status.applied_index == status.last_index)
-        });
+        let is_drained = async {
+            self.queue.emptied().await;
+            self.wait_until(|status| {
+                let is_settled = status.uncertified == 0 && status.applied_index == status.last_index;
+                let next = self.successors().into_iter().find(&may_lead);
+                let has_all = next.is_none_or(|next| self.matched(next).map(|id| id.index) == status.last_index);
+                status.leader != Some(me) || (is_settled && has_all)
+            })
+            .await
+        };
         drop(tokio::time::timeout(DRAIN_PATIENCE, is_drained).await);
-        for successor in self.successors().into_iter().filter(may_lead) {
+        for successor in self.successors().into_iter().filter(&may_lead) {
             let asked = self.transport.call(successor, Request::Elect.encode(), ELECT_PATIENCE).await;
             if !matches!(asked.map(|answer| Answer::decode(&answer)), Ok(Ok(Answer::Elect))) {
                 continue;

@@ -2,6 +2,7 @@
 
 use super::{cluster::Cluster, register::encoded};
 use crate::{GroupRefused, Outcome};
+use futures::{StreamExt, stream::FuturesUnordered};
 use peerwright_ledger::{Transaction, TransactionId};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
@@ -159,6 +160,40 @@ async fn leadership_is_handed_over_at_once_and_nothing_is_refused_for_long() {
         cluster.follows(old, new).await;
         let (_, sealed) = cluster.agreed(&cluster.all().collect::<Vec<_>>(), register).await;
         assert_each_once(&sealed, &transactions);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_load_one_election_hands_leadership_over() {
+    let cluster = Cluster::group(3).await;
+    let register = cluster.register(1).await;
+    // One every few milliseconds, whatever becomes of those before.
+    let handed_in = FuturesUnordered::new();
+    let loading = async {
+        let mut handed_in = handed_in;
+        for number in 0.. {
+            let transactions = cluster.transactions(register, number..number + 1);
+            let cluster = &cluster;
+            handed_in.push(async move { cluster.seal(register, &transactions).await });
+            let next = tokio::time::sleep(Duration::from_millis(3));
+            drop(tokio::time::timeout_at(next.deadline(), handed_in.next()).await);
+            next.await;
+        }
+    };
+    let handing_over = async {
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(1_413)).await;
+            let old = cluster.at(cluster.leader().await);
+            let (begun, term) = (Instant::now(), old.status().term);
+            assert!(old.hand_over().await.unwrap().is_some());
+            assert_eq!(old.status().term, term + 1);
+            assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+            old.stay();
+        }
+    };
+    tokio::select! {
+        _ = loading => {}
+        () = handing_over => {}
     }
 }
 
