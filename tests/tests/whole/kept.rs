@@ -3,7 +3,7 @@
 
 use crate::{
     client::{Client, handed_in, id_in, list, transaction},
-    kubectl::watch,
+    kubectl::{Watching, watch},
     network::Network,
 };
 use bytes::Bytes;
@@ -26,10 +26,9 @@ use std::{
     collections::BTreeMap,
     error::Error,
     future::{Ready, ready},
-    io::{self, BufRead, BufReader},
+    io,
     net::{IpAddr, SocketAddr},
     option,
-    process::Child,
     sync::{Arc, Mutex},
     task::{Context, Poll},
     thread,
@@ -116,22 +115,12 @@ impl Kept {
 #[derive(Clone, Default)]
 struct Pods(Arc<Mutex<BTreeMap<String, IpAddr>>>);
 
-/// A kubectl that tells of pods, ended when this is dropped.
-struct Watching(Child);
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
 impl Pods {
     /// As kubectl tells: a pod that it has not told of yet has no address.
     fn of(network: &Network) -> (Self, Watching) {
         let told = "jsonpath={.metadata.name} {.status.podIP}{\"\\n\"}";
-        let mut kubectl = watch(&["-n", &network.namespace, "get", "pods", "-o", told]);
-        let (pods, lines) = (Self::default(), BufReader::new(kubectl.stdout.take().unwrap()).lines());
+        let (lines, watching) = watch(&["-n", &network.namespace, "get", "pods", "-o", told]);
+        let pods = Self::default();
         let told = pods.clone();
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
@@ -143,7 +132,7 @@ impl Pods {
                 }
             }
         });
-        (pods, Watching(kubectl))
+        (pods, watching)
     }
 }
 

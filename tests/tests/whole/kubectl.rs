@@ -1,6 +1,11 @@
 //! The real kubectl of the session that runs the suite, and waiting with a deadline, as a test that fails by panicking.
 
-use std::{process::Child, sync::LazyLock, time::Duration};
+use std::{
+    io::{BufRead, BufReader, Lines},
+    process::{Child, ChildStdout},
+    sync::LazyLock,
+    time::Duration,
+};
 
 use peerwright_tests::{Kubectl, Seen, eventually};
 use serde_json::Value;
@@ -23,9 +28,21 @@ pub(crate) fn send(arguments: &[&str], manifest: &Value) -> String {
     KUBECTL.send(arguments, manifest).unwrap().accepted().unwrap().trim().to_owned()
 }
 
-/// A kubectl that prints what it sees, and every change of that, until it is killed.
-pub(crate) fn watch(arguments: &[&str]) -> Child {
-    KUBECTL.watch(arguments).unwrap()
+/// A kubectl that watches, ended when this is dropped.
+pub(crate) struct Watching(Child);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// What kubectl sees, and every change of that: a process for all of them, where looking again and again would take one
+/// each time.
+pub(crate) fn watch(arguments: &[&str]) -> (Lines<BufReader<ChildStdout>>, Watching) {
+    let mut kubectl = KUBECTL.watch(arguments).unwrap();
+    (BufReader::new(kubectl.stdout.take().unwrap()).lines(), Watching(kubectl))
 }
 
 /// Looks until `look` finds something; fails with what was seen last.

@@ -1,12 +1,17 @@
 //! A network in a namespace of its own, as a test's scene.
 
-use crate::kubectl::{kubectl, send, try_kubectl, wait_for, wait_until};
+use crate::kubectl::{kubectl, send, try_kubectl, wait_for, wait_until, watch};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeMap,
     io::Write,
     process::Command,
-    sync::atomic::{AtomicU32, Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tempfile::NamedTempFile;
 
@@ -206,21 +211,28 @@ impl Network {
     pub(crate) fn roll_out(&self, patch: &str, count: usize) -> usize {
         let revision = self.field("sts/net-peer", "{.status.updateRevision}").unwrap();
         self.kubectl(&["patch", "pnet/net", "--type=json", "-p", patch]);
-        let mut fewest = usize::MAX;
-        let limit = ROLLED * u32::try_from(count).unwrap();
-        wait_for("every pod has the new template", limit, || {
-            let pods = self.kubectl(&[
-                "get",
-                "pods",
-                "-o",
-                "jsonpath={range .items[*]}{.metadata.labels.controller-revision-hash} \
-                 {.status.conditions[?(@.type==\"Ready\")].status}{\"\\n\"}{end}",
-            ]);
-            fewest = fewest.min(pods.lines().filter(|pod| pod.ends_with("True")).count());
-            let new = pods.lines().filter(|pod| !pod.starts_with(&revision) && pod.ends_with("True")).count();
-            if new == count { Ok(()) } else { Err(pods) }
-        });
-        fewest
+        let told = "jsonpath={.metadata.name} {.metadata.labels.controller-revision-hash} \
+                    {.status.conditions[?(@.type==\"Ready\")].status}{.metadata.deletionTimestamp}{\"\\n\"}";
+        let (lines, _watching) = watch(&["-n", &self.namespace, "get", "pods", "-o", told]);
+        let (tell, heard) = mpsc::channel();
+        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        let end = Instant::now() + ROLLED * u32::try_from(count).unwrap();
+        let (mut pods, mut fewest) = (BTreeMap::new(), count);
+        loop {
+            let line = heard.recv_timeout(end.saturating_duration_since(Instant::now()));
+            let line = line.unwrap_or_else(|error| panic!("not every pod has the new template ({error}): {pods:?}"));
+            let [pod, of, readiness] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { continue };
+            // One that is to end has the time of that behind it.
+            pods.insert(pod.to_owned(), (of != revision, readiness == "True"));
+            let ready = pods.values().filter(|(_, is_ready)| *is_ready).count();
+            // Until it has told of all, it tells of what is there.
+            if pods.len() == count {
+                fewest = fewest.min(ready);
+            }
+            if pods.values().filter(|pod| **pod == (true, true)).count() == count {
+                return fewest;
+            }
+        }
     }
 
     /// Machine and folder of a node's volume.
