@@ -35,6 +35,21 @@ pub(crate) trait Network {
     /// How many neighbours a node has, on average.
     fn degree(&self) -> BoxFuture<'_, f64>;
 
-    /// Copies that came again for each message that a node got first, since the start; `None` when nobody counts them.
-    fn copies(&self) -> BoxFuture<'_, Option<f64>>;
+    /// What has come so far; `None` when nobody counts it.
+    fn copies(&self) -> BoxFuture<'_, Option<Copies>>;
+}
+
+/// Messages that nodes have got from others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Copies {
+    pub(crate) first: u64,
+    pub(crate) again: u64,
+}
+
+impl Copies {
+    /// Copies that came again for each that came first, since then.
+    pub(crate) fn again_since(self, before: Self) -> f64 {
+        let of = |now: u64, before: u64| now.saturating_sub(before) as f64;
+        of(self.again, before.again) / of(self.first, before.first).max(1.0)
+    }
 }

@@ -1,6 +1,10 @@
 //! Peer nodes as `peerwright-node dev` starts them: sockets, mutual TLS, sessions, engine, verifier, and a store in memory.
 
-use crate::{network::Network, recorder::Recorder, recording_store::RecordingStore};
+use crate::{
+    network::{Copies, Network},
+    recorder::Recorder,
+    recording_store::RecordingStore,
+};
 use anyhow::{Context as _, Result};
 use futures::{
     FutureExt as _,
@@ -121,12 +125,12 @@ impl Network for Ours {
         .boxed()
     }
 
-    fn copies(&self) -> BoxFuture<'_, Option<f64>> {
+    fn copies(&self) -> BoxFuture<'_, Option<Copies>> {
         async {
             let statistics = self.statistics().await;
             let again: u64 = statistics.iter().map(|statistics| statistics.gossip.duplicates).sum();
             let first: u64 = statistics.iter().map(|statistics| statistics.gossip.delivered).sum();
-            Some(again as f64 / first.max(1) as f64)
+            Some(Copies { first, again })
         }
         .boxed()
     }

@@ -147,6 +147,7 @@ fn measure(
     runtime.block_on(async { timeout(SETTLING, network.settled()).await }).context("the network does not settle")?;
     warming.run(network, recorder);
     wait(COOLING, || recorder.is_warm());
+    let copies_before = runtime.block_on(network.copies());
     let expected = load.count * (load.nodes as u64 - 1);
     let (before, began) = (Usage::now()?, Instant::now());
     load.run(network, recorder);
@@ -165,7 +166,7 @@ fn measure(
         longest_millis: millis(1_000),
         usage,
         degree: runtime.block_on(network.degree()),
-        copies: runtime.block_on(network.copies()),
+        copies: runtime.block_on(network.copies()).zip(copies_before).map(|(now, before)| now.again_since(before)),
         peak_memory: peak_memory(),
     })
 }

@@ -1,6 +1,9 @@
 //! Hosts of libp2p-gossipsub: TCP, TLS 1.3, yamux, strict signatures, its defaults but for the degree.
 
-use crate::{network::Network, recorder::Recorder};
+use crate::{
+    network::{Copies, Network},
+    recorder::Recorder,
+};
 use anyhow::{Context as _, Result, anyhow};
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use libp2p::{
@@ -90,7 +93,7 @@ impl Network for Rival {
         std::future::ready(all as f64 / self.hosts.len().max(1) as f64).boxed()
     }
 
-    fn copies(&self) -> BoxFuture<'_, Option<f64>> {
+    fn copies(&self) -> BoxFuture<'_, Option<Copies>> {
         std::future::ready(None).boxed()
     }
 }

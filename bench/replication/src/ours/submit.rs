@@ -27,7 +27,7 @@ pub(crate) const BATCH: usize = 64;
 /// A client whose transactions are refused, for too much waits to be sealed, tries the next after this.
 const REFUSED_FOR: Duration = Duration::from_millis(10);
 /// No more than so many transactions a second are made ready, one by one and in batches.
-const READY: [u64; 2] = [12_000, 30_000];
+const READY: [u64; 2] = [24_000, 60_000];
 
 /// Bodies that are ready to be sent, each with the number of its transactions.
 type Bodies = Mutex<VecDeque<(usize, Vec<u8>)>>;
