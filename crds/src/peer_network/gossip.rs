@@ -25,8 +25,8 @@ pub struct Gossip {
     #[schemars(range(min = 1, max = 64))]
     pub hop_limit: Option<i32>,
 
-    /// Milliseconds that transactions handed in wait for company in one message, 1 to 100. Absent: the node's default,
-    /// 2.
+    /// Milliseconds that transactions handed in wait for company in one message, 1 to 100; as long as the store is busy
+    /// they wait for that too. Absent: the node's default, 2.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100))]
     pub batch_milliseconds: Option<i32>,

@@ -214,7 +214,7 @@ impl Network {
         let told = "jsonpath={.metadata.name} {.metadata.labels.controller-revision-hash} \
                     {.status.conditions[?(@.type==\"Ready\")].status}{.metadata.deletionTimestamp}{\"\\n\"}";
         let (lines, _watching) = watch(&["-n", &self.namespace, "get", "pods", "-o", told]);
-        let (tell, heard) = mpsc::channel();
+        let (tell, heard) = mpsc::sync_channel(count);
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| tell.send(line)));
         let end = Instant::now() + ROLLED * u32::try_from(count).unwrap();
         let (mut pods, mut fewest) = (BTreeMap::new(), count);
