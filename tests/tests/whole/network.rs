@@ -222,7 +222,7 @@ impl Network {
             let line = heard.recv_timeout(end.saturating_duration_since(Instant::now()));
             let line = line.unwrap_or_else(|error| panic!("not every pod has the new template ({error}): {pods:?}"));
             let [pod, of, readiness] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { continue };
-            // One that is to end has the time of that behind it.
+            // Of a pod that is to be deleted the time of that follows: it does not count as ready any more.
             pods.insert(pod.to_owned(), (of != revision, readiness == "True"));
             let ready = pods.values().filter(|(_, is_ready)| *is_ready).count();
             // Until it has told of all, it tells of what is there.

@@ -168,9 +168,8 @@ async fn under_load_one_election_hands_leadership_over() {
     let cluster = Cluster::group(3).await;
     let register = cluster.register(1).await;
     // One every few milliseconds, whatever becomes of those before.
-    let handed_in = FuturesUnordered::new();
     let loading = async {
-        let mut handed_in = handed_in;
+        let mut handed_in = FuturesUnordered::new();
         for number in 0.. {
             let transactions = cluster.transactions(register, number..number + 1);
             let cluster = &cluster;
