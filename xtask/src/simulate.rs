@@ -25,7 +25,7 @@ const SEEDS: [&str; 8] = ["--nodes", "30", "--minutes", "5", "--seeds", "1000", 
 const LARGE: [&str; 6] = ["--scenario", "large", "--nodes", "1000", "--minutes", "0.5"];
 
 /// What has to come out of networks as large as these, and not of larger ones alone.
-const GOALS: [&[&str]; 11] = [
+const GOALS: [&[&str]; 12] = [
     &["--scenario", "upgrade", "--nodes", "9", "--minutes", "3"],
     &["--scenario", "partition", "--nodes", "12"],
     &["--scenario", "forger", "--nodes", "30"],
@@ -37,6 +37,7 @@ const GOALS: [&[&str]; 11] = [
     &["--scenario", "clone", "--nodes", "30", "--minutes", "2"],
     &["--scenario", "equivocator", "--nodes", "30", "--minutes", "2"],
     &["--scenario", "aftermath", "--nodes", "5", "--minutes", "0.2"],
+    &["--scenario", "spreading", "--nodes", "1000"],
 ];
 
 /// glibc puts the hosts of a large network on huge pages: a fifth of the time is saved. Elsewhere it means nothing.

@@ -25,7 +25,7 @@ use std::{
     collections::BTreeSet,
     path::PathBuf,
     sync::{Arc, OnceLock},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::{runtime::Handle, time::sleep};
 
@@ -38,6 +38,8 @@ const LIFE: u64 = 3_600_000_000;
 const LOOK: Duration = Duration::from_millis(100);
 /// The fewest neighbours of a node of a network that is large enough.
 const NEIGHBOURS: u64 = 6;
+/// A network that is at rest has had the same neighbours for so long.
+const REST: Duration = Duration::from_secs(6);
 
 /// A network of peer nodes.
 pub(crate) struct Ours {
@@ -101,6 +103,15 @@ impl Network for Ours {
             let enough = NEIGHBOURS.min(self.nodes.len().saturating_sub(1) as u64);
             while !self.statistics().await.iter().all(|statistics| statistics.links.active >= enough) {
                 sleep(LOOK).await;
+            }
+            // Nodes that have just started look for their nearest; trees that form on what they give up would break.
+            let (mut joined, mut since) = (0, Instant::now());
+            while since.elapsed() < REST {
+                sleep(LOOK).await;
+                let now = self.statistics().await.iter().map(|statistics| statistics.links.neighbours_joined).sum();
+                if now != joined {
+                    (joined, since) = (now, Instant::now());
+                }
             }
         }
         .boxed()

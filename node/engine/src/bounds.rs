@@ -260,6 +260,10 @@ pub const NAME_SAID_SWEEPS: u8 = 2;
 pub const NAME_KEPT_SWEEPS: u8 = 4;
 /// Bytes of one batch of announcements on a link. More: the rest goes with the next batch.
 pub const ANNOUNCE_BYTES: usize = 4 * 1024;
+/// How much sooner a message would have had to come by another link for that to become its origin's parent.
+pub const QUICKER_BY: Duration = Duration::from_millis(3);
+/// How long such a link has to be ahead, if an origin's messages are not rarer, and how long a new parent is kept.
+pub const STEADY: Duration = Duration::from_secs(5);
 /// How long after the loss of a link announcements are quick.
 pub const ALERT: Duration = Duration::from_secs(5);
 /// Messages before the first that was heard of a life that gossip asks for; what lies below is left to sync.

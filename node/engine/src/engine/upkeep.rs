@@ -15,6 +15,11 @@ use std::{net::SocketAddr, time::Duration};
 
 /// While neighbours lack, addresses are asked for so many times as often.
 const HURRY: u32 = 4;
+/// So many looks for better neighbours are the first: whoever has just come has taken those that it met first, and trees
+/// that form on them would break.
+const FIRST_LOOKS: u32 = 6;
+/// They come so many times as often.
+const LOOK_OFTEN: u32 = 16;
 
 impl Engine {
     fn interval(&self, chore: Chore) -> Duration {
@@ -24,6 +29,7 @@ impl Engine {
             Chore::Exchange if self.overlay.is_urgent() => addresses.exchange_interval / HURRY,
             Chore::Exchange => addresses.exchange_interval,
             Chore::Feel => addresses.feeler_interval,
+            Chore::Improve if self.overlay.looks < FIRST_LOOKS => overlay.improve_interval / LOOK_OFTEN,
             Chore::Improve => overlay.improve_interval,
             Chore::Mingle => overlay.mingle_interval,
         }
@@ -97,6 +103,7 @@ impl Engine {
 
     /// Asks a linked peer that is clearly better than the worst neighbour, or dials one at hand that is.
     fn improve(&mut self, turn: &mut Turn<'_>) {
+        self.overlay.looks = self.overlay.looks.saturating_add(1);
         self.choose(turn, true);
         if self.overlay.lacking() > 0 {
             return;

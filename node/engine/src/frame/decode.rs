@@ -1,8 +1,8 @@
 //! Bytes as frames: everything here may be hostile.
 
 use super::{
-    Contact, Cursor, DEFINITION_BYTES, Definition, DigestRow, Frame, FrameRefused, Graft, MAX_FRAME_BYTES, ROW_BYTES,
-    VERSION, kind,
+    Contact, Cursor, DEFINITION_BYTES, Definition, DigestRow, Frame, FrameRefused, Graft, MAX_FRAME_BYTES, Moved,
+    ROW_BYTES, VERSION, kind,
 };
 use crate::{
     Advertisement, Held, HolderState, MessageRange,
@@ -78,7 +78,11 @@ fn fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'a>>, De
         kind::ANNOUNCE => Frame::Announce {
             definitions: reader.list(ANNOUNCE_BYTES / DEFINITION_BYTES, "definitions", definition)?,
             rows: reader.list(ANNOUNCE_BYTES / ROW_BYTES, "announcements", |reader| {
-                Ok((reader.u16("name of an origin")?, reader.u64("sequence")?))
+                Ok(Moved {
+                    name: reader.u16("name of an origin")?,
+                    through: reader.u64("sequence")?,
+                    age: reader.u16("age")?,
+                })
             })?,
         },
         kind::PRUNE => Frame::Prune { origin: origin(reader)? },

@@ -57,8 +57,8 @@ impl Frame<'_> {
                 writer.u8(kind::ANNOUNCE).list(definitions, |writer, definition| {
                     writer.u16(definition.name).raw(definition.origin.as_bytes()).u64(definition.incarnation);
                 });
-                writer.list(rows, |writer, (name, sequence)| {
-                    writer.u16(*name).u64(*sequence);
+                writer.list(rows, |writer, row| {
+                    writer.u16(row.name).u64(row.through).u16(row.age);
                 })
             }
             Self::Prune { origin } => writer.u8(kind::PRUNE).raw(origin.as_bytes()),

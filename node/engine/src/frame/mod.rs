@@ -52,7 +52,7 @@ pub(crate) const VERSION: u8 = 1;
 /// What a definition takes in an announcement.
 pub(crate) const DEFINITION_BYTES: usize = 42;
 /// What a row takes in an announcement.
-pub(crate) const ROW_BYTES: usize = 10;
+pub(crate) const ROW_BYTES: usize = 12;
 
 pub(crate) mod kind {
     pub(crate) const KEEPALIVE: u8 = 1;
@@ -170,8 +170,7 @@ pub(crate) enum Frame<'a> {
     Announce {
         /// Names that are used from here on, and what they mean.
         definitions: Vec<Definition>,
-        /// A name, and the sequence up to which the sender can give everything.
-        rows: Vec<(u16, u64)>,
+        rows: Vec<Moved>,
     },
     /// The receiver is not to push this origin's messages any more.
     Prune {
@@ -319,6 +318,20 @@ pub(crate) struct Definition {
     pub name: u16,
     pub origin: NodePublicKey,
     pub incarnation: u64,
+}
+
+/// An origin whose messages have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub name: u16,
+    /// The sequence up to which the sender can give everything.
+    pub through: u64,
+    /// Milliseconds since the sender could have pushed that message; [`Moved::LONG_AGO`] if it does not say.
+    pub age: u16,
+}
+
+impl Moved {
+    pub(crate) const LONG_AGO: u16 = u16::MAX;
 }
 
 /// What is asked of a peer that has announced it.

@@ -1,5 +1,6 @@
 use super::{
-    Contact, Cursor, DEFINITION_BYTES, Definition, DigestRow, Frame, FrameRefused, Graft, MAX_FRAME_BYTES, ROW_BYTES,
+    Contact, Cursor, DEFINITION_BYTES, Definition, DigestRow, Frame, FrameRefused, Graft, MAX_FRAME_BYTES, Moved,
+    ROW_BYTES,
 };
 use crate::{
     Advertisement, Held, HolderState, MessageRange, bounds,
@@ -63,7 +64,7 @@ fn one_of_each() -> Vec<Frame<'static>> {
         Frame::ChunkGone { id: TRANSACTION },
         Frame::Announce {
             definitions: vec![Definition { name: 9, origin: origin(), incarnation: 4 }],
-            rows: vec![(9, 77), (65_535, u64::MAX)],
+            rows: vec![moved(9, 77), Moved { name: u16::MAX, through: u64::MAX, age: Moved::LONG_AGO }],
         },
         Frame::Announce { definitions: vec![], rows: vec![] },
         Frame::Prune { origin: origin() },
@@ -208,11 +209,15 @@ fn an_advertisement_of_no_docket_is_malformed() {
     assert!(matches!(Frame::decode(&frame.encode()), Err(FrameRefused::Malformed(_))));
 }
 
+fn moved(name: u16, through: u64) -> Moved {
+    Moved { name, through, age: 5 }
+}
+
 #[test]
 fn an_announcement_is_as_long_as_its_parts() {
     let empty = Frame::Announce { definitions: vec![], rows: vec![] }.encode().len();
     let definition = Definition { name: 9, origin: origin(), incarnation: 4 };
-    let full = Frame::Announce { definitions: vec![definition; 2], rows: vec![(9, 77); 3] }.encode().len();
+    let full = Frame::Announce { definitions: vec![definition; 2], rows: vec![moved(9, 77); 3] }.encode().len();
     assert_eq!((empty, full), (10, 10 + 2 * DEFINITION_BYTES + 3 * ROW_BYTES));
 }
 

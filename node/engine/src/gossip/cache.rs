@@ -18,6 +18,8 @@ type Place = (u64, u64);
 pub(crate) struct Cached {
     place: Place,
     pub at: Micros,
+    /// When the first copy of it came; it has verified since.
+    pub came: Micros,
     /// How often a receiver may pass it on.
     pub hops: u8,
     pub id: MessageId,
@@ -73,7 +75,7 @@ pub(crate) struct Cache {
 impl Cache {
     /// Keeps a verified message that came now. An origin's oldest go when it has more than its share, the oldest of all
     /// when there is no room or their time is over.
-    pub(crate) fn insert(&mut self, now: Micros, slot: Slot, message: &Message, hops: u8) {
+    pub(crate) fn insert(&mut self, now: Micros, came: Micros, slot: Slot, message: &Message, hops: u8) {
         let index = usize::from(slot.0);
         if self.origins.len() <= index {
             self.origins.resize_with(index + 1, OfOrigin::default);
@@ -89,7 +91,7 @@ impl Cache {
         self.order.push_back((now, slot, place));
         origin
             .messages
-            .insert(index, Cached { place, at: now, hops, id: message.id(), previous: body.previous, bytes });
+            .insert(index, Cached { place, at: now, came, hops, id: message.id(), previous: body.previous, bytes });
         while origin.bytes > CACHE_BYTES_PER_ORIGIN
             && let Some(length) = origin.remove(0)
         {
@@ -198,8 +200,8 @@ mod tests {
     #[test]
     fn a_body_is_kept_for_a_minute() {
         let mut cache = Cache::default();
-        cache.insert(Micros(0), Slot(0), &signed(message(1, 1, 1)), 3);
-        cache.insert(Micros(0) + MILLISECOND, Slot(0), &signed(message(1, 2, 1)), 3);
+        cache.insert(Micros(0), Micros(0), Slot(0), &signed(message(1, 1, 1)), 3);
+        cache.insert(Micros(0) + MILLISECOND, Micros(0) + MILLISECOND, Slot(0), &signed(message(1, 2, 1)), 3);
         cache.drop_old(Micros(0) + CACHE_TIME);
         assert_eq!(sequences(&cache, Slot(0)), [1, 2]);
         cache.drop_old(Micros(0) + CACHE_TIME + MILLISECOND);
@@ -211,10 +213,10 @@ mod tests {
     #[test]
     fn an_origin_has_a_mebibyte_and_costs_others_nothing_beyond_it() {
         let mut cache = Cache::default();
-        cache.insert(Micros(0), Slot(9), &signed(message(1, 1, 1)), 3);
+        cache.insert(Micros(0), Micros(0), Slot(9), &signed(message(1, 1, 1)), 3);
         let count = u64::try_from(CACHE_BYTES_PER_ORIGIN / 30_000 + 10).unwrap();
         for sequence in 1..=count {
-            cache.insert(Micros(1), Slot(0), &signed(sized(sequence, 30_000)), 3);
+            cache.insert(Micros(1), Micros(1), Slot(0), &signed(sized(sequence, 30_000)), 3);
         }
         let kept = sequences(&cache, Slot(0));
         assert_eq!(kept.last(), Some(&count));
@@ -229,7 +231,7 @@ mod tests {
         let body = signed(sized(1, 32_000));
         let fits = CACHE_BYTES / body.encoded().len();
         for number in 0..=fits {
-            cache.insert(Micros(number as u64), Slot(u16::try_from(number).unwrap()), &body, 3);
+            cache.insert(Micros(number as u64), Micros(number as u64), Slot(u16::try_from(number).unwrap()), &body, 3);
         }
         assert!(cache.bytes() <= CACHE_BYTES);
         assert_eq!((cache.count(), cache.get(Slot(0), 1, 1).is_some()), (fits, false));
@@ -240,7 +242,7 @@ mod tests {
     fn a_forgotten_origin_leaves_nothing() {
         let mut cache = Cache::default();
         for (slot, sequence) in [(0, 1), (0, 2), (1, 1)] {
-            cache.insert(Micros(0), Slot(slot), &signed(message(1, sequence, 1)), 3);
+            cache.insert(Micros(0), Micros(0), Slot(slot), &signed(message(1, sequence, 1)), 3);
         }
         cache.forget(Slot(0));
         assert_eq!((sequences(&cache, Slot(0)), sequences(&cache, Slot(1))), (vec![], vec![1]));
@@ -261,7 +263,7 @@ mod tests {
                     model.retain(|(other, ..), _| *other != slot);
                 } else {
                     let body = signed(message(incarnation, sequence, 1));
-                    cache.insert(now, slot, &body, 3);
+                    cache.insert(now, now, slot, &body, 3);
                     model.entry((slot, incarnation, sequence)).or_insert(body.encoded().len());
                 }
                 prop_assert_eq!((cache.count(), cache.bytes()), (model.len(), model.values().sum::<usize>()));

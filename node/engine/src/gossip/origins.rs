@@ -8,11 +8,14 @@
 use super::{Life, Place};
 use crate::{
     LinkId, Micros,
-    bounds::{CLOCK_SKEW, MAX_INCARNATIONS, MAX_SEEN_ORIGINS},
+    bounds::{CLOCK_SKEW, MAX_INCARNATIONS, MAX_SEEN_ORIGINS, STEADY},
 };
 use peerwright_ledger::MessageBody;
 use peerwright_secure::NodePublicKey;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// An origin's number in this process, below [`MAX_SEEN_ORIGINS`]. Given anew once the origin is forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -71,6 +74,14 @@ pub(crate) struct Origin {
     pub parent: Option<LinkId>,
     /// The links that announced messages of it last, the latest first.
     pub announcers: [Option<LinkId>; 2],
+    /// A link by which all messages since then would have come sooner than by the parent.
+    ahead: Option<(LinkId, Micros)>,
+    /// When the parent was last given up for such a link.
+    turned: Micros,
+    /// The parent was one, and has brought nothing yet.
+    pub is_on_trial: bool,
+    /// The link by which messages would come soonest but for the parent, and how much later.
+    pub next_best: Option<(LinkId, Duration)>,
 }
 
 impl Origin {
@@ -92,6 +103,35 @@ impl Origin {
         let [latest, before] = &mut self.announcers;
         if *latest != Some(link) {
             *before = latest.replace(link);
+        }
+    }
+
+    /// A message would have come sooner by this link than by the parent. Says whether the link is to be the parent: when it
+    /// has been ahead for a while, or the origin's messages are too rare to wait for more, and the parent is no new one.
+    pub(crate) fn is_ahead(&mut self, link: LinkId, now: Micros, is_rare: bool) -> bool {
+        // Whoever is not heard of any more makes room for others.
+        let (ahead, since) = *self.ahead.insert(match self.ahead {
+            Some((ahead, since)) if ahead == link || now < since + STEADY * 2 => (ahead, since),
+            _ => (link, now),
+        });
+        let is_steady = ahead == link && now >= since + STEADY;
+        (is_rare || is_steady) && now >= self.turned + STEADY
+    }
+
+    pub(crate) fn not_ahead(&mut self, link: LinkId) {
+        self.ahead = self.ahead.filter(|(ahead, _)| *ahead != link);
+    }
+
+    /// The link is the parent from now on; by the parent so far messages come so much later.
+    pub(crate) fn turn_to(&mut self, link: LinkId, later: Duration, now: Micros) {
+        self.next_best = self.parent.replace(link).map(|parent| (parent, later));
+        (self.ahead, self.turned, self.is_on_trial) = (None, now, true);
+    }
+
+    /// Messages would have come by this link so much later.
+    pub(crate) fn could_come_by(&mut self, link: LinkId, late: Duration) {
+        if self.next_best.is_none_or(|(best, least)| best == link || late < least) {
+            self.next_best = Some((link, late));
         }
     }
 
@@ -183,7 +223,17 @@ impl Origins {
                 Slot(u16::try_from(self.slots.len() - 1).ok()?)
             }
         };
-        let origin = Origin { key, lives: Vec::new(), generation: 0, parent: None, announcers: [None; 2] };
+        let origin = Origin {
+            key,
+            lives: Vec::new(),
+            generation: 0,
+            parent: None,
+            announcers: [None; 2],
+            ahead: None,
+            turned: Micros(0),
+            is_on_trial: false,
+            next_best: None,
+        };
         *self.slots.get_mut(usize::from(slot.0))? = Some(origin);
         self.by_key.insert(key, slot);
         Some(slot)
@@ -216,6 +266,8 @@ impl Origins {
                 [latest, before] if before == Some(link) => [latest, None],
                 both => both,
             };
+            origin.next_best = origin.next_best.filter(|(next, _)| *next != link);
+            origin.not_ahead(link);
             if origin.parent == Some(link) {
                 origin.parent = None;
                 orphans.push(Slot(index));

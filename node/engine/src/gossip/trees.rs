@@ -6,6 +6,8 @@
 //!              ─▶ Prune: the peer is not to push; this node announces there instead
 //! announced, and does not come by itself; or the parent is lost
 //!              ─▶ Graft: the peer is to push again, and this node pushes there again
+//! announced, and would have come sooner by there
+//!              ─▶ Graft there, Prune to the parent: the link is the parent now
 //! ```
 //!
 //! The link that a message came on first is its origin's *parent* and is never pruned. A first copy by a link that was

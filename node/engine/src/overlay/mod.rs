@@ -48,6 +48,8 @@ pub(crate) struct Overlay {
     pub chosen: BTreeSet<PeerId>,
     /// When such are looked for again although neighbours that this node dialled lack.
     pub choose_from: Micros,
+    /// How often this node has looked for better neighbours.
+    pub looks: u32,
 }
 
 impl Overlay {
@@ -61,6 +63,7 @@ impl Overlay {
             guest: None,
             chosen: BTreeSet::new(),
             choose_from: Micros(0),
+            looks: 0,
         }
     }
 

@@ -43,7 +43,7 @@ pub struct OverlaySettings {
     pub shuffled: usize,
     /// Time between two shuffles of a node.
     pub shuffle_interval: Duration,
-    /// Time between two looks for a better neighbour.
+    /// Time between two looks for a better neighbour. The first ones come sooner.
     pub improve_interval: Duration,
     /// Time between two trials of somebody unknown as a neighbour: what joins clusters that have lost each other.
     pub mingle_interval: Duration,

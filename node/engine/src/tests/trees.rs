@@ -1,12 +1,13 @@
 //! One tree an origin: each message comes once, and comes in spite of losses.
 
-use super::net::{Net, OwnedInput, SECOND, author, authored, say, texts, with_stranger};
+use super::net::{HOSTILE, Net, OwnedInput, SECOND, author, authored, say, texts, with_stranger};
 use crate::{
-    GossipSettings, GossipStatistics, LinkId, bounds,
-    frame::{Definition, Frame, Graft, kind},
+    GossipSettings, GossipStatistics, Input, LinkId, bounds,
+    frame::{Definition, Frame, Graft, Moved, kind},
 };
 use bytes::Bytes;
 use peerwright_ledger::{Entry, Message, MessageBody, RegisterId};
+use peerwright_secure::PeerId;
 use std::time::Duration;
 
 const NODES: usize = 50;
@@ -89,11 +90,44 @@ fn with_neighbour(count: usize) -> Net {
     net
 }
 
+/// That somebody has the author's messages up to this one, and for how many milliseconds.
+fn announcement(through: u64, age: u16) -> Frame<'static> {
+    let definitions = vec![Definition { name: 1, origin: author().public(), incarnation: 1 }];
+    Frame::Announce { definitions, rows: vec![Moved { name: 1, through, age }] }
+}
+
 /// The stranger says that it has the author's messages up to this one.
 fn announce(net: &mut Net, through: u64) {
-    let definitions = vec![Definition { name: 1, origin: author().public(), incarnation: 1 }];
-    say(net, &Frame::Announce { definitions, rows: vec![(1, through)] });
+    say(net, &announcement(through, Moved::LONG_AGO));
     net.run(SECOND / 2);
+}
+
+/// So many messages of the author, of a register that nobody here holds.
+fn written(net: &Net, count: u64) -> Vec<Message> {
+    let mut previous = [0; 32];
+    let next = |sequence| {
+        let body = MessageBody {
+            previous,
+            register: RegisterId::from_bytes([9; 16]),
+            created_at_micros: net.now.0,
+            entries: vec![Entry::Inline(Bytes::from_static(b"transaction"))],
+            ..authored(net, sequence)
+        };
+        let message = body.sign(&author()).unwrap();
+        previous = message.id();
+        message
+    };
+    (1..=count).map(next).collect()
+}
+
+/// Time passes, and the links that the test plays do not fall silent.
+fn live_on(net: &mut Net, time: Duration) {
+    for _ in 0..time.as_secs() {
+        for link in [HOSTILE, OTHER] {
+            net.give(0, OwnedInput::Frame { link, bytes: Frame::Keepalive { sent: 1 }.encode() });
+        }
+        net.run(SECOND);
+    }
 }
 
 #[test]
@@ -105,10 +139,7 @@ fn who_announces_and_does_not_give_is_soon_left_alone() {
     let statistics = net.engine(0).statistics().gossip;
     let strikes = u64::from(bounds::MAX_STRIKES);
     assert_eq!((statistics.pulls, statistics.pulls_failed), (strikes, strikes));
-    for _ in 0..bounds::STRIKE_PAUSE.as_secs() {
-        say(&mut net, &Frame::Keepalive { sent: 1 });
-        net.run(SECOND);
-    }
+    live_on(&mut net, bounds::STRIKE_PAUSE);
     announce(&mut net, 11);
     assert_eq!(net.engine(0).statistics().gossip.pulls, strikes + 1, "it has another chance");
 }
@@ -116,26 +147,11 @@ fn who_announces_and_does_not_give_is_soon_left_alone() {
 #[test]
 fn what_nobody_keeps_is_asked_for_once_and_blamed_on_nobody() {
     let mut net = with_neighbour(2);
-    let mut previous = [0; 32];
-    let messages: Vec<Message> = (1..=4)
-        .map(|sequence| {
-            let body = MessageBody {
-                previous,
-                register: RegisterId::from_bytes([9; 16]),
-                created_at_micros: net.now.0,
-                entries: vec![Entry::Inline(Bytes::from_static(b"transaction"))],
-                ..authored(&net, sequence)
-            };
-            let message = body.sign(&author()).unwrap();
-            previous = message.id();
-            message
-        })
-        .collect();
+    let messages = written(&net, 4);
     for number in [0, 2] {
         say(&mut net, &Frame::Message { hops: 5, message: messages[number].encoded() });
     }
-    let definitions = vec![Definition { name: 1, origin: author().public(), incarnation: 1 }];
-    say(&mut net, &Frame::Announce { definitions, rows: vec![(1, 3)] });
+    say(&mut net, &announcement(3, Moved::LONG_AGO));
     net.run(Duration::from_millis(110));
     assert_eq!(net.engine(0).statistics().gossip.pulls, 1);
     say(&mut net, &Frame::GraftEnd { origin: author().public(), incarnation: 1, floor: 3 });
@@ -167,4 +183,109 @@ fn a_range_is_given_within_the_credits_of_who_asks() {
     assert!((6..10).contains(&sent(&net)), "bytes count, too");
     say(&mut net, &Frame::Graft(Graft { from: 30, through: 20, ..graft }));
     assert!((6..10).contains(&sent(&net)), "nothing is asked for");
+}
+
+/// Another neighbour of node 0 that the test plays.
+const OTHER: LinkId = LinkId(u64::MAX - 1);
+
+fn other_says(net: &mut Net, frame: &Frame<'_>) {
+    net.give(0, OwnedInput::Frame { link: OTHER, bytes: frame.encode() });
+}
+
+/// Node 0, the stranger and another have one link each to the others; neither wants the author's messages pushed.
+fn with_two_neighbours() -> Net {
+    let mut net = with_neighbour(1);
+    let peer = PeerId::from_bytes([0xdd; 32]);
+    let up = Input::LinkUp { link: OTHER, peer, incarnation: 1, outbound: false, address: None };
+    net.give(0, OwnedInput::Plain(up));
+    other_says(&mut net, &Frame::Neighbour { priority: true });
+    net
+}
+
+/// Both have the message from elsewhere: the stranger brings it, and neither wants it pushed.
+fn comes_by_the_stranger(net: &mut Net, message: &Message) {
+    say(net, &Frame::Message { hops: 5, message: message.encoded() });
+    net.run(SECOND / 10);
+    let prune = Frame::Prune { origin: author().public() };
+    other_says(net, &prune);
+}
+
+/// Pushes to stop and to begin that node 0 asked for.
+fn turns(net: &Net) -> (u64, u64) {
+    let statistics = net.engine(0).statistics().gossip;
+    (statistics.prunes_sent, statistics.grafts_sent)
+}
+
+/// The other had the message so much before it came a tenth of a second ago.
+fn had_it_before(through: u64, early: Duration) -> Frame<'static> {
+    announcement(through, u16::try_from((SECOND / 10 + early).as_millis()).unwrap())
+}
+
+#[test]
+fn a_link_by_which_rare_messages_would_have_come_sooner_becomes_the_parent() {
+    let mut net = with_two_neighbours();
+    let messages = written(&net, 3);
+    comes_by_the_stranger(&mut net, &messages[0]);
+    other_says(&mut net, &had_it_before(1, bounds::QUICKER_BY - Duration::from_millis(1)));
+    assert_eq!(turns(&net), (0, 0), "it is hardly quicker");
+    other_says(&mut net, &announcement(1, Moved::LONG_AGO));
+    assert_eq!(turns(&net), (0, 0), "it does not say");
+    other_says(&mut net, &had_it_before(1, bounds::QUICKER_BY));
+    assert_eq!(turns(&net), (1, 1));
+
+    say(&mut net, &announcement(1, 10_000));
+    assert_eq!(turns(&net), (1, 1), "it has only just turned");
+    live_on(&mut net, bounds::STEADY);
+    other_says(&mut net, &Frame::Message { hops: 5, message: messages[1].encoded() });
+    net.run(SECOND / 10);
+    say(&mut net, &announcement(2, 10_000));
+    assert_eq!(turns(&net), (2, 2));
+}
+
+#[test]
+fn a_link_by_which_frequent_messages_come_sooner_all_the_time_becomes_the_parent() {
+    let mut net = with_two_neighbours();
+    let messages = written(&net, 30);
+    let mut turned_at = None;
+    for (sequence, message) in (1..).zip(&messages) {
+        let was_rare = sequence == 1;
+        comes_by_the_stranger(&mut net, message);
+        // Once it is late in between.
+        let early = if sequence == 4 { Duration::ZERO } else { SECOND / 20 };
+        if !was_rare {
+            other_says(&mut net, &had_it_before(sequence, early));
+        }
+        if turns(&net).1 > 0 {
+            turned_at = Some(sequence);
+            break;
+        }
+        live_on(&mut net, SECOND);
+    }
+    // A second and a tenth each; it is ahead without a break from the fifth on.
+    assert_eq!(turned_at, Some(5 + 5));
+}
+
+#[test]
+fn who_is_pushed_to_is_no_quicker_way() {
+    let mut net = with_two_neighbours();
+    let messages = written(&net, 1);
+    say(&mut net, &Frame::Message { hops: 5, message: messages[0].encoded() });
+    net.run(SECOND / 10);
+    other_says(&mut net, &had_it_before(1, SECOND));
+    assert_eq!(turns(&net), (0, 0));
+}
+
+#[test]
+fn who_says_to_be_quicker_and_is_not_is_soon_believed_no_more() {
+    let mut net = with_two_neighbours();
+    let messages = written(&net, 5);
+    for (sequence, message) in (1..).zip(&messages) {
+        // The stranger was told not to push, says what it has, and is asked for it.
+        say(&mut net, &announcement(sequence, Moved::LONG_AGO));
+        net.run(SECOND / 2);
+        comes_by_the_stranger(&mut net, message);
+        live_on(&mut net, bounds::STEADY);
+        other_says(&mut net, &announcement(sequence, Moved::LONG_AGO - 1));
+    }
+    assert_eq!(turns(&net).0, u64::from(bounds::MAX_STRIKES));
 }

@@ -4,7 +4,7 @@ use crate::{
     Class, LinkId, Mutant,
     bounds::{GRAFT_PATIENCE, MAX_GRAFT_BYTES, MAX_GRAFT_MESSAGES, UNKNOWN_ROUND_TRIP},
     engine::{Engine, Turn},
-    frame::{Definition, Frame, Graft},
+    frame::{Definition, Frame, Graft, Moved},
     gossip::{Asked, Meaning, Place, Slot, Source},
     is_mutant,
     score::Outcome,
@@ -32,7 +32,7 @@ impl Engine {
         turn: &mut Turn<'_>,
         link: LinkId,
         definitions: &[Definition],
-        rows: &[(u16, u64)],
+        rows: &[Moved],
         frame: &Bytes,
     ) {
         self.counters.gossip.announcements_received += rows.len() as u64;
@@ -44,13 +44,16 @@ impl Engine {
                 trees.heard.define(definition.name, meaning, sweep);
             }
         }
-        for (name, through) in rows {
+        for Moved { name, through, age } in rows {
             let sweep = self.trees.sweep;
             let Some(meaning) = self.trees.link_mut(link).and_then(|trees| trees.heard.hear(*name, sweep)) else {
                 continue;
             };
             match meaning {
-                Meaning::Known { slot, generation } => self.known_announced(turn, link, slot, generation, *through),
+                Meaning::Known { slot, generation } => {
+                    self.known_announced(turn, link, slot, generation, *through);
+                    self.compare_ways(turn, link, slot, *through, *age);
+                }
                 Meaning::Unknown { origin, incarnation } => {
                     self.unknown_announced(turn, link, *name, origin, incarnation, *through);
                 }

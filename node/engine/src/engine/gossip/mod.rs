@@ -248,7 +248,7 @@ impl Engine {
         if (candidate.hops.is_some() || is_recent) && is_given {
             self.compare_neighbours(turn, slot, &candidate.message);
             let hops = candidate.hops.unwrap_or(0).saturating_sub(1);
-            self.cache.insert(turn.now, slot, &candidate.message, hops);
+            self.cache.insert(turn.now, candidate.since, slot, &candidate.message, hops);
         }
         if let Some(first) = candidate.links.first() {
             self.outcome_of(*first, Outcome::FirstDelivery { bytes: candidate.message.encoded().len() });
@@ -257,7 +257,7 @@ impl Engine {
             return;
         }
         if let Some((first, others)) = candidate.links.split_first() {
-            self.adopt(slot, *first);
+            self.adopt(turn.now, slot, *first);
             for link in others {
                 self.came_again(turn, *link, slot, body.sequence);
             }

@@ -4,7 +4,7 @@ use crate::{
     Class, Event, LinkId, Micros,
     bounds::{ALERT, ANNOUNCE_BYTES, FLOOD_BELOW},
     engine::{Engine, Turn},
-    frame::{DEFINITION_BYTES, Definition, Frame, ROW_BYTES},
+    frame::{DEFINITION_BYTES, Definition, Frame, Moved, ROW_BYTES},
     gossip::{Candidate, Slot},
     score::Outcome,
     timers::Timer,
@@ -33,7 +33,7 @@ impl Engine {
     pub(in crate::engine) fn spread_own(&mut self, turn: &mut Turn<'_>, message: &Message) {
         let hops = self.config.gossip.hop_limit;
         let Ok(inserted) = self.origins.insert(message.body(), 0) else { return };
-        self.cache.insert(turn.now, inserted.slot, message, hops);
+        self.cache.insert(turn.now, turn.now, inserted.slot, message, hops);
         let mut pushed = self.spread(turn, inserted.slot, message, Some(hops), &[]);
         // Whatever the tree says, no few neighbours are to be the only ones to know.
         let mut others: Vec<LinkId> =
@@ -128,7 +128,10 @@ impl Engine {
                 definitions.push(Definition { name: slot.0, origin: origin.key, incarnation: life.incarnation });
                 bytes += DEFINITION_BYTES;
             }
-            rows.push((slot.0, life.announceable()));
+            let through = life.announceable();
+            let could = self.cache.get(slot, life.incarnation, through).map(|cached| turn.now.since(cached.at));
+            let age = could.and_then(|age| u16::try_from(age.as_millis()).ok()).unwrap_or(Moved::LONG_AGO);
+            rows.push(Moved { name: slot.0, through, age });
             bytes += ROW_BYTES;
             if bytes + DEFINITION_BYTES + ROW_BYTES > ANNOUNCE_BYTES {
                 break;

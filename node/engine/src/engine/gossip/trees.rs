@@ -1,26 +1,32 @@
 //! Which link each origin's messages come by.
 
 use crate::{
-    Class, GossipStatistics, LinkId,
-    bounds::MAX_ORPHAN_GRAFTS,
+    Class, GossipStatistics, LinkId, Micros,
+    bounds::{MAX_ORPHAN_GRAFTS, QUICKER_BY, STEADY},
     engine::{Engine, Turn},
-    frame::{Frame, Graft},
+    frame::{Frame, Graft, Moved},
     gossip::Slot,
 };
 use peerwright_secure::NodePublicKey;
+use std::time::Duration;
 
 impl Engine {
     /// A link was the first to bring a message. It is the origin's parent from now on, unless there is one already and this
-    /// link was told not to push: its copy was on its way then.
-    pub(super) fn adopt(&mut self, slot: Slot, link: LinkId) {
+    /// link was told not to push: its copy was on its way then. One that was turned to shows whether it is as quick as it says.
+    pub(super) fn adopt(&mut self, now: Micros, slot: Slot, link: LinkId) {
         if !self.is_active(link) {
             return;
         }
         let is_pruned = self.trees.is_pruned(link, slot);
         let Some(origin) = self.origins.get_mut(slot) else { return };
-        let has_parent = origin.parent.is_some();
-        if !has_parent || !is_pruned {
-            origin.parent = Some(link);
+        if origin.parent.is_some() && is_pruned {
+            return;
+        }
+        let before = origin.parent.replace(link);
+        if std::mem::take(&mut origin.is_on_trial)
+            && let Some(trees) = before.and_then(|before| self.trees.link_mut(before))
+        {
+            if before == Some(link) { trees.praise() } else { trees.strike(now) }
         }
     }
 
@@ -35,6 +41,38 @@ impl Engine {
         if key != self.own_key && *origin.parent.get_or_insert(link) == link {
             return;
         }
+        self.tell_not_to_push(turn, link, slot, key, sequence);
+    }
+
+    /// A link announces what it could have pushed so many milliseconds ago. The announcement took as long as the push would
+    /// have: if the message would have come well before it did, the link may become the parent.
+    pub(super) fn compare_ways(&mut self, turn: &mut Turn<'_>, link: LinkId, slot: Slot, through: u64, age: u16) {
+        // Who is pushed to has the messages from here.
+        if age == Moved::LONG_AGO || !self.is_active(link) || !self.trees.is_lazy(link, slot) {
+            return;
+        }
+        let is_avoided = self.trees.link(link).is_none_or(|trees| trees.is_avoided(turn.now));
+        let Some(origin) = self.origins.get_mut(slot).filter(|origin| origin.key != self.own_key) else { return };
+        let Some(parent) = origin.parent.filter(|parent| *parent != link && !is_avoided) else { return };
+        let Some(incarnation) = origin.newest().map(|life| life.incarnation) else { return };
+        let came = |sequence| self.cache.get(slot, incarnation, sequence).map(|cached| cached.came);
+        let Some(comes) = came(through) else { return };
+        let could = turn.now - Duration::from_millis(u64::from(age));
+        let is_rare = came(through.saturating_sub(1)).is_none_or(|before| comes.since(before) >= STEADY);
+        origin.could_come_by(link, could.since(comes));
+        if comes < could + QUICKER_BY {
+            return origin.not_ahead(link);
+        }
+        if origin.is_ahead(link, turn.now, is_rare) {
+            let key = origin.key;
+            origin.turn_to(link, comes.since(could), turn.now);
+            self.trees.graft(link, slot);
+            self.graft_only(turn, link, slot);
+            self.tell_not_to_push(turn, parent, slot, key, through);
+        }
+    }
+
+    fn tell_not_to_push(&mut self, turn: &mut Turn<'_>, link: LinkId, slot: Slot, key: NodePublicKey, sequence: u64) {
         if self.trees.prune(link, slot, sequence) {
             self.counters.gossip.prunes_sent += 1;
             self.send(turn, link, &Frame::Prune { origin: key }, Class::Gossip);
@@ -92,7 +130,8 @@ impl Engine {
         let is_good = |link: &LinkId| {
             links.contains(link) && self.trees.link(*link).is_some_and(|trees| !trees.is_avoided(turn.now))
         };
-        let announcer = origin.announcers.into_iter().flatten().find(is_good);
+        let next_best = origin.next_best.map(|(link, _)| link);
+        let announcer = next_best.into_iter().chain(origin.announcers.into_iter().flatten()).find(is_good);
         let told = || links.iter().copied().find(|link| self.trees.is_pruned(*link, slot) && is_good(link));
         let Some(link) = announcer.or_else(told) else { return };
         let (key, newest) = (origin.key, origin.newest());
