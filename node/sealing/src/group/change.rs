@@ -12,7 +12,7 @@ use super::{Group, GroupStatus};
 use crate::{
     GroupRefused,
     command::Command,
-    propose::propose,
+    propose::{propose, unless_overtaken},
     raft::{Answer, SealerId},
 };
 use openraft::{
@@ -49,7 +49,8 @@ impl Group {
         }
         let newcomers: Vec<_> = sealers.difference(&self.voters()).copied().collect();
         for newcomer in newcomers {
-            let added = self.raft.add_learner(SealerId::from(newcomer), EmptyNode::new(), true).await;
+            let adding = self.raft.add_learner(SealerId::from(newcomer), EmptyNode::new(), true);
+            let added = unless_overtaken(&self.raft, adding).await.ok_or(GroupRefused::NotLeader { leader: None })?;
             added.map_err(|error| refused(&error))?;
             self.caught_up(newcomer).await?;
         }
@@ -60,7 +61,9 @@ impl Group {
         }
         if self.voters() != sealers || !self.status().learners.is_empty() {
             let members: BTreeSet<SealerId> = sealers.iter().copied().map(SealerId::from).collect();
-            let changed = self.raft.change_membership(members, false).await;
+            let changing = self.raft.change_membership(members, false);
+            let changed =
+                unless_overtaken(&self.raft, changing).await.ok_or(GroupRefused::NotLeader { leader: None })?;
             changed.map_err(|error| refused(&error))?;
         }
         Ok(())

@@ -38,7 +38,7 @@ impl Group {
 
     /// Stands for leadership from now on, or does not any more: as one that stays, and has forgotten nothing.
     pub(super) fn stand(&self) {
-        self.raft.runtime_config().elect(!self.is_leaving.load(Ordering::Relaxed) && self.forgetful.may_stand());
+        self.candidacy.allow(!self.is_leaving.load(Ordering::Relaxed) && self.forgetful.may_stand());
     }
 
     /// As [`Group::hand_over`], to one of those who may.

@@ -10,7 +10,7 @@
 //! all, rounded up, and a majority without this one, are more than all others. Their votes outlive them, so one of them knows
 //! whatever leader was elected or followed with this sealer's help. Who has nothing himself was of no majority, and is not counted.
 
-use super::Group;
+use super::{Group, candidacy::inquiry};
 use crate::{
     raft::{SealerId, Vote},
     wire::{Answer, Request},
@@ -30,11 +30,6 @@ const ASKED_AGAIN: Duration = Duration::from_millis(250);
 
 /// Dockets of a register that want signatures while it is sealed all the time.
 const UNCERTIFIED: usize = 4;
-
-/// A candidacy of nobody: it changes nothing, and is answered with what was voted and how far the log goes.
-fn inquiry() -> Request {
-    Request::Vote(VoteRequest::new(Vote::default(), None))
-}
 
 /// What another's answer is good for.
 enum Said {
@@ -65,7 +60,7 @@ impl Group {
         self.stand();
         // Each time, for it may not have been kept the last time: a request ends when its sender waits no longer.
         self.ballot.set_behind(true).await?;
-        let inquiry = inquiry();
+        let inquiry = Request::Vote(inquiry());
         let knows_none_later = self.enough_agree(from, &inquiry, |answer| match answer {
             Answer::Vote(answer) if answer.vote > leader => Some(Said::Objects),
             Answer::Vote(answer) if answer.last_log_id.is_none() => Some(Said::HasNothing),
@@ -96,7 +91,7 @@ impl Group {
     async fn last_of_majority(&self) -> Option<u64> {
         loop {
             let voters = self.voters();
-            let answers = self.ask_others(&voters, &inquiry(), PATIENCE).await.into_iter();
+            let answers = self.ask_others(&voters, &Request::Vote(inquiry()), PATIENCE).await.into_iter();
             let lasts: Vec<Option<u64>> = answers
                 .filter_map(|(_, answer)| match Answer::decode(&answer).ok()? {
                     Answer::Vote(answer) => Some(answer.last_log_id.map(|last| last.index)),
@@ -141,6 +136,6 @@ impl Group {
 
     /// Whether a request for a vote is an inquiry.
     pub(super) fn is_inquiry(request: &VoteRequest<SealerId>) -> bool {
-        request.vote == Vote::default()
+        *request == inquiry()
     }
 }

@@ -1,5 +1,6 @@
 //! The group as the node sees it.
 
+mod candidacy;
 mod change;
 mod forgetful;
 mod handover;
@@ -24,6 +25,7 @@ use crate::{
     wire::{Answer, Request},
 };
 use bytes::Bytes;
+use candidacy::Candidacy;
 use forgetful::Forgetful;
 use peerwright_ledger::{Chain, RegisterId, SealedDocket};
 use peerwright_secure::NodePublicKey;
@@ -52,6 +54,7 @@ pub struct Group {
     /// The members are being changed, or leadership is handed over: nothing else of the kind, and no new register.
     changing: tokio::sync::Mutex<()>,
     is_leaving: AtomicBool,
+    candidacy: Arc<Candidacy>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     _cancel: DropGuard,
 }

@@ -11,7 +11,10 @@ use crate::{
     wire::{Answer, Request, out_of_generation},
 };
 use bytes::Bytes;
-use openraft::{Snapshot, raft::VoteRequest};
+use openraft::{
+    Snapshot,
+    raft::{AppendEntriesResponse, VoteRequest},
+};
 use peerwright_secure::NodePublicKey;
 use std::{collections::BTreeSet, sync::PoisonError};
 
@@ -58,10 +61,15 @@ impl Group {
     async fn answer(&self, from: NodePublicKey, request: Request) -> Answer {
         match request {
             Request::Vote(request) => {
-                if !Self::is_inquiry(&request) && !self.may_vote(from, &request).await {
+                let is_inquiry = Self::is_inquiry(&request);
+                if !is_inquiry && !self.may_vote(from, &request).await {
                     return refused("forgetful");
                 }
-                self.raft.vote(request).await.map_or_else(|_| refused("stopped"), Answer::Vote)
+                let Ok(answer) = self.raft.vote(request).await else { return refused("stopped") };
+                if answer.vote_granted && !is_inquiry {
+                    self.candidacy.give_vote();
+                }
+                Answer::Vote(answer)
             }
             Request::Append(request) => {
                 match self.may_follow(from, request.vote).await {
@@ -71,6 +79,9 @@ impl Group {
                 }
                 let (leader, last, committed) = (request.vote, last_of(&request), request.leader_commit);
                 let Ok(answer) = self.raft.append_entries(request).await else { return refused("stopped") };
+                if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
+                    self.candidacy.hear_leader();
+                }
                 if self.forgetful.caught_up(&leader, last, committed, &answer) {
                     if self.ballot.set_behind(false).await.is_err() {
                         return refused("stopped");
@@ -84,6 +95,9 @@ impl Group {
                     Ok(true) => {}
                     Ok(false) => return refused("forgetful"),
                     Err(_) => return refused("stopped"),
+                }
+                if vote >= self.raft.metrics().borrow().vote {
+                    self.candidacy.hear_leader();
                 }
                 if let Err(error) = self.fetch(from, &heads).await {
                     tracing::warn!(sealer = ?from, %error, "a snapshot could not be followed up");
@@ -110,6 +124,7 @@ impl Group {
                 )
             }
             Request::Begun => Answer::Begun(self.has_begun()),
+            Request::MayStand(last) => Answer::MayStand(self.lets_stand(last).await),
             Request::Elect if !self.forgetful.may_stand() => refused("forgetful"),
             Request::Elect => self.raft.trigger().elect().await.map_or_else(|_| refused("stopped"), |()| Answer::Elect),
         }

@@ -2,6 +2,7 @@
 
 use super::{
     Group,
+    candidacy::{Candidacy, Candidate},
     forgetful::{Forgetful, Standing},
 };
 use crate::{
@@ -89,10 +90,18 @@ impl Group {
         let (queue, submissions) = Queue::new(&settings);
         let exchange = exchange::run(Arc::clone(&core), Arc::clone(&transport), settings.certificate_retry);
         let builder = build::run(Arc::clone(&core), raft.clone(), settings.uncertified_dockets, submissions);
+        let candidacy = Arc::new(Candidacy::new());
+        let candidate = Candidate {
+            core: Arc::clone(&core),
+            raft: raft.clone(),
+            transport: Arc::clone(&transport),
+            candidacy: Arc::clone(&candidacy),
+        };
         let tasks = vec![
             tokio::spawn(record::run(Arc::clone(&core))),
             tokio::spawn(exchange),
             tokio::spawn(builder),
+            tokio::spawn(candidate.run()),
             tokio::spawn(watch(Arc::clone(&core), raft.clone())),
         ];
         let group = Self {
@@ -107,6 +116,7 @@ impl Group {
             ballot,
             changing: tokio::sync::Mutex::default(),
             is_leaving: AtomicBool::new(false),
+            candidacy,
             tasks: Mutex::new(tasks),
             _cancel: durable.cancelled.clone().drop_guard(),
         };

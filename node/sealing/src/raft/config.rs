@@ -27,6 +27,8 @@ pub(crate) fn config(settings: &SealingSettings) -> Arc<Config> {
         replication_lag_threshold: kept,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(kept),
         max_in_snapshot_log_to_keep: kept,
+        // A sealer asks the others before it stands (`group/candidacy.rs`).
+        enable_elect: false,
         ..Config::default()
     })
 }

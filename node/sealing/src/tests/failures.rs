@@ -1,6 +1,9 @@
 //! What holds when sealers and wires fail.
 
-use super::{cluster::Cluster, register::encoded};
+use super::{
+    cluster::{Cluster, PATIENCE},
+    register::encoded,
+};
 use crate::{GroupRefused, Outcome};
 use futures::{StreamExt, stream::FuturesUnordered};
 use peerwright_ledger::{Transaction, TransactionId};
@@ -80,6 +83,63 @@ async fn a_minority_takes_nothing_in_and_the_majority_goes_on() {
     cluster.seal(register, &alone).await;
     let (_, sealed) = cluster.agreed(&[0, 1, 2], register).await;
     assert_each_once(&sealed, &[alone, others].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_alone_hears_no_leader_ends_no_term() {
+    let mut cluster = Cluster::group(3).await;
+    let register = cluster.register(1).await;
+    let leader = cluster.leader().await;
+    let [deaf, other] = [1, 2].map(|next| (leader + next) % 3);
+    let term = cluster.at(leader).status().term;
+    cluster.wires.cut(cluster.key(leader), cluster.key(deaf));
+    for number in 0..30 {
+        cluster.seal(register, &cluster.transactions(register, number..number + 1)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // Also one that starts where it cannot hear the leader waits for it.
+    cluster.kill(deaf).await;
+    cluster.start(deaf).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let status = cluster.at(leader).status();
+    assert_eq!((status.is_leading, status.term, cluster.at(deaf).status().term), (true, term, term));
+
+    // Who has sealed less stands neither: whoever has more would refuse, and everybody would wait for another election.
+    cluster.kill(leader).await;
+    cluster.follows(deaf, cluster.key(other)).await;
+    assert_eq!(cluster.at(other).status().term, term + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proposal_that_a_snapshot_overtakes_holds_nothing_up() {
+    let cluster = Cluster::group(3).await;
+    let register = cluster.register(1).await;
+    let old = cluster.leader().await;
+    // The others have its entry in their logs, and it does not hear so.
+    for other in cluster.all().filter(|other| *other != old) {
+        cluster.wires.cut_one_way(cluster.key(other), cluster.key(old));
+    }
+    let lost = cluster.transactions(register, 0..1);
+    let lost = tokio::spawn({
+        let (group, lost) = (cluster.at(old), encoded(&lost));
+        async move { group.submit(register, lost).await }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    cluster.isolate(&[old]);
+    cluster.at(old).wait_until(|status| !status.is_leading).await;
+    let kept = u64::from(cluster.settings.log_entries_kept);
+    for number in 0..3 * kept {
+        cluster.seal(register, &cluster.transactions(register, number..number + 1)).await;
+    }
+    cluster.wires.heal();
+    cluster.stored(old, register, 3 * kept).await;
+    let outcome = tokio::time::timeout(PATIENCE, lost).await.expect("an answer").unwrap();
+    assert!(matches!(outcome, Err(GroupRefused::NotLeader { .. })), "{outcome:?}");
+    let new = cluster.transactions(register, 3 * kept..3 * kept + 1);
+    while cluster.leader().await != old {
+        cluster.at(cluster.leader().await).hand_over().await.unwrap();
+    }
+    assert!(matches!(cluster.seal(register, &new).await[..], [Outcome::Sealed { .. }]));
 }
 
 #[tokio::test(start_paused = true)]

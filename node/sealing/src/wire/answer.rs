@@ -30,6 +30,7 @@ pub(crate) enum Answer {
     Dockets(Vec<Bytes>),
     Elect,
     Begun(bool),
+    MayStand(bool),
     Refused(String),
 }
 
@@ -73,6 +74,9 @@ impl Answer {
             Self::Begun(has_begun) => {
                 writer.u8(7).bool(*has_begun);
             }
+            Self::MayStand(may_stand) => {
+                writer.u8(8).bool(*may_stand);
+            }
             Self::Refused(code) => {
                 writer.u8(0).text(code);
             }
@@ -112,6 +116,7 @@ impl Answer {
             })?),
             6 => Self::Elect,
             7 => Self::Begun(reader.bool("begun")?),
+            8 => Self::MayStand(reader.bool("may stand")?),
             0 => Self::Refused(reader.text(MAX_CODE_BYTES, "code")?.to_owned()),
             value => return Err(DecodeError::Unknown { what: "answer", value: value.into() }),
         };

@@ -2,7 +2,7 @@
 
 use super::{MAX_MESSAGE_BYTES, VERSION, parts, read_version};
 use crate::{
-    raft::{SnapshotMeta, Types, Vote},
+    raft::{LogId, SnapshotMeta, Types, Vote},
     snapshot::Heads,
 };
 use bytes::Bytes;
@@ -32,11 +32,21 @@ pub(crate) struct SignedDocket {
 pub(crate) enum Request {
     Vote(VoteRequest<crate::raft::SealerId>),
     Append(AppendEntriesRequest<Types>),
-    Snapshot { vote: Vote, meta: SnapshotMeta, heads: Heads },
+    Snapshot {
+        vote: Vote,
+        meta: SnapshotMeta,
+        heads: Heads,
+    },
     Signatures(Vec<SignedDocket>),
-    Dockets { register: RegisterId, from: u64, max_bytes: u32 },
+    Dockets {
+        register: RegisterId,
+        from: u64,
+        max_bytes: u32,
+    },
     Elect,
     Begun,
+    /// Whether one whose log ends here may stand for leadership.
+    MayStand(Option<LogId>),
 }
 
 impl Request {
@@ -78,6 +88,7 @@ impl Request {
             Self::Begun => {
                 writer.u8(7);
             }
+            Self::MayStand(last) => parts::write_optional_log_id(writer.u8(8), last.as_ref()),
         }
         writer.finish().into()
     }
@@ -126,6 +137,7 @@ impl Request {
             },
             6 => Self::Elect,
             7 => Self::Begun,
+            8 => Self::MayStand(parts::read_optional_log_id(&mut reader)?),
             value => return Err(DecodeError::Unknown { what: "request", value: value.into() }),
         };
         reader.finish()?;

@@ -63,6 +63,7 @@ fn requests() -> Vec<Request> {
         Request::Dockets { register: docket.register, from: 4, max_bytes: 1 << 20 },
         Request::Elect,
         Request::Begun,
+        Request::MayStand(Some(id(3))),
     ]
 }
 
@@ -80,6 +81,7 @@ fn answers() -> Vec<Answer> {
         Answer::Dockets(vec![Bytes::from_static(b"docket")]),
         Answer::Elect,
         Answer::Begun(true),
+        Answer::MayStand(false),
         Answer::Refused("malformed".to_owned()),
     ]
 }
