@@ -44,18 +44,15 @@ impl Engine {
                 trees.heard.define(definition.name, meaning, sweep);
             }
         }
-        for Moved { name, through, age } in rows {
+        for row in rows {
             let sweep = self.trees.sweep;
-            let Some(meaning) = self.trees.link_mut(link).and_then(|trees| trees.heard.hear(*name, sweep)) else {
+            let Some(meaning) = self.trees.link_mut(link).and_then(|trees| trees.heard.hear(row.name, sweep)) else {
                 continue;
             };
             match meaning {
-                Meaning::Known { slot, generation } => {
-                    self.known_announced(turn, link, slot, generation, *through);
-                    self.compare_ways(turn, link, slot, *through, *age);
-                }
+                Meaning::Known { slot, generation } => self.known_announced(turn, link, slot, generation, row),
                 Meaning::Unknown { origin, incarnation } => {
-                    self.unknown_announced(turn, link, *name, origin, incarnation, *through);
+                    self.unknown_announced(turn, link, origin, incarnation, row);
                 }
             }
         }
@@ -74,10 +71,13 @@ impl Engine {
         }
     }
 
-    fn known_announced(&mut self, turn: &mut Turn<'_>, link: LinkId, slot: Slot, generation: u8, through: u64) {
+    fn known_announced(&mut self, turn: &mut Turn<'_>, link: LinkId, slot: Slot, generation: u8, row: &Moved) {
+        let through = row.through;
         let Some(origin) = self.origins.get_mut(slot).filter(|origin| origin.generation == generation) else { return };
         origin.announced_by(link);
-        let Some(life) = origin.newest().filter(|life| life.first_hole(through).is_some()) else { return };
+        let Some(life) = origin.newest().filter(|life| life.first_hole(through).is_some()) else {
+            return self.compare_ways(turn, link, slot, through, row.age);
+        };
         let (key, incarnation) = (origin.key, life.incarnation);
         self.wait_for(turn, key, incarnation, Source { link, through, has_announced: true });
     }
@@ -86,21 +86,21 @@ impl Engine {
         &mut self,
         turn: &mut Turn<'_>,
         link: LinkId,
-        name: u16,
         origin: NodePublicKey,
         incarnation: u64,
-        through: u64,
+        row: &Moved,
     ) {
         match self.meaning(origin, incarnation) {
             Meaning::Unknown { .. } => {
-                self.wait_for(turn, origin, incarnation, Source { link, through, has_announced: true });
+                let source = Source { link, through: row.through, has_announced: true };
+                self.wait_for(turn, origin, incarnation, source);
             }
             Meaning::Known { slot, generation } => {
                 let sweep = self.trees.sweep;
                 if let Some(trees) = self.trees.link_mut(link) {
-                    trees.heard.define(name, Meaning::Known { slot, generation }, sweep);
+                    trees.heard.define(row.name, Meaning::Known { slot, generation }, sweep);
                 }
-                self.known_announced(turn, link, slot, generation, through);
+                self.known_announced(turn, link, slot, generation, row);
             }
         }
     }
