@@ -40,6 +40,8 @@ struct Heard {
     since: Instant,
     /// There may be a leader, which is stood by for its lease.
     has_lease: bool,
+    /// When somebody was let stand who goes first where two ask at once.
+    gave_way: Option<Instant>,
 }
 
 /// Whether and when a sealer stands.
@@ -52,7 +54,7 @@ pub(super) struct Candidacy {
 impl Candidacy {
     /// A sealer as it starts: there may be a leader.
     pub(super) fn new() -> Self {
-        let heard = Heard { leader: None, since: Instant::now(), has_lease: true };
+        let heard = Heard { leader: None, since: Instant::now(), has_lease: true, gave_way: None };
         Self { may_stand: AtomicBool::new(false), heard: Mutex::new(heard) }
     }
 
@@ -64,7 +66,7 @@ impl Candidacy {
     /// A leader has said something that is taken.
     pub(super) fn hear_leader(&self) {
         let now = Instant::now();
-        *self.heard() = Heard { leader: Some(now), since: now, has_lease: true };
+        *self.heard() = Heard { leader: Some(now), since: now, has_lease: true, gave_way: None };
     }
 
     /// Somebody got this sealer's vote, and is given the time to show that it leads.
@@ -73,13 +75,27 @@ impl Candidacy {
         (heard.since, heard.has_lease) = (Instant::now(), false);
     }
 
+    fn give_way(&self) {
+        self.heard().gave_way = Some(Instant::now());
+    }
+
+    /// Whether nobody has led, been voted for or gone first since then. Who goes first is given the time to be elected.
+    fn was_quiet_since(&self, then: Instant) -> bool {
+        let heard = *self.heard();
+        let gave_way = heard.gave_way.is_some_and(|at| at >= then);
+        if gave_way && heard.since <= then {
+            self.give_vote();
+        }
+        heard.since <= then && !gave_way
+    }
+
     fn listen_on(&self) {
         let mut heard = self.heard();
         (heard.since, heard.has_lease) = (Instant::now(), true);
     }
 
     /// Whether a leader was heard within this time.
-    fn hears_within(&self, lease: Duration) -> bool {
+    pub(super) fn hears_within(&self, lease: Duration) -> bool {
         self.heard().leader.is_some_and(|at| at.elapsed() <= lease)
     }
 
@@ -119,13 +135,16 @@ impl Candidate {
                     break others;
                 }
             };
-            let may_stand = self.candidacy.may_stand.load(Ordering::Relaxed);
+            let (may_stand, asked_at) = (self.candidacy.may_stand.load(Ordering::Relaxed), Instant::now());
             let stands = match others.filter(|_| may_stand) {
                 Some(others) => self.others_agree(&others).await,
                 None => false,
             };
             if !stands {
                 self.candidacy.listen_on();
+                continue;
+            }
+            if !self.candidacy.was_quiet_since(asked_at) {
                 continue;
             }
             // Another round follows without a lease: nobody leads.
@@ -167,8 +186,9 @@ impl Candidate {
 
 impl super::Group {
     /// Whether this sealer has nothing against an election that one with this log would win: nobody leads that it knows of, and
-    /// it would vote so, its own log being no longer.
-    pub(super) async fn lets_stand(&self, last: Option<LogId>) -> bool {
+    /// it would vote so, its own log being no longer. Where both ask at once, one gives way: two elections would take each
+    /// other's votes.
+    pub(super) async fn lets_stand(&self, from: NodePublicKey, last: Option<LogId>) -> bool {
         let lease = lease(&self.raft);
         let (leads, voted) = {
             let metrics = self.raft.metrics();
@@ -177,10 +197,14 @@ impl super::Group {
             (metrics.state == ServerState::Leader && answered.is_some_and(|ago| ago <= lease), metrics.vote)
         };
         let abstains = self.forgetful.voting(&VoteRequest::new(Vote::default(), last), &voted) == Voting::Abstains;
-        !leads
+        let may_stand = !leads
             && !abstains
             && !self.candidacy.hears_within(lease)
-            && last_log(&self.raft).await.is_some_and(|own| last >= own)
+            && last_log(&self.raft).await.is_some_and(|own| last >= own);
+        if may_stand && from > self.core.me() {
+            self.candidacy.give_way();
+        }
+        may_stand
     }
 }
 

@@ -6,15 +6,12 @@ use super::{
 };
 use crate::{
     exchange, fetch,
-    raft::SealerId,
+    raft::{SealerId, Vote},
     snapshot::Heads,
     wire::{Answer, Request, out_of_generation},
 };
 use bytes::Bytes;
-use openraft::{
-    Snapshot,
-    raft::{AppendEntriesResponse, VoteRequest},
-};
+use openraft::{Snapshot, raft::VoteRequest};
 use peerwright_secure::NodePublicKey;
 use std::{collections::BTreeSet, sync::PoisonError};
 
@@ -78,10 +75,8 @@ impl Group {
                     Err(_) => return refused("stopped"),
                 }
                 let (leader, last, committed) = (request.vote, last_of(&request), request.leader_commit);
+                self.hear(leader);
                 let Ok(answer) = self.raft.append_entries(request).await else { return refused("stopped") };
-                if !matches!(answer, AppendEntriesResponse::HigherVote(_)) {
-                    self.candidacy.hear_leader();
-                }
                 if self.forgetful.caught_up(&leader, last, committed, &answer) {
                     if self.ballot.set_behind(false).await.is_err() {
                         return refused("stopped");
@@ -96,9 +91,7 @@ impl Group {
                     Ok(false) => return refused("forgetful"),
                     Err(_) => return refused("stopped"),
                 }
-                if vote >= self.raft.metrics().borrow().vote {
-                    self.candidacy.hear_leader();
-                }
+                self.hear(vote);
                 if let Err(error) = self.fetch(from, &heads).await {
                     tracing::warn!(sealer = ?from, %error, "a snapshot could not be followed up");
                     return refused("not_fetched");
@@ -124,9 +117,17 @@ impl Group {
                 )
             }
             Request::Begun => Answer::Begun(self.has_begun()),
-            Request::MayStand(last) => Answer::MayStand(self.lets_stand(last).await),
+            Request::MayStand(last) => Answer::MayStand(self.lets_stand(from, last).await),
             Request::Elect if !self.forgetful.may_stand() => refused("forgetful"),
             Request::Elect => self.raft.trigger().elect().await.map_or_else(|_| refused("stopped"), |()| Answer::Elect),
+        }
+    }
+
+    /// A leader speaks; one of an earlier term does not count. Whoever is told of a change in the consensus library finds that
+    /// it was heard.
+    fn hear(&self, leader: Vote) {
+        if leader >= self.raft.metrics().borrow().vote {
+            self.candidacy.hear_leader();
         }
     }
 

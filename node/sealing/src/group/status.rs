@@ -56,7 +56,7 @@ impl Group {
         let metrics = metrics.borrow();
         let membership = metrics.membership_config.membership();
         GroupStatus {
-            leader: metrics.current_leader.map(SealerId::key),
+            leader: self.leader(),
             generation: self.generation,
             term: metrics.current_term,
             is_leading,
@@ -123,13 +123,19 @@ impl Group {
         join_all(asking).await.into_iter().flatten().collect()
     }
 
+    /// Who leads, as far as is known: this one, or another that has been heard lately.
+    pub(super) fn leader(&self) -> Option<NodePublicKey> {
+        let leader = self.raft.metrics().borrow().current_leader.map(SealerId::key);
+        leader
+            .filter(|leader| *leader == self.core.me() || self.candidacy.hears_within(self.settings.leader_timeout * 2))
+    }
+
     /// Refuses unless this sealer leads and a majority has answered it lately.
     pub(super) fn check_leading(&self) -> Result<(), GroupRefused> {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow();
-        let leader = metrics.current_leader.map(SealerId::key);
-        if leader != Some(self.core.me()) || metrics.state != ServerState::Leader {
-            return Err(GroupRefused::NotLeader { leader: leader.filter(|leader| *leader != self.core.me()) });
+        if metrics.current_leader.map(SealerId::key) != Some(self.core.me()) || metrics.state != ServerState::Leader {
+            return Err(GroupRefused::NotLeader { leader: self.leader().filter(|leader| *leader != self.core.me()) });
         }
         let is_member = metrics.membership_config.voter_ids().any(|sealer| sealer.key() == self.core.me());
         let is_alone = metrics.membership_config.voter_ids().count() == 1;
