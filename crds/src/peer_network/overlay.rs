@@ -53,7 +53,8 @@ pub struct Overlay {
     #[schemars(range(min = 1, max = 86_400))]
     pub shuffle_seconds: Option<i32>,
 
-    /// Seconds between two looks for a better active peer; the first six of a node come sooner. 1 to 86400. Absent: the node's default, 60.
+    /// Seconds between two looks for a better active peer, of which a node's first six come sooner, 1 to 86400. Absent:
+    /// the node's default, 60.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 86_400))]
     pub improve_seconds: Option<i32>,

@@ -17,10 +17,7 @@ const OVERTAKEN_AFTER: Duration = Duration::from_secs(2);
 
 /// What became of the entry, once it is applied here.
 pub(crate) async fn propose(raft: &Raft, command: Command) -> Result<Answer, GroupRefused> {
-    let Some(written) = unless_overtaken(raft, raft.client_write(command)).await else {
-        return Err(GroupRefused::NotLeader { leader: raft.metrics().borrow().current_leader.map(SealerId::key) });
-    };
-    match written {
+    match unless_overtaken(raft, raft.client_write(command)).await? {
         Ok(written) => Ok(written.data),
         Err(RaftError::APIError(ClientWriteError::ForwardToLeader(forward))) => {
             Err(GroupRefused::NotLeader { leader: forward.leader_id.map(SealerId::key) })
@@ -30,8 +27,8 @@ pub(crate) async fn propose(raft: &Raft, command: Command) -> Result<Answer, Gro
     }
 }
 
-/// The library's answer for an entry; `None` when another leads and none has come.
-pub(crate) async fn unless_overtaken<T>(raft: &Raft, answer: impl Future<Output = T>) -> Option<T> {
+/// The library's answer for an entry, unless another leads and none has come.
+pub(crate) async fn unless_overtaken<T>(raft: &Raft, answer: impl Future<Output = T>) -> Result<T, GroupRefused> {
     let mut metrics = raft.metrics();
     let term = metrics.borrow().current_term;
     let overtaken = async {
@@ -44,7 +41,7 @@ pub(crate) async fn unless_overtaken<T>(raft: &Raft, answer: impl Future<Output 
     };
     tokio::select! {
         biased;
-        answer = answer => Some(answer),
-        () = overtaken => None,
+        answer = answer => Ok(answer),
+        () = overtaken => Err(GroupRefused::NotLeader { leader: raft.metrics().borrow().current_leader.map(SealerId::key) }),
     }
 }

@@ -8,8 +8,8 @@
 //! nearer. Both ends mean the same pairs, so who is wanted finds room, and whoever asks everybody gets no more of the near
 //! places than its share of the members. Ids can be chosen to be near somebody, but not for each half day anew. The
 //! half days of different pairs begin at different times: neighbours change one by one, and not all at once. In a network
-//! of 1,000 one link in 1,000 changes every ten seconds for that; with hours it was ten, and trees were never warm. The idea is AVMON's
-//! (Morales, Gupta 2007), where distances say who watches whom.
+//! of 1,000 one link in 1,000 changes every ten seconds for that; with hours it was ten, and trees were never warm. The
+//! idea is AVMON's (Morales, Gupta 2007), where distances say who watches whom.
 
 use crate::Micros;
 use peerwright_secure::{PeerId, sha256};

@@ -267,7 +267,7 @@ fn after_a_cut_a_pause_is_known_as_soon_as_any_other() {
         net.run_until(SECOND * 4, "it is back", |net| all_see(net, 2, MemberState::Alive));
         net.run(SECOND * 2);
         net.pause(1);
-        net.run_until(SECOND * 4, "the pause is known", |net| all_see(net, 1, MemberState::Unreachable));
+        net.run_until(SECOND * 3, "the pause is known", |net| all_see(net, 1, MemberState::Unreachable));
     }
 }
 

@@ -192,7 +192,7 @@ fn other_says(net: &mut Net, frame: &Frame<'_>) {
     net.give(0, OwnedInput::Frame { link: OTHER, bytes: frame.encode() });
 }
 
-/// Node 0, the stranger and another have one link each to the others; neither wants the author's messages pushed.
+/// The stranger and another are node 0's neighbours.
 fn with_two_neighbours() -> Net {
     let mut net = with_neighbour(1);
     let peer = PeerId::from_bytes([0xdd; 32]);
@@ -202,7 +202,7 @@ fn with_two_neighbours() -> Net {
     net
 }
 
-/// Both have the message from elsewhere: the stranger brings it, and neither wants it pushed.
+/// The stranger brings a message; the other has it from elsewhere, and does not want it pushed.
 fn comes_by_the_stranger(net: &mut Net, message: &Message) {
     say(net, &Frame::Message { hops: 5, message: message.encoded() });
     net.run(SECOND / 10);
@@ -248,11 +248,11 @@ fn a_link_by_which_frequent_messages_come_sooner_all_the_time_becomes_the_parent
     let messages = written(&net, 30);
     let mut turned_at = None;
     for (sequence, message) in (1..).zip(&messages) {
-        let was_rare = sequence == 1;
         comes_by_the_stranger(&mut net, message);
         // Once it is late in between.
         let early = if sequence == 4 { Duration::ZERO } else { SECOND / 20 };
-        if !was_rare {
+        // Before the second nobody knows that they are frequent.
+        if sequence > 1 {
             other_says(&mut net, &had_it_before(sequence, early));
         }
         if turns(&net).1 > 0 {

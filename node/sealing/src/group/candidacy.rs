@@ -71,8 +71,7 @@ impl Candidacy {
 
     /// Somebody got this sealer's vote, and is given the time to show that it leads.
     pub(super) fn give_vote(&self) {
-        let mut heard = self.heard();
-        (heard.since, heard.has_lease) = (Instant::now(), false);
+        self.listen(false);
     }
 
     fn give_way(&self) {
@@ -89,9 +88,10 @@ impl Candidacy {
         heard.since <= then && !gave_way
     }
 
-    fn listen_on(&self) {
+    /// Listens from now on, for a lease longer where there may be a leader.
+    fn listen(&self, has_lease: bool) {
         let mut heard = self.heard();
-        (heard.since, heard.has_lease) = (Instant::now(), true);
+        (heard.since, heard.has_lease) = (Instant::now(), has_lease);
     }
 
     /// Whether a leader was heard within this time.
@@ -141,14 +141,14 @@ impl Candidate {
                 None => false,
             };
             if !stands {
-                self.candidacy.listen_on();
+                self.candidacy.listen(true);
                 continue;
             }
             if !self.candidacy.was_quiet_since(asked_at) {
                 continue;
             }
             // Another round follows without a lease: nobody leads.
-            self.candidacy.give_vote();
+            self.candidacy.listen(false);
             if self.raft.trigger().elect().await.is_err() {
                 return;
             }

@@ -50,7 +50,7 @@ impl Group {
         let newcomers: Vec<_> = sealers.difference(&self.voters()).copied().collect();
         for newcomer in newcomers {
             let adding = self.raft.add_learner(SealerId::from(newcomer), EmptyNode::new(), true);
-            let added = unless_overtaken(&self.raft, adding).await.ok_or(GroupRefused::NotLeader { leader: None })?;
+            let added = unless_overtaken(&self.raft, adding).await?;
             added.map_err(|error| refused(&error))?;
             self.caught_up(newcomer).await?;
         }
@@ -62,8 +62,7 @@ impl Group {
         if self.voters() != sealers || !self.status().learners.is_empty() {
             let members: BTreeSet<SealerId> = sealers.iter().copied().map(SealerId::from).collect();
             let changing = self.raft.change_membership(members, false);
-            let changed =
-                unless_overtaken(&self.raft, changing).await.ok_or(GroupRefused::NotLeader { leader: None })?;
+            let changed = unless_overtaken(&self.raft, changing).await?;
             changed.map_err(|error| refused(&error))?;
         }
         Ok(())

@@ -56,7 +56,7 @@ impl Group {
         let metrics = metrics.borrow();
         let membership = metrics.membership_config.membership();
         GroupStatus {
-            leader: self.leader(),
+            leader: self.leader(metrics.current_leader),
             generation: self.generation,
             term: metrics.current_term,
             is_leading,
@@ -124,9 +124,9 @@ impl Group {
     }
 
     /// Who leads, as far as is known: this one, or another that has been heard lately.
-    pub(super) fn leader(&self) -> Option<NodePublicKey> {
-        let leader = self.raft.metrics().borrow().current_leader.map(SealerId::key);
-        leader
+    fn leader(&self, known: Option<SealerId>) -> Option<NodePublicKey> {
+        known
+            .map(SealerId::key)
             .filter(|leader| *leader == self.core.me() || self.candidacy.hears_within(self.settings.leader_timeout * 2))
     }
 
@@ -135,7 +135,9 @@ impl Group {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow();
         if metrics.current_leader.map(SealerId::key) != Some(self.core.me()) || metrics.state != ServerState::Leader {
-            return Err(GroupRefused::NotLeader { leader: self.leader().filter(|leader| *leader != self.core.me()) });
+            return Err(GroupRefused::NotLeader {
+                leader: self.leader(metrics.current_leader).filter(|leader| *leader != self.core.me()),
+            });
         }
         let is_member = metrics.membership_config.voter_ids().any(|sealer| sealer.key() == self.core.me());
         let is_alone = metrics.membership_config.voter_ids().count() == 1;

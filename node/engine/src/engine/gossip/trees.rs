@@ -58,11 +58,11 @@ impl Engine {
         let came = |sequence| self.cache.get(slot, incarnation, sequence).map(|cached| cached.came);
         let Some(comes) = came(through) else { return };
         let could = turn.now - Duration::from_millis(u64::from(age));
-        let is_rare = came(through.saturating_sub(1)).is_none_or(|before| comes.since(before) >= STEADY);
         origin.could_come_by(link, could.since(comes));
         if comes < could + QUICKER_BY {
             return origin.not_ahead(link);
         }
+        let is_rare = came(through.saturating_sub(1)).is_none_or(|before| comes.since(before) >= STEADY);
         if origin.is_ahead(link, turn.now, is_rare) {
             let key = origin.key;
             origin.turn_to(link, comes.since(could), turn.now);
