@@ -91,8 +91,10 @@ async fn a_missing_directory_is_named() {
 async fn appends_under_way_at_once_share_commits() {
     let (_directory, path) = place();
     let store = Sqlite::open(&path, NETWORK).await.unwrap();
+    // Signed before: that takes longer than a commit on a quick disk.
+    let messages: Vec<_> = (1..=200).map(nth).collect();
     let before = store.commits();
-    let appends = (1..=200).map(|sequence| store.append(vec![nth(sequence)], NOW));
+    let appends = messages.into_iter().map(|message| store.append(vec![message], NOW));
     for outcome in futures::future::join_all(appends).await {
         assert_eq!(outcome, Ok(vec![Appended::Stored { transactions: 1 }]));
     }

@@ -163,8 +163,10 @@ async fn a_store_of_a_later_version_is_refused_unless_it_says_that_this_one_may_
 async fn appends_under_way_at_once_share_commits() {
     let settings = fresh();
     let store = opened(&settings).await;
+    // Signed before: that takes longer than a commit on a quick disk.
+    let messages: Vec<_> = (1..=200).map(nth).collect();
     let before = store.commits();
-    let appends = (1..=200).map(|sequence| store.append(vec![nth(sequence)], NOW));
+    let appends = messages.into_iter().map(|message| store.append(vec![message], NOW));
     for outcome in futures::future::join_all(appends).await {
         assert_eq!(outcome, Ok(vec![Appended::Stored { transactions: 1 }]));
     }
