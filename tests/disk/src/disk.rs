@@ -112,6 +112,8 @@ pub fn directory_synced(directory: &Path) {
 pub(crate) struct OpenFile {
     pub(crate) record: Shared,
     pub(crate) file: FileId,
+    /// Of so many failed syncs of it this one knows.
+    pub(crate) told: usize,
     /// The first sync of a journal or log that was made is one of the folder as well.
     pub(crate) sync_names: bool,
 }

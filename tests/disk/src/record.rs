@@ -1,7 +1,7 @@
 //! What happens to the files of one folder, in its order.
 
 use crate::{Call, Fault, History, Reason};
-use libsqlite3_sys::SQLITE_OK;
+use libsqlite3_sys::{SQLITE_IOERR_FSYNC, SQLITE_OK};
 use std::{collections::BTreeMap, ffi::c_int, mem::take, path::Path};
 
 /// A file, whatever its name: its place in the list of files.
@@ -25,6 +25,8 @@ pub(crate) struct Record {
     original_names: BTreeMap<String, FileId>,
     names: BTreeMap<String, FileId>,
     sizes: Vec<usize>,
+    /// How often each file could not be synced.
+    failures: Vec<usize>,
     events: Vec<Event>,
     fault: Option<Fault>,
     struck: bool,
@@ -39,8 +41,17 @@ impl Record {
             names.insert(path.file_name().unwrap().to_str().unwrap().to_owned(), originals.len());
             originals.push(std::fs::read(path).unwrap());
         }
-        let sizes = originals.iter().map(Vec::len).collect();
-        Self { originals, original_names: names.clone(), names, sizes, events: Vec::new(), fault: None, struck: false }
+        let sizes: Vec<usize> = originals.iter().map(Vec::len).collect();
+        Self {
+            originals,
+            original_names: names.clone(),
+            names,
+            failures: vec![0; sizes.len()],
+            sizes,
+            events: Vec::new(),
+            fault: None,
+            struck: false,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -73,6 +84,7 @@ impl Record {
         }
         let file = self.sizes.len();
         self.sizes.push(0);
+        self.failures.push(0);
         self.names.insert(name.to_owned(), file);
         self.events.push(Event::Named { name: name.to_owned(), file });
         file
@@ -116,11 +128,19 @@ impl Record {
         outcome
     }
 
-    /// With the names of the folder, when the file's own is new.
-    pub(crate) fn sync(&mut self, file: FileId, and_names: &mut bool) -> c_int {
-        if let Some(code) = self.strike(Call::Sync, false) {
+    /// How often the file could not be synced.
+    pub(crate) fn failures(&self, file: FileId) -> usize {
+        self.failures[file]
+    }
+
+    /// With the names of the folder, when the file's own is new. Whoever had the file open when it could not be synced is
+    /// told of it once, as the kernel does.
+    pub(crate) fn sync(&mut self, file: FileId, told: &mut usize, and_names: &mut bool) -> c_int {
+        let refused = self.strike(Call::Sync, false);
+        self.failures[file] += usize::from(refused.is_some());
+        if std::mem::replace(told, self.failures[file]) < self.failures[file] {
             self.events.push(Event::SyncFailed { file });
-            return code;
+            return refused.unwrap_or(SQLITE_IOERR_FSYNC);
         }
         self.events.push(Event::Synced { file });
         if take(and_names) {

@@ -17,15 +17,17 @@ fn write(record: &mut Record, file: FileId, offset: usize, bytes: &[u8]) -> c_in
     record.write(file, offset, bytes, |_| SQLITE_OK)
 }
 
+/// By somebody who has just opened the file.
 fn sync(record: &mut Record, file: FileId) -> c_int {
-    record.sync(file, &mut false)
+    let mut told = record.failures(file);
+    record.sync(file, &mut told, &mut false)
 }
 
 /// A file of three sectors, durable with its name.
 fn three_sectors(record: &mut Record) -> FileId {
     let file = record.open("file");
     write(record, file, 0, &[1; 3 * SECTOR]);
-    record.sync(file, &mut true);
+    record.sync(file, &mut 0, &mut true);
     file
 }
 
@@ -109,6 +111,18 @@ fn no_later_sync_makes_durable_what_a_failed_one_was_for() {
     write(&mut record, file, SECTOR, &[3; SECTOR]);
     assert_eq!(sync(&mut record, file), SQLITE_OK);
     assert_eq!(sectors(&after(record, Loss::ALL)), [1, 3, 1]);
+}
+
+#[test]
+fn whoever_has_a_file_open_hears_once_that_it_could_not_be_synced() {
+    let mut record = record();
+    let file = three_sectors(&mut record);
+    let [mut one, mut other] = [record.failures(file); 2];
+    record.fail(Fault { call: Call::Sync, reason: Reason::Broken, after: 0, lasts: false });
+    assert_eq!(record.sync(file, &mut one, &mut false), SQLITE_IOERR_FSYNC);
+    assert_eq!(record.sync(file, &mut one, &mut false), SQLITE_OK);
+    assert_eq!(record.sync(file, &mut other, &mut false), SQLITE_IOERR_FSYNC);
+    assert_eq!(record.sync(file, &mut other, &mut false), SQLITE_OK);
 }
 
 #[test]

@@ -144,8 +144,11 @@ unsafe extern "C" fn open(
     let new_journal = flags & SQLITE_OPEN_CREATE != 0
         && flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL) != 0;
     let open = recorded.filter(|_| outcome == SQLITE_OK).map(|(record, name)| {
-        let file = record.lock().open(name);
-        Box::new(OpenFile { record, file, sync_names: new_journal })
+        let mut known = record.lock();
+        let file = known.open(name);
+        let told = known.failures(file);
+        drop(known);
+        Box::new(OpenFile { record, file, told, sync_names: new_journal })
     });
     // SAFETY: it holds the `File` of above. SQLite closes what has methods, also after a failure.
     unsafe { file.cast::<File>().write(File { head: sqlite3_file { pMethods: &raw const METHODS }, open }) };
@@ -232,7 +235,7 @@ unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
     // SAFETY: SQLite syncs an open file.
     let (open, (inner, methods)) = unsafe { (known(file), below(file)) };
     match open {
-        Some(open) => open.record.lock().sync(open.file, &mut open.sync_names),
+        Some(open) => open.record.lock().sync(open.file, &mut open.told, &mut open.sync_names),
         // SAFETY: as above.
         None => methods.xSync.map_or(SQLITE_IOERR, |sync| unsafe { sync(inner, flags) }),
     }

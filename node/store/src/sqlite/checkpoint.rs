@@ -7,10 +7,15 @@
 //!
 //! While the writer never pauses it cannot begin the log anew; at [`LOG_PAGES`] it moves the little that this task has left
 //! and does.
+//!
+//! What is moved may be lost when the file cannot be synced, and no later sync tells. SQLite keeps such a failure of its
+//! automatic checkpoint to itself, goes on, and begins the log anew; and whoever closes the last connection after any
+//! failure removes the log. So the writer moves the log by itself, each failure ends the store, and the log stays for the
+//! next process, which moves all of it again.
 
 use super::{options::Options, statements::Statements as _};
 use crate::StoreError;
-use rusqlite::Connection;
+use rusqlite::{Connection, config::DbConfig};
 use tokio::{sync::watch, task::spawn_blocking};
 
 /// Pages of a file that is made now. Bodies of hundreds of kibibytes take a quarter of the calls that SQLite's own 4 KiB
@@ -27,7 +32,7 @@ pub(super) const LOG_BYTES: u32 = LOG_PAGES * PAGE_BYTES;
 
 /// Moves until the writer ends. A failure is the store's, as one of the writer is: what was moved cannot be told.
 pub(super) async fn run(options: Options, mut written: watch::Receiver<u64>, ended: watch::Sender<Option<StoreError>>) {
-    if let Err(error) = try_run(options, &mut written).await {
+    if let Err(error) = try_run(options, &mut written, &ended).await {
         tracing::error!(error = %error, code = error.code(), "the log of the store cannot be moved into its file");
         ended.send_if_modified(|ended| {
             let first = ended.is_none();
@@ -37,20 +42,52 @@ pub(super) async fn run(options: Options, mut written: watch::Receiver<u64>, end
     }
 }
 
-async fn try_run(options: Options, written: &mut watch::Receiver<u64>) -> Result<(), StoreError> {
+async fn try_run(
+    options: Options,
+    written: &mut watch::Receiver<u64>,
+    ended: &watch::Sender<Option<StoreError>>,
+) -> Result<(), StoreError> {
     let (mut connection, mut moved) = (None, 0);
     while let Ok(now) = written.wait_for(|now| *now >= moved + STEP_BYTES).await.map(|now| *now) {
         let (unused, options) = (connection.take(), options.clone());
         let moving = spawn_blocking(move || {
             let connection = unused.map_or_else(|| options.connect(), Ok)?;
-            move_log(&connection).map(|()| connection)
+            match move_log(&connection) {
+                Ok(()) => Ok(connection),
+                Err(error) => {
+                    leave_log(connection);
+                    Err(error)
+                }
+            }
         });
         connection = Some(moving.await??);
         moved = now;
     }
     // Whoever closes the last connection moves what is left.
-    drop(spawn_blocking(move || drop(connection)).await);
+    if let Some(connection) = connection {
+        let has_failed = has_failed(ended);
+        let closing = move || if has_failed { leave_log(connection) } else { drop(connection) };
+        spawn_blocking(closing).await?;
+    }
     Ok(())
+}
+
+/// Whether the store ends for another reason than that it is closed.
+pub(super) fn has_failed(ended: &watch::Sender<Option<StoreError>>) -> bool {
+    ended.borrow().as_ref().is_some_and(|why| *why != StoreError::Closed)
+}
+
+/// Closes a connection, and leaves the log as it is.
+pub(super) fn leave_log(connection: Connection) {
+    if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+        tracing::error!(error = %error, "the log of a store that has failed may be removed");
+    }
+}
+
+/// Moves the log once it has so many pages.
+pub(super) fn shorten_log(connection: &Connection, pages: u32) -> Result<(), StoreError> {
+    let (_, log, _): (i64, i64, i64) = connection.one("PRAGMA wal_checkpoint(NOOP)", [])?;
+    if log >= i64::from(pages) { move_log(connection) } else { Ok(()) }
 }
 
 fn move_log(connection: &Connection) -> Result<(), StoreError> {

@@ -21,12 +21,15 @@ pub(super) struct Options {
     vfs: Option<String>,
     /// Set in this order.
     pragmas: Vec<(&'static str, String)>,
+    /// Pages at which the writer moves its log.
+    pub(super) log_pages: u32,
 }
 
 impl Options {
     fn new(path: &Path, flags: OpenFlags) -> Self {
         // An image made of a program has no folder for temporary files, and its root takes none.
-        Self { path: path.to_owned(), flags, vfs: None, pragmas: Vec::new() }.pragma("temp_store", "MEMORY")
+        let options = Self { path: path.to_owned(), flags, vfs: None, pragmas: Vec::new(), log_pages: LOG_PAGES };
+        options.pragma("temp_store", "MEMORY")
     }
 
     pub(super) fn reader(path: &Path) -> Self {
@@ -41,7 +44,8 @@ impl Options {
             .pragma("journal_mode", "WAL")
             .pragma("synchronous", "FULL")
             .pragma("foreign_keys", "ON")
-            .pragma("wal_autocheckpoint", LOG_PAGES)
+            // SQLite tells nobody when its own way of moving the log fails: the writer does it.
+            .pragma("wal_autocheckpoint", 0)
             // A burst may grow the log; it does not stay that long.
             .pragma("journal_size_limit", LOG_BYTES)
     }
@@ -53,6 +57,12 @@ impl Options {
             None => self.pragmas.push((name, value.to_string())),
         }
         self
+    }
+
+    /// Whose writer moves its log at so many pages.
+    #[cfg(test)]
+    pub(super) fn log_pages(self, log_pages: u32) -> Self {
+        Self { log_pages, ..self }
     }
 
     /// On files of another kind than the machine's.

@@ -1,7 +1,13 @@
 //! The one thread that writes. While a commit syncs, calls queue up; the next commit takes all of them. What can wait is done
 //! between the groups, a step at a time, and without a pause only while nobody writes.
 
-use super::{apply::Batch, at_once, checkpoint::COMMIT_BYTES, dead_letters, options::Options};
+use super::{
+    apply::Batch,
+    at_once,
+    checkpoint::{self, COMMIT_BYTES},
+    dead_letters,
+    options::Options,
+};
 use crate::{
     StoreError,
     index::Upkeep,
@@ -71,12 +77,24 @@ impl Writer {
         }
     }
 
+    /// Keeps the log short. What is committed stays when this fails, and nothing is written after it.
+    fn shorten_log(&mut self) {
+        let Some(connection) = &self.connection else { return };
+        if let Err(error) = checkpoint::shorten_log(connection, self.options.log_pages) {
+            tracing::error!(error = %error, code = error.code(), "the log of the store cannot be moved into its file");
+            self.reset(&error);
+        }
+    }
+
     /// After something failed: nothing of it stays, and after some errors nothing is written any more.
     fn reset(&mut self, error: &StoreError) {
-        self.connection = None;
+        let connection = self.connection.take();
         // After a failed sync the kernel may report success for pages that it has dropped: a retry proves nothing.
         if matches!(error, StoreError::Failed(_) | StoreError::Damaged(_)) {
             self.ended.send_replace(Some(error.clone()));
+            if let Some(connection) = connection {
+                checkpoint::leave_log(connection);
+            }
         }
     }
 
@@ -161,16 +179,22 @@ pub(super) fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
         if writer.upkeep.pending {
             writer.keep_up();
         }
+        writer.shorten_log();
     }
     // A failure stays the last word.
+    let has_failed = checkpoint::has_failed(&writer.ended);
     writer.ended.send_if_modified(|ended| {
         let first = ended.is_none();
         ended.get_or_insert(StoreError::Closed);
         first
     });
-    if let Some(connection) = writer.connection
-        && let Err((_, error)) = connection.close()
-    {
-        tracing::warn!(error = %error, "the store was not closed cleanly; nothing is lost");
+    match writer.connection {
+        Some(connection) if has_failed => checkpoint::leave_log(connection),
+        Some(connection) => {
+            if let Err((_, error)) = connection.close() {
+                tracing::warn!(error = %error, "the store was not closed cleanly; nothing is lost");
+            }
+        }
+        None => {}
     }
 }

@@ -6,7 +6,7 @@ use super::{
     state::observe,
     steps::{Step, short_life},
 };
-use crate::{Store, StoreError, tests::model};
+use crate::{Store, StoreError, sqlite::options::Options, tests::model};
 use futures::FutureExt;
 use peerwright_disk::{Call, Disk, Fault, Loss, Reason};
 
@@ -21,7 +21,9 @@ async fn look_at_the_end(life: Life, what: &str) {
     let (past, history) = life.end().await;
     let moment = history.barriers().into_iter().find(|moment| *moment >= closed_from).unwrap();
     let draw = Loss::Draw { seed: 8 * moment as u64 + 1, sector: 512 };
-    if let Err(finding) = Losses::new(what, &past, &history).look(moment, |_| vec![Loss::ALL, draw]).await {
+    // The last operation alone is there: of a log that is removed, what was moved from it is not.
+    let ways = |pending: usize| vec![Loss::ALL, Loss::LoseFirst(pending.saturating_sub(1)), draw];
+    if let Err(finding) = Losses::new(what, &past, &history).look(moment, ways).await {
         finding.report();
     }
 }
@@ -61,6 +63,36 @@ async fn whichever_call_a_broken_disk_refuses_no_later_write_is_taken_and_nothin
         }
         assert!(after >= least, "only {after} of {call:?}");
     }
+}
+
+#[tokio::test]
+async fn nothing_is_written_once_the_writer_could_not_sync_what_it_moved_from_its_log() {
+    let folder = folder();
+    let mut life = Life::begin(folder.path(), short_log).await;
+    let put = |byte: u8| Step::Messages(vec![model::Operation::PutDocument(vec![byte; 300 << 10])]);
+    let bury = Step::Messages(vec![model::Operation::Bury(vec![(0, 1, true)])]);
+    // What was written before is moved between the two.
+    life.step(&bury).await.unwrap();
+    life.step(&bury).await.unwrap();
+    // As long as this is read, only what lies before it is moved, and the file is not synced.
+    let moves = life.moves();
+    let mut reader = Options::reader(&file_in(folder.path())).connect().unwrap();
+    let reading = reader.transaction().unwrap();
+    reading.query_row("SELECT COUNT(*) FROM dead_letters", [], |row| row.get::<_, i64>(0)).unwrap();
+    life.step(&put(1)).await.unwrap();
+    assert_eq!(life.moves(), moves);
+    drop(reading);
+    drop(reader);
+    // The commit, the log before it is moved, and then the file, which fails.
+    life.disk.fail(Fault { call: Call::Sync, reason: Reason::Broken, after: 2, lasts: false });
+    life.step(&put(2)).await.unwrap();
+    let Refused { refusal, rest, begun } = life.step(&put(3)).await.unwrap_err();
+    assert!(life.disk.has_failed());
+    assert!(refusal.starts_with("Err(Failed("), "{refusal}");
+    for part in rest {
+        life.follow(&part, begun).await;
+    }
+    look_at_the_end(life, "the file is not synced").await;
 }
 
 /// There is no more room after so many writes that took some, until what was refused for it is handed in again. Whether

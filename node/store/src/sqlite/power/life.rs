@@ -17,7 +17,7 @@ pub(super) type Tuning = fn(Options) -> Options;
 
 /// The writer moves the log itself, and begins it anew every few commits.
 pub(super) fn short_log(options: Options) -> Options {
-    options.pragma("wal_autocheckpoint", "16")
+    options.log_pages(16)
 }
 
 /// Opens the ordinary store of a folder, on a recorded disk.
