@@ -49,6 +49,8 @@ pub struct Verdict {
     pub reason: String,
     /// Why, for people.
     pub message: String,
+    /// The generation that it is about, where that is an earlier one than the object has.
+    pub generation: Option<i64>,
 }
 
 impl Verdict {
@@ -59,7 +61,13 @@ impl Verdict {
         reason: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Self { kind, truth: truth.into(), reason: reason.into(), message: message.into() }
+        Self { kind, truth: truth.into(), reason: reason.into(), message: message.into(), generation: None }
+    }
+
+    /// A verdict about this generation.
+    #[must_use]
+    pub fn about(self, generation: Option<i64>) -> Self {
+        Self { generation, ..self }
     }
 }
 
@@ -75,7 +83,7 @@ pub fn says(conditions: &[Condition], kind: &str, truth: Truth) -> bool {
     find(conditions, kind).is_some_and(|condition| condition.status == truth.as_str())
 }
 
-/// What was said before: what cannot be told right now stays as it was.
+/// What was said before: what cannot be told right now stays as it was, and about the generation that it was about.
 #[must_use]
 pub fn kept(before: &[Condition], kind: &'static str) -> Option<Verdict> {
     let before = find(before, kind)?;
@@ -84,7 +92,7 @@ pub fn kept(before: &[Condition], kind: &'static str) -> Option<Verdict> {
         "False" => Truth::False,
         _ => Truth::Unknown,
     };
-    Some(Verdict::new(kind, truth, &before.reason, &before.message))
+    Some(Verdict::new(kind, truth, &before.reason, &before.message).about(before.observed_generation))
 }
 
 /// Turns verdicts into conditions, in their order.
@@ -98,7 +106,7 @@ pub fn settle(before: &[Condition], verdicts: Vec<Verdict>, generation: Option<i
             status: verdict.truth.as_str().to_owned(),
             reason: verdict.reason,
             message: shortened(verdict.message),
-            observed_generation: generation,
+            observed_generation: verdict.generation.or(generation),
             last_transition_time: same
                 .map_or_else(|| Time(whole_seconds(now)), |same| same.last_transition_time.clone()),
         }

@@ -36,6 +36,8 @@ pub struct Finding {
     pub subscriptions: BTreeMap<String, SubscriptionVerdict>,
     /// The first snapshot that orders each purge, of those that this replica has seen.
     pub purges: BTreeMap<[u8; 16], Version>,
+    /// Generation of the network that the snapshot in force goes by.
+    pub generation: Option<i64>,
     /// The snapshot in force.
     pub published: Option<Arc<Published>>,
     /// When this replica published it; nothing when it was found.

@@ -94,6 +94,12 @@ impl Pass<'_> {
         match self.publish(authority.as_deref()).await {
             Ok((judged, publication)) => {
                 again = [again, self.next_look(&judged.compiled, &publication)].into_iter().flatten().min();
+                finding.generation = match &publication {
+                    Publication::Current(_) => self.network.metadata.generation,
+                    Publication::Deferred { .. } => {
+                        self.context.findings.get(&self.uid).and_then(|before| before.generation)
+                    }
+                };
                 finding.take(judged, self.network, publication.published());
             }
             Err(error) => {
@@ -265,6 +271,7 @@ impl Finding {
         self.bans.clone_from(&before.bans);
         self.subscriptions.clone_from(&before.subscriptions);
         self.published.clone_from(&before.published);
+        self.generation = before.generation;
     }
 }
 

@@ -111,11 +111,8 @@ fn a_ban_in_the_networks_own_manifest_is_enforced_and_its_removal_restores() {
         let seen = network.readyz("net-peer-2");
         if seen.starts_with("banned") { Ok(()) } else { Err(seen) }
     });
-    wait_for("every node has acknowledged the ban", Duration::from_secs(10), || {
-        let bans = network.field("pnet/net", "{.status.policy.bans}")?;
-        let synced = network.condition("pnet/net", "PolicySynced")?;
-        if bans == "1" && synced == "True/Acknowledged" { Ok(()) } else { Err(format!("{bans} {synced}")) }
-    });
+    network.wait_policy_synced(Duration::from_secs(10));
+    assert_eq!(network.field("pnet/net", "{.status.policy.bans}").unwrap(), "1");
 
     let unban = r#"[{"op": "remove", "path": "/spec/bans"}]"#;
     network.kubectl(&["patch", "pnet/net", "--type=json", "-p", unban]);

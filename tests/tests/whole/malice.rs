@@ -113,12 +113,7 @@ fn a_ban_that_most_nodes_have_made_by_themselves_becomes_the_networks_until_a_mo
     let client = Client::of(&network, "client");
     let strict = r#"{"spec": {"autoBans": {"promote": "Always", "invalidMessage": {"tolerated": 0}}}}"#;
     network.kubectl(&["patch", "pnet/net", "--type=merge", "-p", strict]);
-    let generation = network.field("pnet/net", "{.metadata.generation}").unwrap();
-    wait_for("the nodes know the stricter rule", Duration::from_secs(20), || {
-        let synced = network.condition("pnet/net", "PolicySynced")?;
-        let observed = network.field("pnet/net", "{.status.observedGeneration}")?;
-        if synced == "True/Acknowledged" && observed == generation { Ok(()) } else { Err(synced) }
-    });
+    network.wait_policy_synced(Duration::from_secs(20));
     let peers = ["net-peer-0", "net-peer-1", "net-peer-2"];
     for pod in peers {
         client.wait_links(pod, 3, Duration::from_secs(20));

@@ -158,6 +158,17 @@ impl Network {
         });
     }
 
+    /// Waits until every node goes by the network as it was applied last.
+    pub(crate) fn wait_policy_synced(&self, limit: Duration) {
+        let condition = ".status.conditions[?(@.type==\"PolicySynced\")]";
+        let said = format!("{{{condition}.status}} {{{condition}.observedGeneration}}");
+        wait_for("every node goes by what was applied last", limit, || {
+            let generation = self.field("pnet/net", "{.metadata.generation}")?;
+            let said = self.field("pnet/net", &said)?;
+            if said == format!("True {generation}") { Ok(()) } else { Err(format!("{said} of {generation}")) }
+        });
+    }
+
     /// Waits until the network says that `replicas` nodes are Ready.
     pub(crate) fn wait_ready(&self, replicas: u32) {
         wait_for("the network is Ready", READY, || {

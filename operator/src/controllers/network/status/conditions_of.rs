@@ -86,15 +86,17 @@ fn policy(facts: &Facts<'_>, before: &[Condition], look_again: &mut LookAgain) -
     let (Some(version), Some(reach)) = (finding.version(), facts.reach) else { return kept(KIND, before) };
     let outlook = reach.acknowledged(version, finding.published_at, facts.now);
     outlook.look_again.into_iter().for_each(|at| look_again.at(at));
-    match outlook.progress {
+    let verdict = match outlook.progress {
         Progress::Done => Verdict::new(KIND, true, "Acknowledged", "every running node enforces the snapshot in force"),
         Progress::Behind(nodes) => {
             Verdict::new(KIND, false, "Propagating", format!("not acknowledged yet by {}", list(&nodes)))
         }
         Progress::Unreachable(nodes) => unreachable(KIND, &nodes),
-        Progress::Settling(_) => kept(KIND, before),
+        Progress::Settling(_) => return kept(KIND, before),
         Progress::Nobody => Verdict::new(KIND, Truth::Unknown, "NoMembers", "no running node has joined yet"),
-    }
+    };
+    // What nodes go by may be older than what a person has just applied.
+    verdict.about(finding.generation)
 }
 
 /// Nothing where nobody takes dockets from hubs.

@@ -207,6 +207,27 @@ fn a_snapshot_that_spreads_is_no_transition_but_one_that_lags_is() {
 }
 
 #[test]
+fn what_nodes_acknowledge_is_said_of_the_generation_that_their_snapshot_goes_by() {
+    let mut world = World::at_rest();
+    let observed = |world: &World| {
+        let status = world.assess().status;
+        find(&status.conditions, "PolicySynced").unwrap().observed_generation
+    };
+    world.network.metadata.generation = Some(7);
+    world.finding.as_mut().unwrap().generation = Some(7);
+    world.network.status = Some(world.assess().status);
+    world.network.metadata.generation = Some(8);
+    assert_eq!(observed(&world), Some(7), "its policy is not published yet");
+
+    world.finding.as_mut().unwrap().generation = Some(8);
+    world.finding.as_mut().unwrap().published_at = Some(world.now);
+    world.reached("demo-peer-0").acknowledged = Some(Version { epoch: 1, revision: 6 });
+    assert_eq!(observed(&world), Some(7), "it is spreading");
+    world.reached("demo-peer-0").acknowledged = Some(IN_FORCE);
+    assert_eq!(observed(&world), Some(8));
+}
+
+#[test]
 fn a_lost_authority_stalls_and_its_fingerprint_stays_recorded() {
     let mut world = World::at_rest();
     world.network.status = Some(world.assess().status);
