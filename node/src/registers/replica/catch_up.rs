@@ -35,6 +35,8 @@ use tokio::{
 
 /// Ranges that one source is asked for, or that are verified of what it gave.
 const PIPELINED: usize = 4;
+/// Headers that are asked for first: bodies come while the many behind them are read.
+const FIRST_HEADERS: u32 = 64;
 /// Pieces that wait for the writer, and for those before them. Full: sources are asked for nothing more.
 const SORTED: usize = 16;
 /// When nothing at all has come for so long, the catch-up begins anew.
@@ -150,13 +152,15 @@ impl Replica {
         shared: &Shared,
         done: mpsc::Sender<Verified>,
     ) -> Result<Chain, Ended> {
+        let mut count = FIRST_HEADERS;
         loop {
             let next = super::next_number(chain.as_ref());
             if let Some(chain) = chain.take_if(|_| next >= primary.holds.end) {
                 shared.complete();
                 return Ok(chain);
             }
-            let mut headers = primary.headers(next, 0).await?;
+            let mut headers = primary.headers(next, count).await?;
+            count = 0;
             while let Some(front) = headers.front() {
                 match chain.take() {
                     Some(mut known) if !front.header.control => {

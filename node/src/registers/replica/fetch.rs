@@ -44,19 +44,21 @@ async fn fetch(registers: &Registers, sources: &Sources, register: RegisterId, p
     let mut stream = SourceStream::open(sources, register, peer, begin).await?;
     while next_number(chain.as_ref()) < stream.holds.end {
         let mut headers = stream.headers(next_number(chain.as_ref()), 0).await?;
-        while let Some(control) = headers.pop_front_if(|next| next.header.control) {
-            let (governed, docket) = govern(registers, &mut stream, register, chain, control).await?;
-            store(registers, register, vec![docket], governed.encode()).await?;
-            chain = Some(governed);
-        }
-        // Docket 0 governs.
-        let known = chain.as_mut().ok_or(Ended::Short)?;
-        for stretch in take_headers(known, &mut headers, Clock::wall().0)? {
-            stream.ask_bodies(stretch.first(), stretch.count()).await?;
-            let bodies = timeout(BODIES_WITHIN, stream.bodies()).await.map_err(|_| Ended::Silent)??;
-            let checkpoint = stretch.checkpoint().clone();
-            let dockets = registers.budget.verify(move || stretch.verify(bodies)).await?;
-            store(registers, register, dockets, checkpoint).await?;
+        while !headers.is_empty() {
+            while let Some(control) = headers.pop_front_if(|next| next.header.control) {
+                let (governed, docket) = govern(registers, &mut stream, register, chain, control).await?;
+                store(registers, register, vec![docket], governed.encode()).await?;
+                chain = Some(governed);
+            }
+            // Docket 0 governs.
+            let known = chain.as_mut().ok_or(Ended::Short)?;
+            for stretch in take_headers(known, &mut headers, Clock::wall().0)? {
+                stream.ask_bodies(stretch.first(), stretch.count()).await?;
+                let bodies = timeout(BODIES_WITHIN, stream.bodies()).await.map_err(|_| Ended::Silent)??;
+                let checkpoint = stretch.checkpoint().clone();
+                let dockets = registers.budget.verify(move || stretch.verify(bodies)).await?;
+                store(registers, register, dockets, checkpoint).await?;
+            }
         }
     }
     Ok(next_number(chain.as_ref()).saturating_sub(begin))

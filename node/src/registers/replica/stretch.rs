@@ -18,6 +18,9 @@ use tokio::sync::OwnedSemaphorePermit;
 const STRETCH_BYTES: u64 = 512 * 1024;
 /// ... or so many dockets.
 const STRETCH_DOCKETS: usize = 256;
+/// Stretches whose headers are verified at once: the first bodies are asked for meanwhile, and who is interrupted has not
+/// verified the headers of what it never fetched.
+const STRETCHES_AT_ONCE: usize = 8;
 
 /// Consecutive dockets whose headers a chain has taken, and whose bodies are to come.
 #[derive(Debug, PartialEq, Eq)]
@@ -87,8 +90,8 @@ impl Stretch {
     }
 }
 
-/// Takes headers into the chain, up to the first that governs the register: that one is left in front, for it is taken
-/// with its body only.
+/// Takes headers of the next few stretches into the chain, up to the first that governs the register: that one is left in
+/// front, for it is taken with its body only.
 pub(super) fn take_headers(
     chain: &mut Chain,
     headers: &mut VecDeque<CertifiedHeader>,
@@ -101,6 +104,10 @@ pub(super) fn take_headers(
         if !open.is_empty() && (bytes + more > STRETCH_BYTES || open.len() >= STRETCH_DOCKETS) {
             stretches.push(Stretch { headers: std::mem::take(&mut open), checkpoint: chain.encode(), policy });
             bytes = 0;
+            if stretches.len() >= STRETCHES_AT_ONCE {
+                headers.push_front(next);
+                break;
+            }
         }
         let taken = chain.extend_header(&next.header, &next.certificate, now);
         taken.map_err(|refused| Ended::refused(&next.header, refused))?;
@@ -177,4 +184,35 @@ pub(super) fn take_dockets(mut chain: Chain, sound: Vec<Sound>, now: u64) -> Res
         dockets.push(NewDocket::of(&docket, ids));
     }
     Ok((chain, dockets))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::{STRETCH_DOCKETS, STRETCHES_AT_ONCE, take_headers};
+    use crate::{driver::Clock, testing::sealed::SealedRegister};
+    use std::collections::VecDeque;
+
+    #[test]
+    fn a_few_stretches_are_taken_at_once_and_the_rest_later_without_a_gap() {
+        let at_once = STRETCHES_AT_ONCE * STRETCH_DOCKETS;
+        let begin = SealedRegister::begin();
+        let mut register = begin.clone();
+        (0..=at_once).for_each(|_| register.seal(1));
+        let mut headers: VecDeque<_> = (1..at_once + 2).map(|number| register.certified(number)).collect();
+        let now = Clock::wall().0;
+        let mut chain = begin.chain().clone();
+
+        let first = take_headers(&mut chain, &mut headers, now).unwrap();
+        assert_eq!((first.len(), headers.len()), (STRETCHES_AT_ONCE, 1));
+        assert_eq!(chain.head().number, at_once as u64);
+        assert_eq!(first.last().unwrap().checkpoint(), &chain.encode());
+
+        let second = take_headers(&mut chain, &mut headers, now).unwrap();
+        assert_eq!((second.len(), headers.len()), (1, 0));
+        let bounds: Vec<_> = first.iter().chain(&second).map(|stretch| (stretch.first(), stretch.end())).collect();
+        assert!(bounds.windows(2).all(|pair| pair[0].1 == pair[1].0), "{bounds:?}");
+        assert_eq!((bounds[0].0, bounds[STRETCHES_AT_ONCE].1), (1, register.count()));
+    }
 }
