@@ -42,6 +42,8 @@ pub(crate) enum Case {
     Single,
     /// 64 clients, batches.
     Batch,
+    /// 64 clients, a stream of single transactions each.
+    Streams,
 }
 
 impl Side {

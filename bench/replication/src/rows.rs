@@ -56,6 +56,8 @@ pub(crate) fn rows(bench: &Bench, measured: &Measured, limits: &Limits) -> Vec<R
     beside("submit to committed p99 at that rate", "ms", Case::Committed, P99, None, None);
     let single = format!("acknowledged durably, {CLIENTS} clients, one by one");
     beside(&single, "tx/s", Case::Single, RATE, Some(one_by_one), Some(20_000.0));
+    let streams = format!("acknowledged durably, {CLIENTS} streams of one by one");
+    beside(&streams, "tx/s", Case::Streams, RATE, Some(one_by_one), Some(40_000.0));
     let batches = format!("acknowledged durably, {CLIENTS} clients, batches of {BATCH}");
     beside(&batches, "tx/s", Case::Batch, RATE, Some(authors), Some(40_000.0));
 

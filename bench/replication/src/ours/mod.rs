@@ -5,6 +5,7 @@ mod client;
 mod committed;
 mod live;
 mod network;
+mod stream;
 mod submit;
 mod threads;
 
@@ -22,7 +23,8 @@ pub(crate) fn run(plan: &Plan) -> Result<Outcome> {
         Case::Interrupted => catch_up::interrupted(plan),
         Case::Live => live::run(plan),
         Case::Committed => committed::run(plan),
-        Case::Single => submit::run(plan, 1),
-        Case::Batch => submit::run(plan, BATCH),
+        Case::Single => submit::post(plan, 1),
+        Case::Batch => submit::post(plan, BATCH),
+        Case::Streams => submit::stream(plan),
     }
 }

@@ -9,7 +9,11 @@ use peerwright_node::{
     api::{Access, Node as _},
     config::Configuration,
     dev::Authority,
+    identity::Volume,
+    member::{Claim, InstallRoot, Membership},
     run::{Backing, Enrolment, Sockets, StartOptions},
+    tls::Profiles,
+    transport::{Connections, Dialled, Dialler},
 };
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{Content, Group, Subscription};
@@ -25,11 +29,15 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::runtime::{Builder, Runtime};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 const TRUST_DOMAIN: &str = "bench.local.peerwright.internal";
 /// The beginning of the names of the nodes that follow the register, and of the one that holds it.
 const REPLICAS: &str = "bench-replica";
 const SOURCES: &str = "bench-source";
+/// Beginning of the names of members without a node.
+const CALLERS: &str = "bench-caller";
 /// Nodes know each other within this time.
 const SETTLING: Duration = Duration::from_secs(60);
 /// A node's tasks end within this time.
@@ -125,6 +133,27 @@ impl Network {
         Ok(Member { node, runtime, place })
     }
 
+    /// Opens a connection to a node's port 5000 as one of the members that have no node.
+    pub(super) async fn dial(&self, caller: usize, address: SocketAddr) -> Result<Dialled> {
+        let claim = Claim {
+            network_uid: NETWORK_UID.to_owned(),
+            trust_domain: TRUST_DOMAIN.to_owned(),
+            namespace: "local".to_owned(),
+            node: format!("{CALLERS}-{caller}"),
+        };
+        let volume = Volume::forgetful();
+        let key = volume.node_key()?;
+        let root = InstallRoot::from_der(self.authority.install_root().to_vec());
+        let member = Membership::new(&claim, root, volume, key, Arc::new(Connections::default()))?;
+        self.authority.enroll(&member)?;
+        member.adopt_trust(&[self.authority.network_root()])?;
+        let trust_domain = TRUST_DOMAIN.to_owned();
+        let (anchors, bans, leaf) = (member.anchors().clone(), member.bans().clone(), member.leaf().clone());
+        let profiles = Profiles::new(trust_domain, anchors, bans, leaf)?;
+        let dialler = Dialler::new(TaskTracker::new(), CancellationToken::new());
+        Ok(dialler.dial(address, ServerName::try_from("localhost")?, profiles.members_outbound).await?)
+    }
+
     /// Has every node hold the register: a replica asks nobody for what it should not know of.
     pub(super) fn subscribe<'m>(
         &self,
@@ -170,6 +199,11 @@ impl Member {
     /// Where applications connect.
     pub(super) fn api_address(&self) -> SocketAddr {
         self.node.api_address()
+    }
+
+    /// Where members connect.
+    pub(super) fn peer_address(&self) -> SocketAddr {
+        self.node.peer_address()
     }
 
     /// Where its dockets are.
