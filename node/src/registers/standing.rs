@@ -122,6 +122,11 @@ impl Progress {
         self.held >= self.total && self.total > 0
     }
 
+    /// Whether it lacks fewer dockets than these of what its source holds.
+    pub(super) fn is_within(&self, dockets: u64) -> bool {
+        self.total > 0 && self.total.saturating_sub(self.held) < dockets
+    }
+
     fn heard(&mut self, source: PeerId, total: u64, now: u64) {
         self.source = Some(source);
         self.total = total;

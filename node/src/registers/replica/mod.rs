@@ -56,7 +56,8 @@ const GOOD: Duration = Duration::from_secs(30);
 /// Who follows others may follow this node, or one that does: what is sealed would then reach none of them. When nothing
 /// has come from such a source for so long, it is left for the next of the others ...
 const IDLE: Duration = Duration::from_secs(10);
-/// ... and where a sealer is in reach, for that one, after so long; each time that a sealer had nothing either, twice that.
+/// ... and where a sealer is in reach, for that one, after so long, whether something comes or not; each time that a sealer
+/// had nothing either, twice that.
 const NEARER: Duration = Duration::from_millis(500);
 
 /// Follows one register until it is dropped.
@@ -85,6 +86,7 @@ impl Replica {
             rest.begin_round();
             let next = self.registers.heads.count(register);
             let mut sources = self.sources.of(register, next, &mut left).await;
+            let mut was_idle = false;
             for _ in 0..sources.len() {
                 let [primary, others @ ..] = sources.as_slice() else { break };
                 let ended = tokio::select! {
@@ -106,6 +108,7 @@ impl Replica {
                     // From the first again.
                     Ended::Turned => break,
                     Ended::Idle => {
+                        was_idle = true;
                         rest.was_good();
                         nearer = IDLE.min(nearer * 2);
                         if self.sources.has_nearer().await {
@@ -125,7 +128,7 @@ impl Replica {
             if has_moved || begun.elapsed() > GOOD {
                 rest.was_good();
             }
-            if has_moved {
+            if has_moved && !was_idle {
                 nearer = NEARER;
             }
             rest.until_next().await;
@@ -147,27 +150,25 @@ impl Replica {
         }
     }
 
-    /// Resolves when a source that follows others has had nothing further for long, and there are more to ask: also such as
-    /// were not known when it was chosen. For a sealer it is left after `nearer` already.
+    /// Resolves when a source that follows others is to be left: for a sealer, looked for every `nearer` once there is little
+    /// left to fetch, also while dockets come, for such a source may itself be the next to go; or for any other that has been
+    /// heard of since, when nothing has come for long.
     async fn idles(&self, source: PeerId, nearer: Duration) {
         let mut heads = self.registers.heads.watch(self.register);
         let mut silent = Duration::ZERO;
         loop {
-            tokio::select! {
-                biased;
-                // Its sender lives as long as this node.
-                Ok(()) = heads.changed() => silent = Duration::ZERO,
-                () = sleep(nearer) => {
-                    silent += nearer;
-                    let progress = self.registers.standing.of(self.register);
-                    let is_idle = progress.is_some_and(|progress| progress.source == Some(source) && progress.has_all());
-                    if !is_idle || !self.sources.is_makeshift(source) {
-                        continue;
-                    }
-                    if self.sources.has_nearer().await || silent >= IDLE && self.has_others(source).await {
-                        return;
-                    }
-                }
+            sleep(nearer).await;
+            // Its sender lives as long as this node.
+            let has_moved = heads.has_changed().unwrap_or_default();
+            heads.mark_unchanged();
+            silent = if has_moved { Duration::ZERO } else { silent + nearer };
+            let progress = self.registers.standing.of(self.register);
+            let Some(progress) = progress.filter(|progress| progress.source == Some(source)) else { continue };
+            if !progress.is_within(CATCH_UP_FROM) || !self.sources.is_makeshift(source) {
+                continue;
+            }
+            if self.sources.has_nearer().await || silent >= IDLE && self.has_others(source).await {
+                return;
             }
         }
     }

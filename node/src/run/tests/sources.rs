@@ -195,3 +195,37 @@ async fn who_follows_one_that_follows_others_asks_a_sealer_that_is_in_reach_agai
     holds(&replica, &sealed).await;
     assert!(began.elapsed() < IDLE / 2, "{:?}", began.elapsed());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_one_that_follows_others_turns_to_a_sealer_while_dockets_come() {
+    let mut sealed = SealedRegister::of(3, 1);
+    let register = sealed.register();
+    let (authority, volume) = (network(), tempfile::tempdir().unwrap());
+    let sealer = async |seeds| {
+        let configuration = Configuration { seeds, ..configuration("demo-far-0", volume.path()) };
+        start_node(&configuration, &options(&authority, Backing::Volume)).await
+    };
+    let before = sealer(Vec::new()).await;
+    authority.publish(|content| content.sealers = BTreeSet::from([peer(&before)])).unwrap();
+    kill(before).await;
+    let other = start(&authority, "demo-peer-0", Vec::new()).await;
+    fill(&other, &sealed).await;
+    make(&other, register, true).await;
+    let seeds = || vec![other.peer_address().into()];
+    let replica = start(&authority, "demo-peer-1", seeds()).await;
+    subscribe(&authority, &[&other, &replica], register);
+    holds(&replica, &sealed).await;
+
+    let sealer = sealer(seeds()).await;
+    let began = Instant::now();
+    let follows = || replica.handle().registers.standing.of(register).and_then(|progress| progress.source);
+    while follows() != Some(peer(&sealer)) {
+        assert!(began.elapsed() < IDLE, "it follows {:?}", follows());
+        sealed.seal(1);
+        fill(&sealer, &sealed).await;
+        fill(&other, &sealed).await;
+        // Never so long that nothing comes.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    holds(&replica, &sealed).await;
+}
