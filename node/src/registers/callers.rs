@@ -11,13 +11,14 @@ use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use thiserror::Error;
 use tokio::{
     sync::{OwnedMutexGuard, watch},
-    time::Instant,
+    time::{Instant, timeout},
 };
 use tokio_util::task::TaskTracker;
 
@@ -62,6 +63,8 @@ pub(crate) struct Callers {
     tasks: TaskTracker,
     places: Mutex<BTreeMap<PeerId, Place>>,
     known: tokio::sync::Mutex<Known>,
+    /// Told when a link is up.
+    links: watch::Receiver<()>,
     /// Held by whoever asks who holds a register.
     asking: tokio::sync::Mutex<()>,
 }
@@ -75,6 +78,7 @@ impl Callers {
             tasks,
             places: Mutex::default(),
             known: tokio::sync::Mutex::new(known),
+            links: news.of_links(),
             asking: tokio::sync::Mutex::default(),
         }
     }
@@ -99,13 +103,36 @@ impl Callers {
     /// Fills the place of `peer`.
     async fn dial(self: Arc<Self>, peer: PeerId, mut held: Held) -> Result<Arc<MemberConnection>, Unreached> {
         *held = None;
-        let members = self.members().await;
-        let found = members.iter().find(|member| member.peer == peer).and_then(|member| member.address);
-        let address = found.ok_or(Unreached::Unknown(peer))?;
-        let connection = self.dialler.reach(peer, address).await;
+        let mut address = self.address_of(peer).await.ok_or(Unreached::Unknown(peer))?;
+        let connection = loop {
+            tokio::select! {
+                biased;
+                connection = self.dialler.reach(peer, address) => break connection,
+                // Nobody may answer there any more, and not even refuse.
+                elsewhere = self.moved(peer, address) => address = elsewhere,
+            }
+        };
         let connection = Arc::new(connection.map_err(|code| Unreached::NotConnected(peer, code))?);
         *held = Some(connection.clone());
         Ok(connection)
+    }
+
+    async fn address_of(&self, peer: PeerId) -> Option<SocketAddr> {
+        let members = self.members().await;
+        members.iter().find(|member| member.peer == peer).and_then(|member| member.address)
+    }
+
+    /// Resolves with where a member listens once that is another place: it was started anew.
+    async fn moved(&self, peer: PeerId, from: SocketAddr) -> SocketAddr {
+        let mut links = self.links.clone();
+        loop {
+            // Its sender lives as long as this node.
+            drop(timeout(FRESH, links.changed()).await);
+            match self.address_of(peer).await {
+                Some(address) if address != from => return address,
+                _ => {}
+            }
+        }
     }
 
     /// Ends the connection to `peer`, if there is one: whoever waits for something by it hears that nothing comes.

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::{StreamExt, stream::FuturesOrdered};
 use peerwright_ledger::Chain;
 use peerwright_proto::v1::{FollowResponse, follow_request::Kind};
-use std::{convert::Infallible, future::pending, pin::pin};
+use std::{convert::Infallible, future::pending, pin::pin, time::Duration};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -31,8 +31,9 @@ const VERIFYING: usize = 8;
 const SORTED: usize = 16;
 
 impl Replica {
-    /// Follows from behind the chain's head.
-    pub(super) async fn live(&self, stream: SourceStream, chain: Chain) -> Result<Infallible, Ended> {
+    /// Follows from behind the chain's head. What is under way is stored before another source is turned to.
+    pub(super) async fn live(&self, stream: SourceStream, chain: Chain, nearer: Duration) -> Result<Infallible, Ended> {
+        let source = stream.peer;
         stream.ask(Kind::SkipTo(chain.head().number + 1)).await?;
         stream.ask(Kind::Credit(WINDOW)).await?;
         let (sorted, receiver) = mpsc::channel(SORTED);
@@ -43,6 +44,7 @@ impl Replica {
             biased;
             written = &mut writing => return Err(written.err().unwrap_or(Ended::Stopped)),
             ended = self.take(stream, chain, sorted) => ended,
+            () = self.idles(source, nearer) => Err(Ended::Idle),
         };
         // What was verified is stored, whatever came then.
         writing.await?;

@@ -91,12 +91,11 @@ impl Replica {
                 let [primary, others @ ..] = sources.as_slice() else { break };
                 let ended = tokio::select! {
                     biased;
-                    ended = self.round(*primary, others) => match ended {
+                    ended = self.round(*primary, others, nearer) => match ended {
                         Ok(never) => match never {},
                         Err(ended) => ended,
                     },
                     () = self.stalled() => Ended::Stalled,
-                    () = self.idles(*primary, nearer) => Ended::Idle,
                 };
                 self.left(*primary, &ended).await;
                 match ended {
@@ -223,8 +222,8 @@ impl Replica {
         Ok(None)
     }
 
-    /// Follows a source until it fails. Bodies come from the others too while there is much to fetch.
-    async fn round(&self, primary: PeerId, others: &[PeerId]) -> Result<Infallible, Ended> {
+    /// Follows a source until it fails, or is left for another. Bodies come from the others too while there is much to fetch.
+    async fn round(&self, primary: PeerId, others: &[PeerId], nearer: Duration) -> Result<Infallible, Ended> {
         let mut chain = self.resume().await?;
         let next = next_number(chain.as_ref());
         let mut stream = SourceStream::open(&self.sources, self.register, primary, next).await?;
@@ -243,7 +242,7 @@ impl Replica {
             Some(chain) if stream.holds.end.saturating_sub(next) < CATCH_UP_FROM => chain,
             chain => Box::pin(self.catch_up(&mut stream, chain, others)).await?,
         };
-        self.live(stream, chain).await
+        self.live(stream, chain, nearer).await
     }
 }
 

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Who follows one that has nothing further leaves it after so long.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// A dial to who takes a connection and says nothing is given up after so long.
+const DIALLING: Duration = Duration::from_secs(5);
+
 /// A replica that waits for time alone asks again after so long at least, once it has waited often.
 const LONG_WAIT: Duration = Duration::from_secs(5);
 /// Rounds in which nobody served before a wait is that long.
@@ -228,4 +231,30 @@ async fn who_follows_one_that_follows_others_turns_to_a_sealer_while_dockets_com
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     holds(&replica, &sealed).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_back_at_another_address_is_reached_there_while_the_old_one_does_not_answer() {
+    let (authority, volume) = (network(), tempfile::tempdir().unwrap());
+    let node = start(&authority, "demo-peer-0", Vec::new()).await;
+    let other = async || {
+        let seeds = vec![node.peer_address().into()];
+        let configuration = Configuration { seeds, ..configuration("demo-far-0", volume.path()) };
+        start_node(&configuration, &options(&authority, Backing::Volume)).await
+    };
+    let before = other().await;
+    let (of, from) = (peer(&before), before.peer_address());
+    let callers = node.handle().creator.callers.clone();
+    eventually("it is known", async || callers.alive().await.contains(&of)).await;
+    kill(before).await;
+    // Takes connections, and says nothing.
+    let _silent = std::net::TcpListener::bind(from).unwrap();
+    let reaching = tokio::spawn(async move { callers.reach(of).await.map(drop) });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!reaching.is_finished());
+
+    let after = other().await;
+    assert_ne!(after.peer_address(), from);
+    let reached = timeout(DIALLING / 2, reaching).await.expect("in time").unwrap();
+    assert_eq!(reached, Ok(()));
 }
