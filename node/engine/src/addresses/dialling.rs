@@ -1,7 +1,11 @@
 //! When each place is dialled, and what becomes of the dials.
 
 use super::{AddressBook, Entry, Group, Standing, State};
-use crate::{Address, DialFailure, LinkId, Micros, bounds::MAX_ADDRESSES, random::Random};
+use crate::{
+    Address, DialFailure, LinkId, Micros,
+    bounds::{MAX_ADDRESSES, SLOW_DIAL},
+    random::Random,
+};
 use peerwright_secure::PeerId;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -105,6 +109,11 @@ impl AddressBook {
         self.dials.values().min().map(|since| *since + dial_timeout)
     }
 
+    /// When the next dial will be a slow one.
+    pub(crate) fn next_slow(&self, now: Micros) -> Option<Micros> {
+        self.dials.values().map(|since| *since + SLOW_DIAL).filter(|slow| *slow > now).min()
+    }
+
     /// Dials that nobody has answered for `dial_timeout`.
     pub(crate) fn overdue(&self, now: Micros, dial_timeout: Duration) -> Vec<SocketAddr> {
         let overdue = self.dials.iter().filter(|(_, since)| **since + dial_timeout <= now);
@@ -119,6 +128,11 @@ impl AddressBook {
     /// How many dials are on their way.
     pub(crate) fn dialling(&self) -> usize {
         self.dials.len()
+    }
+
+    /// Of those, how many may soon be answered.
+    pub(crate) fn hopeful(&self, now: Micros) -> usize {
+        self.dials.values().filter(|since| **since + SLOW_DIAL > now).count()
     }
 
     /// A dial came to nothing, or its link was refused for a reason that a later dial may not meet. Gives how often in a

@@ -74,7 +74,7 @@ impl Engine {
         if turn.now < self.overlay.search.not_before() {
             return;
         }
-        let mut wanted = self.overlay.wanted(self.book.dialling());
+        let mut wanted = self.overlay.wanted(self.book.hopeful(turn.now));
         let lacks_any = self.overlay.lacking() > 0;
         let mut askable: Vec<(Direction, LinkId)> = Vec::new();
         if wanted > 0 {

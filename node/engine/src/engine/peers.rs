@@ -193,7 +193,7 @@ impl Engine {
             self.dial(turn);
         }
         self.note_first_dials();
-        match self.next_search(may_dial) {
+        match self.next_search(turn.now, may_dial) {
             // What is due and has no room waits for a dial or a link to end, which comes back here.
             Some(at) if at <= turn.now => self.timers.set(Timer::Dial, turn.now + self.config.connections.dial_timeout),
             Some(at) => self.timers.set(Timer::Dial, at),
@@ -205,13 +205,13 @@ impl Engine {
         if turn.now < self.overlay.search.not_before() {
             return;
         }
-        if self.room_for_dials() == 0 {
+        if self.room_for_dials(turn.now) == 0 {
             return;
         }
         if self.overlay.lacking_outbound() > 0 && turn.now >= self.overlay.choose_from {
             self.choose(turn, false);
         }
-        let room = self.room_for_dials();
+        let room = self.room_for_dials(turn.now);
         self.draw_members(turn, room);
         let crowded = self.crowded();
         let room = self.dial_at_hand(turn, room, &crowded);
@@ -223,13 +223,13 @@ impl Engine {
     }
 
     /// How many may be dialled now to become neighbours.
-    fn room_for_dials(&self) -> usize {
+    fn room_for_dials(&self, now: Micros) -> usize {
         let dialling = self.book.dialling();
         let linked = self.links.count(Direction::Outbound) + dialling;
         MAX_DIALS
             .saturating_sub(dialling)
             .min(self.config.connections.outbound.saturating_sub(linked))
-            .min(self.overlay.wanted(dialling))
+            .min(self.overlay.wanted(self.book.hopeful(now)))
     }
 
     /// Dials nodes of the passive view that are in none of the `crowded` neighbourhoods. Gives the room that is left.
@@ -283,7 +283,7 @@ impl Engine {
     }
 
     /// When there may be something to look for again.
-    fn next_search(&self, may_dial: bool) -> Option<Micros> {
+    fn next_search(&self, now: Micros, may_dial: bool) -> Option<Micros> {
         let overdue = self.book.next_overdue(self.config.connections.dial_timeout);
         if !may_dial || self.overlay.wanted(0) == 0 {
             return overdue;
@@ -291,7 +291,13 @@ impl Engine {
         let (bans, links) = (&self.bans, &self.links);
         let due = self.book.next_due(|peer| standing(bans, links, peer));
         let due = due.map(|due| due.max(self.overlay.search.not_before()));
-        [overdue, due].into_iter().flatten().min()
+        let first = |times: [Option<Micros>; 3]| times.into_iter().flatten().min();
+        let slow = self.book.next_slow(now);
+        match due.filter(|due| *due <= now) {
+            // There was no room for it: it waits for a dial that ends, or is slow.
+            Some(due) => first([overdue, slow, None]).or(Some(due)),
+            None => first([overdue, slow, due]),
+        }
     }
 
     /// Whether this node has as many neighbours as it can find without waiting, or has tried whatever it was told of.

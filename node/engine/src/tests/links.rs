@@ -1,8 +1,12 @@
 //! Links: one a peer, alive or gone.
 
 use super::net::{Net, OwnedInput, SECOND, address_of};
-use crate::{Address, AddressSource, CloseReason, DialRefusal, DownReason, Event, Input, LinkId, Output, Outputs};
+use crate::{
+    Address, AddressSource, CloseReason, DialRefusal, DownReason, Event, Input, LinkId, Output, Outputs,
+    bounds::SLOW_DIAL,
+};
 use peerwright_secure::PeerId;
+use std::time::Duration;
 
 #[test]
 fn simultaneous_dials_settle_to_one_link_on_which_both_agree() {
@@ -183,4 +187,23 @@ fn what_the_same_cable_announces_is_tried_unless_nobody_may_be_sent_there() {
         _ => None,
     };
     assert_eq!(out.drain().filter_map(dialled).collect::<Vec<_>>(), [addresses[0].socket]);
+}
+
+#[test]
+fn who_is_slow_to_answer_keeps_nobody_else_from_being_dialled() {
+    let mut net = Net::new(1);
+    net.start_knowing(0, []);
+    let address = |number: usize| Address { host: "seed".to_owned(), socket: address_of(number + 1).socket };
+    let addresses: Vec<Address> = (0..9).map(address).collect();
+    let (now, mut out) = (net.now, Outputs::new());
+    let engine = net.nodes[0].engine.as_mut().unwrap();
+    let dials = |out: &mut Outputs| out.drain().filter(|output| matches!(output, Output::Dial { .. })).count();
+    engine.handle(now, Input::Addresses { source: AddressSource::Seeds, addresses: &addresses }, &mut out);
+    // As many as neighbours are wanted.
+    let at_once = dials(&mut out);
+    assert!((1..addresses.len()).contains(&at_once), "{at_once}");
+    engine.handle(now + SLOW_DIAL - Duration::from_millis(1), Input::Timer, &mut out);
+    assert_eq!(dials(&mut out), 0);
+    engine.handle(now + SLOW_DIAL, Input::Timer, &mut out);
+    assert_eq!(dials(&mut out), at_once.min(addresses.len() - at_once));
 }
