@@ -39,7 +39,7 @@ pub(super) enum Ended {
     Stalled,
     #[error("docket {} of the register is certified twice", .0.number())]
     Fork(Box<ForkProof>),
-    #[error("the source follows others, and has had nothing further for long")]
+    #[error("the source follows others, and somebody better is in reach")]
     Idle,
     #[error("another hub is active")]
     Turned,
