@@ -52,22 +52,13 @@ async fn try_run(
         let (unused, options) = (connection.take(), options.clone());
         let moving = spawn_blocking(move || {
             let connection = unused.map_or_else(|| options.connect(), Ok)?;
-            match move_log(&connection) {
-                Ok(()) => Ok(connection),
-                Err(error) => {
-                    leave_log(connection);
-                    Err(error)
-                }
-            }
+            move_log(&connection).map(|()| connection)
         });
         connection = Some(moving.await??);
         moved = now;
     }
-    // Whoever closes the last connection moves what is left.
-    if let Some(connection) = connection {
-        let has_failed = has_failed(ended);
-        let closing = move || if has_failed { leave_log(connection) } else { drop(connection) };
-        spawn_blocking(closing).await?;
+    if let Some(connection) = connection.filter(|_| !has_failed(ended)) {
+        spawn_blocking(move || close(connection)).await?;
     }
     Ok(())
 }
@@ -77,11 +68,12 @@ pub(super) fn has_failed(ended: &watch::Sender<Option<StoreError>>) -> bool {
     ended.borrow().as_ref().is_some_and(|why| *why != StoreError::Closed)
 }
 
-/// Closes a connection, and leaves the log as it is.
-pub(super) fn leave_log(connection: Connection) {
-    if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
-        tracing::error!(error = %error, "the log of a store that has failed may be removed");
+/// Closes a connection of a store that has not failed: the last one moves what is left, and removes the log.
+pub(super) fn close(connection: Connection) {
+    if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false) {
+        tracing::warn!(error = %error, "the log of the store stays");
     }
+    drop(connection);
 }
 
 /// Moves the log once it has so many pages.

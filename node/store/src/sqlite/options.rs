@@ -80,6 +80,8 @@ impl Options {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // Without it a plan depends on the values that it was made for, and every other value makes it anew.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        // Whoever closes in order says so, see `checkpoint::close`; whatever else ends a connection leaves the log.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         for (name, value) in &self.pragmas {
             connection.execute_batch(&format!("PRAGMA {name} = {value}"))?;
         }

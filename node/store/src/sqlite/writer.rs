@@ -79,7 +79,7 @@ impl Writer {
 
     /// Keeps the log short. What is committed stays when this fails, and nothing is written after it.
     fn shorten_log(&mut self) {
-        let Some(connection) = &self.connection else { return };
+        let Some(connection) = self.connection.as_ref().filter(|_| self.ended.borrow().is_none()) else { return };
         if let Err(error) = checkpoint::shorten_log(connection, self.options.log_pages) {
             tracing::error!(error = %error, code = error.code(), "the log of the store cannot be moved into its file");
             self.reset(&error);
@@ -89,13 +89,12 @@ impl Writer {
     /// After something failed: nothing of it stays, and after some errors nothing is written any more.
     fn reset(&mut self, error: &StoreError) {
         let connection = self.connection.take();
-        // After a failed sync the kernel may report success for pages that it has dropped: a retry proves nothing.
-        if matches!(error, StoreError::Failed(_) | StoreError::Damaged(_)) {
-            self.ended.send_replace(Some(error.clone()));
-            if let Some(connection) = connection {
-                checkpoint::leave_log(connection);
-            }
+        if !matches!(error, StoreError::Failed(_) | StoreError::Damaged(_)) {
+            connection.into_iter().filter(|_| self.ended.borrow().is_none()).for_each(checkpoint::close);
+            return;
         }
+        // After a failed sync the kernel may report success for pages that it has dropped: a retry proves nothing.
+        self.ended.send_replace(Some(error.clone()));
     }
 
     fn try_keep_up(&mut self) -> Result<(), StoreError> {
@@ -188,13 +187,7 @@ pub(super) fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
         ended.get_or_insert(StoreError::Closed);
         first
     });
-    match writer.connection {
-        Some(connection) if has_failed => checkpoint::leave_log(connection),
-        Some(connection) => {
-            if let Err((_, error)) = connection.close() {
-                tracing::warn!(error = %error, "the store was not closed cleanly; nothing is lost");
-            }
-        }
-        None => {}
+    if let Some(connection) = writer.connection.filter(|_| !has_failed) {
+        checkpoint::close(connection);
     }
 }
