@@ -222,6 +222,7 @@ pub const MAX_PROBED: usize = 64;
 /// A dial that was not answered for so long leaves its place to another: of a node that was started anew elsewhere nobody
 /// may answer at the old address, and not even refuse.
 pub const SLOW_DIAL: Duration = Duration::from_secs(1);
+
 /// A link up for so long, and heard lately, is not given up for another to the same peer, and its end starts the
 /// dialling anew from the shortest wait.
 pub const SETTLED: Duration = Duration::from_secs(10);

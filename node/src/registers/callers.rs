@@ -11,6 +11,7 @@ use peerwright_ledger::RegisterId;
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::pending,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -63,7 +64,7 @@ pub(crate) struct Callers {
     tasks: TaskTracker,
     places: Mutex<BTreeMap<PeerId, Place>>,
     known: tokio::sync::Mutex<Known>,
-    /// Told when a link is up.
+    /// Told when a link is up, and never looked at itself: whoever clones it looks at once.
     links: watch::Receiver<()>,
     /// Held by whoever asks who holds a register.
     asking: tokio::sync::Mutex<()>,
@@ -103,14 +104,12 @@ impl Callers {
     /// Fills the place of `peer`.
     async fn dial(self: Arc<Self>, peer: PeerId, mut held: Held) -> Result<Arc<MemberConnection>, Unreached> {
         *held = None;
-        let mut address = self.address_of(peer).await.ok_or(Unreached::Unknown(peer))?;
-        let connection = loop {
-            tokio::select! {
-                biased;
-                connection = self.dialler.reach(peer, address) => break connection,
-                // Nobody may answer there any more, and not even refuse.
-                elsewhere = self.moved(peer, address) => address = elsewhere,
-            }
+        let address = self.address_of(peer).await.ok_or(Unreached::Unknown(peer))?;
+        let connection = tokio::select! {
+            biased;
+            connection = self.dialler.reach(peer, address) => connection,
+            // Nobody may answer there any more, and not even refuse. Once: who moves all the time holds nobody up.
+            elsewhere = self.moved(peer, address) => self.dialler.reach(peer, elsewhere).await,
         };
         let connection = Arc::new(connection.map_err(|code| Unreached::NotConnected(peer, code))?);
         *held = Some(connection.clone());
@@ -126,8 +125,10 @@ impl Callers {
     async fn moved(&self, peer: PeerId, from: SocketAddr) -> SocketAddr {
         let mut links = self.links.clone();
         loop {
-            // Its sender lives as long as this node.
-            drop(timeout(FRESH, links.changed()).await);
+            if let Ok(Err(_)) = timeout(FRESH, links.changed()).await {
+                // The node is ending: nobody tells anything any more.
+                return pending().await;
+            }
             match self.address_of(peer).await {
                 Some(address) if address != from => return address,
                 _ => {}
@@ -195,6 +196,8 @@ impl Callers {
             return members.clone();
         }
         known.links.mark_unchanged();
+        // Who is interrupted has not asked.
+        known.members = None;
         let members = self.commands.members().await.map(|(_, members)| members).unwrap_or_default();
         let members = Arc::new(members);
         known.members = Some((Instant::now(), members.clone()));

@@ -82,10 +82,10 @@ impl Overlay {
         self.neighbours.active().len() < self.settings.active_minimum || self.lacking_outbound() > 0
     }
 
-    /// How many more may be looked for now, with `dialling` dials under way.
-    pub(crate) fn wanted(&self, dialling: usize) -> usize {
+    /// How many more may be looked for now, when so many dials may soon be answered.
+    pub(crate) fn wanted(&self, hopeful: usize) -> usize {
         let lacking = self.lacking().max(self.lacking_outbound());
-        lacking.min(self.settings.searching).saturating_sub(self.neighbours.asked() + dialling)
+        lacking.min(self.settings.searching).saturating_sub(self.neighbours.asked() + hopeful)
     }
 
     /// The nearest neighbours, the nearest first: as many as are looked for.

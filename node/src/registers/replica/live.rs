@@ -31,7 +31,7 @@ const VERIFYING: usize = 8;
 const SORTED: usize = 16;
 
 impl Replica {
-    /// Follows from behind the chain's head. What is under way is stored before another source is turned to.
+    /// Follows from behind the chain's head. What the writer has is stored before another source is turned to.
     pub(super) async fn live(&self, stream: SourceStream, chain: Chain, nearer: Duration) -> Result<Infallible, Ended> {
         let source = stream.peer;
         stream.ask(Kind::SkipTo(chain.head().number + 1)).await?;

@@ -86,9 +86,9 @@ impl Replica {
             rest.begin_round();
             let next = self.registers.heads.count(register);
             let mut sources = self.sources.of(register, next, &mut left).await;
-            let mut was_idle = false;
             for _ in 0..sources.len() {
                 let [primary, others @ ..] = sources.as_slice() else { break };
+                let before = self.registers.heads.count(register);
                 let ended = tokio::select! {
                     biased;
                     ended = self.round(*primary, others, nearer) => match ended {
@@ -98,6 +98,10 @@ impl Replica {
                     () = self.stalled() => Ended::Stalled,
                 };
                 self.left(*primary, &ended).await;
+                if self.registers.heads.count(register) > before && !self.sources.is_makeshift(*primary) {
+                    // A sealer had something: the next is looked for as soon.
+                    nearer = NEARER;
+                }
                 match ended {
                     Ended::Fork(proof) => return self.freeze(*proof).await,
                     // No failure of the register's.
@@ -107,10 +111,9 @@ impl Replica {
                     // From the first again.
                     Ended::Turned => break,
                     Ended::Idle => {
-                        was_idle = true;
                         rest.was_good();
-                        nearer = IDLE.min(nearer * 2);
                         if self.sources.has_nearer().await {
+                            nearer = IDLE.min(nearer * 2);
                             break;
                         }
                     }
@@ -126,9 +129,6 @@ impl Replica {
             let has_moved = self.registers.heads.count(register) > next;
             if has_moved || begun.elapsed() > GOOD {
                 rest.was_good();
-            }
-            if has_moved && !was_idle {
-                nearer = NEARER;
             }
             rest.until_next().await;
         }
@@ -154,19 +154,20 @@ impl Replica {
     /// heard of since, when nothing has come for long.
     async fn idles(&self, source: PeerId, nearer: Duration) {
         let mut heads = self.registers.heads.watch(self.register);
-        let mut silent = Duration::ZERO;
+        let mut heard = Instant::now();
         loop {
             sleep(nearer).await;
             // Its sender lives as long as this node.
-            let has_moved = heads.has_changed().unwrap_or_default();
-            heads.mark_unchanged();
-            silent = if has_moved { Duration::ZERO } else { silent + nearer };
+            if heads.has_changed().unwrap_or_default() {
+                heads.mark_unchanged();
+                heard = Instant::now();
+            }
             let progress = self.registers.standing.of(self.register);
             let Some(progress) = progress.filter(|progress| progress.source == Some(source)) else { continue };
             if !progress.is_within(CATCH_UP_FROM) || !self.sources.is_makeshift(source) {
                 continue;
             }
-            if self.sources.has_nearer().await || silent >= IDLE && self.has_others(source).await {
+            if self.sources.has_nearer().await || heard.elapsed() >= IDLE && self.has_others(source).await {
                 return;
             }
         }
