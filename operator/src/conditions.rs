@@ -49,7 +49,7 @@ pub struct Verdict {
     pub reason: String,
     /// Why, for people.
     pub message: String,
-    /// The generation that it is about, where that is an earlier one than the object has.
+    /// The generation that it is about; nothing: the one that the object has.
     pub generation: Option<i64>,
 }
 

@@ -185,8 +185,11 @@ fn ready_verdict(
         return Verdict::new(KIND, false, "NodesNotReady", message);
     }
     match [certificates, policy].into_iter().find(|verdict| verdict.truth != Truth::True) {
-        Some(verdict) => Verdict::new(KIND, verdict.truth, &verdict.reason, &verdict.message),
-        None => Verdict::new(KIND, true, "Ready", format!("every node of {} serves", name(facts))),
+        Some(verdict) => Verdict::new(KIND, verdict.truth, &verdict.reason, &verdict.message).about(verdict.generation),
+        None => {
+            let message = format!("every node of {} serves", name(facts));
+            Verdict::new(KIND, true, "Ready", message).about(policy.generation)
+        }
     }
 }
 
@@ -215,6 +218,6 @@ fn reconciling(
     }
     match [certificates, policy].into_iter().find(|verdict| verdict.truth != Truth::True) {
         Some(verdict) => Verdict::new(KIND, true, &verdict.reason, &verdict.message),
-        None => Verdict::new(KIND, false, "Settled", "the network is as it should be"),
+        None => Verdict::new(KIND, false, "Settled", "the network is as it should be").about(policy.generation),
     }
 }

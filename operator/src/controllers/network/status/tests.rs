@@ -211,7 +211,9 @@ fn what_nodes_acknowledge_is_said_of_the_generation_that_their_snapshot_goes_by(
     let mut world = World::at_rest();
     let observed = |world: &World| {
         let status = world.assess().status;
-        find(&status.conditions, "PolicySynced").unwrap().observed_generation
+        let of = |kind| find(&status.conditions, kind).unwrap().observed_generation;
+        assert_eq!([of("Ready"), of("Reconciling")], [of("PolicySynced"); 2]);
+        of("PolicySynced")
     };
     world.network.metadata.generation = Some(7);
     world.finding.as_mut().unwrap().generation = Some(7);
