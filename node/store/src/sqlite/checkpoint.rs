@@ -68,7 +68,7 @@ pub(super) fn has_failed(ended: &watch::Sender<Option<StoreError>>) -> bool {
     ended.borrow().as_ref().is_some_and(|why| *why != StoreError::Closed)
 }
 
-/// Closes a connection of a store that has not failed: the last one moves what is left, and removes the log.
+/// Closes a connection of a store that has not failed: if it is the last one, what is left is moved, and the log removed.
 pub(super) fn close(connection: Connection) {
     if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false) {
         tracing::warn!(error = %error, "the log of the store stays");

@@ -192,16 +192,15 @@ impl Store for Sqlite {
     }
 
     fn close(&self) -> Pending<'_, ()> {
+        self.queue.close();
+        let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::pin(async move {
-            // One that reads would keep the last one that writes from removing the log.
-            self.readers.close().await;
-            self.queue.close();
-            let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some((writing, moving)) = workers {
                 let written = tokio::task::spawn_blocking(|| writing.join()).await?;
                 written.map_err(|_| StoreError::Failed("its writer panicked".to_owned()))?;
                 moving.await?;
             }
+            self.readers.close().await;
             Ok(())
         })
     }

@@ -59,9 +59,13 @@ impl Writer {
             return Err(failure);
         }
         let outcome = self.try_write(group);
-        if let Err(error) = &outcome {
-            tracing::error!(error = %error, code = error.code(), jobs = group.len(), "nothing of a group was written");
-            self.reset(error);
+        match &outcome {
+            Ok(()) => self.shorten_log(),
+            Err(error) => {
+                let jobs = group.len();
+                tracing::error!(error = %error, code = error.code(), jobs, "nothing of a group was written");
+                self.reset(error);
+            }
         }
         outcome
     }
@@ -74,6 +78,8 @@ impl Writer {
             tracing::warn!(error = %error, code = error.code(), "the index by transaction waits");
             self.upkeep.pending = false;
             self.reset(&error);
+        } else {
+            self.shorten_log();
         }
     }
 
@@ -178,7 +184,6 @@ pub(super) fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
         if writer.upkeep.pending {
             writer.keep_up();
         }
-        writer.shorten_log();
     }
     // A failure stays the last word.
     let has_failed = checkpoint::has_failed(&writer.ended);

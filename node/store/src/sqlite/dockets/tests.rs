@@ -353,14 +353,16 @@ async fn a_store_of_the_version_before_opens_and_keeps_what_it_holds() {
 async fn dockets_and_messages_under_way_at_once_share_commits() {
     let (_directory, path) = place();
     let store = opened(&path).await;
-    let before = store.commits();
-    let appends = (1..=100).map(|sequence| {
+    // Made before: that takes longer than a commit on a quick disk.
+    let nth = |sequence| {
         let number = u32::try_from(sequence).unwrap();
-        store.append(vec![message(Place::nth(sequence), &[transaction(register(1), number)])], NOW)
-    });
-    let appends = futures::future::join_all(appends);
-    let extensions =
-        futures::future::join_all((0..100).map(|number| store.extend(vec![extension(1, number..number + 1)])));
+        message(Place::nth(sequence), &[transaction(register(1), number)])
+    };
+    let messages: Vec<_> = (1..=100).map(nth).collect();
+    let extensions: Vec<_> = (0..100).map(|number| extension(1, number..number + 1)).collect();
+    let before = store.commits();
+    let appends = futures::future::join_all(messages.into_iter().map(|message| store.append(vec![message], NOW)));
+    let extensions = futures::future::join_all(extensions.into_iter().map(|extension| store.extend(vec![extension])));
     let (appended, extended) = futures::future::join(appends, extensions).await;
     assert!(appended.iter().all(Result::is_ok) && extended.iter().all(Result::is_ok));
     let commits = store.commits() - before;
