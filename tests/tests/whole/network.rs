@@ -146,8 +146,7 @@ impl Network {
 
     /// Status and reason of a condition, as `True/Ready`.
     pub(crate) fn condition(&self, object: &str, kind: &str) -> Result<String, String> {
-        let item = format!(".status.conditions[?(@.type==\"{kind}\")]");
-        self.field(object, &format!("{{{item}.status}}/{{{item}.reason}}"))
+        self.field(object, &status_and_reason(&item(kind)))
     }
 
     /// Waits until a condition has a status.
@@ -160,12 +159,12 @@ impl Network {
 
     /// Waits until every node goes by the network as it was applied last.
     pub(crate) fn wait_policy_synced(&self, limit: Duration) {
-        let condition = ".status.conditions[?(@.type==\"PolicySynced\")]";
-        let said = format!("{{{condition}.status}} {{{condition}.observedGeneration}}");
+        let item = item("PolicySynced");
+        let said = format!("{} of {{{item}.observedGeneration}}", status_and_reason(&item));
         wait_for("every node goes by what was applied last", limit, || {
             let generation = self.field("pnet/net", "{.metadata.generation}")?;
             let said = self.field("pnet/net", &said)?;
-            if said == format!("True {generation}") { Ok(()) } else { Err(format!("{said} of {generation}")) }
+            if said == format!("True/Acknowledged of {generation}") { Ok(()) } else { Err(said) }
         });
     }
 
@@ -272,6 +271,16 @@ impl Network {
             self.kubectl(&["get", "pods", "-o", "name"]).is_empty()
         });
     }
+}
+
+/// A condition of an object, in jsonpath.
+fn item(kind: &str) -> String {
+    format!(".status.conditions[?(@.type==\"{kind}\")]")
+}
+
+/// As `True/Ready`.
+fn status_and_reason(item: &str) -> String {
+    format!("{{{item}.status}}/{{{item}.reason}}")
 }
 
 impl Drop for Network {

@@ -291,13 +291,9 @@ impl Engine {
         let (bans, links) = (&self.bans, &self.links);
         let due = self.book.next_due(|peer| standing(bans, links, peer));
         let due = due.map(|due| due.max(self.overlay.search.not_before()));
-        let first = |times: [Option<Micros>; 3]| times.into_iter().flatten().min();
-        let slow = self.book.next_slow(now);
-        match due.filter(|due| *due <= now) {
-            // There was no room for it: it waits for a dial that ends, or is slow.
-            Some(due) => first([overdue, slow, None]).or(Some(due)),
-            None => first([overdue, slow, due]),
-        }
+        // There was no room for what is due by now: it waits for a dial that ends, or is slow.
+        let later = [overdue, self.book.next_slow(now), due.filter(|due| *due > now)];
+        later.into_iter().flatten().min().or(due)
     }
 
     /// Whether this node has as many neighbours as it can find without waiting, or has tried whatever it was told of.

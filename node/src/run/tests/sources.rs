@@ -4,7 +4,7 @@
 use super::advertisements::{SEALER, fill, heard, make, start};
 use crate::{
     RunningNode,
-    config::Configuration,
+    config::{Configuration, Endpoint},
     dev::Authority,
     registers::{LeftSources, Sources},
     run::Backing,
@@ -15,7 +15,8 @@ use crate::{
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{Group, Subscription};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
 /// Longer than anything takes on a busy machine.
@@ -171,77 +172,80 @@ async fn a_link_and_what_its_peer_says_that_it_holds_are_news_to_who_waits_for_t
     assert_eq!(heard(&node, register).await.len(), 1);
 }
 
+/// Starts `demo-far-0`, for the first time or again.
+async fn start_far(authority: &Arc<Authority>, volume: &Path, seeds: Vec<Endpoint>) -> RunningNode {
+    let configuration = Configuration { seeds, ..configuration("demo-far-0", volume) };
+    start_node(&configuration, &options(authority, Backing::Volume)).await
+}
+
+/// A replica that follows another while the sealer is away.
+struct SealerAway {
+    authority: Arc<Authority>,
+    volume: TempDir,
+    other: RunningNode,
+    replica: RunningNode,
+}
+
+impl SealerAway {
+    /// Both hold the register.
+    async fn from(sealed: &SealedRegister) -> Self {
+        let (authority, volume) = (network(), tempfile::tempdir().unwrap());
+        let sealer = start_far(&authority, volume.path(), Vec::new()).await;
+        authority.publish(|content| content.sealers = BTreeSet::from([peer(&sealer)])).unwrap();
+        kill(sealer).await;
+        let other = start(&authority, "demo-peer-0", Vec::new()).await;
+        fill(&other, sealed).await;
+        make(&other, sealed.register(), true).await;
+        let replica = start(&authority, "demo-peer-1", vec![other.peer_address().into()]).await;
+        subscribe(&authority, &[&other, &replica], sealed.register());
+        holds(&replica, sealed).await;
+        Self { authority, volume, other, replica }
+    }
+
+    async fn sealer_is_back(&self) -> RunningNode {
+        start_far(&self.authority, self.volume.path(), vec![self.other.peer_address().into()]).await
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_follows_one_that_follows_others_asks_a_sealer_that_is_in_reach_again_soon() {
     let mut sealed = SealedRegister::of(3, 1);
-    let register = sealed.register();
-    let (authority, volume) = (network(), tempfile::tempdir().unwrap());
-    let sealer = async |seeds| {
-        let configuration = Configuration { seeds, ..configuration("demo-far-0", volume.path()) };
-        start_node(&configuration, &options(&authority, Backing::Volume)).await
-    };
-    let before = sealer(Vec::new()).await;
-    authority.publish(|content| content.sealers = BTreeSet::from([peer(&before)])).unwrap();
-    kill(before).await;
-    let other = start(&authority, "demo-peer-0", Vec::new()).await;
-    fill(&other, &sealed).await;
-    make(&other, register, true).await;
-    let seeds = || vec![other.peer_address().into()];
-    let replica = start(&authority, "demo-peer-1", seeds()).await;
-    subscribe(&authority, &[&other, &replica], register);
-    holds(&replica, &sealed).await;
+    let network = SealerAway::from(&sealed).await;
 
     sealed.seal(1);
-    let sealer = sealer(seeds()).await;
+    let sealer = network.sealer_is_back().await;
     fill(&sealer, &sealed).await;
     let began = Instant::now();
-    holds(&replica, &sealed).await;
+    holds(&network.replica, &sealed).await;
     assert!(began.elapsed() < IDLE / 2, "{:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_follows_one_that_follows_others_turns_to_a_sealer_while_dockets_come() {
     let mut sealed = SealedRegister::of(3, 1);
-    let register = sealed.register();
-    let (authority, volume) = (network(), tempfile::tempdir().unwrap());
-    let sealer = async |seeds| {
-        let configuration = Configuration { seeds, ..configuration("demo-far-0", volume.path()) };
-        start_node(&configuration, &options(&authority, Backing::Volume)).await
-    };
-    let before = sealer(Vec::new()).await;
-    authority.publish(|content| content.sealers = BTreeSet::from([peer(&before)])).unwrap();
-    kill(before).await;
-    let other = start(&authority, "demo-peer-0", Vec::new()).await;
-    fill(&other, &sealed).await;
-    make(&other, register, true).await;
-    let seeds = || vec![other.peer_address().into()];
-    let replica = start(&authority, "demo-peer-1", seeds()).await;
-    subscribe(&authority, &[&other, &replica], register);
-    holds(&replica, &sealed).await;
+    let network = SealerAway::from(&sealed).await;
 
-    let sealer = sealer(seeds()).await;
+    let sealer = network.sealer_is_back().await;
     let began = Instant::now();
-    let follows = || replica.handle().registers.standing.of(register).and_then(|progress| progress.source);
+    let standing = &network.replica.handle().registers.standing;
+    let register = sealed.register();
+    let follows = || standing.of(register).and_then(|progress| progress.source);
     while follows() != Some(peer(&sealer)) {
         assert!(began.elapsed() < IDLE, "it follows {:?}", follows());
         sealed.seal(1);
         fill(&sealer, &sealed).await;
-        fill(&other, &sealed).await;
+        fill(&network.other, &sealed).await;
         // Never so long that nothing comes.
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    holds(&replica, &sealed).await;
+    holds(&network.replica, &sealed).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_back_at_another_address_is_reached_there_while_the_old_one_does_not_answer() {
     let (authority, volume) = (network(), tempfile::tempdir().unwrap());
     let node = start(&authority, "demo-peer-0", Vec::new()).await;
-    let other = async || {
-        let seeds = vec![node.peer_address().into()];
-        let configuration = Configuration { seeds, ..configuration("demo-far-0", volume.path()) };
-        start_node(&configuration, &options(&authority, Backing::Volume)).await
-    };
+    let other = || start_far(&authority, volume.path(), vec![node.peer_address().into()]);
     let before = other().await;
     let (of, from) = (peer(&before), before.peer_address());
     let callers = node.handle().creator.callers.clone();

@@ -95,12 +95,12 @@ impl Writer {
     /// After something failed: nothing of it stays, and after some errors nothing is written any more.
     fn reset(&mut self, error: &StoreError) {
         let connection = self.connection.take();
-        if !matches!(error, StoreError::Failed(_) | StoreError::Damaged(_)) {
-            connection.into_iter().filter(|_| self.ended.borrow().is_none()).for_each(checkpoint::close);
-            return;
+        if matches!(error, StoreError::Failed(_) | StoreError::Damaged(_)) {
+            // After a failed sync the kernel may report success for pages that it has dropped: a retry proves nothing.
+            self.ended.send_replace(Some(error.clone()));
+        } else if let Some(connection) = connection.filter(|_| self.ended.borrow().is_none()) {
+            checkpoint::close(connection);
         }
-        // After a failed sync the kernel may report success for pages that it has dropped: a retry proves nothing.
-        self.ended.send_replace(Some(error.clone()));
     }
 
     fn try_keep_up(&mut self) -> Result<(), StoreError> {
@@ -186,13 +186,12 @@ pub(super) fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
         }
     }
     // A failure stays the last word.
-    let has_failed = checkpoint::has_failed(&writer.ended);
-    writer.ended.send_if_modified(|ended| {
+    let ends_in_order = writer.ended.send_if_modified(|ended| {
         let first = ended.is_none();
         ended.get_or_insert(StoreError::Closed);
         first
     });
-    if let Some(connection) = writer.connection.filter(|_| !has_failed) {
+    if let Some(connection) = writer.connection.filter(|_| ends_in_order) {
         checkpoint::close(connection);
     }
 }
