@@ -104,6 +104,31 @@ impl<'a> Reader<'a> {
         Ok(u64::from_be_bytes(self.array(what)?))
     }
 
+    /// Seven bits a byte, the lowest first, in as few bytes as hold the value.
+    pub fn varint(&mut self, what: &'static str) -> Result<u64, DecodeError> {
+        let mut value = 0;
+        for shift in (0..u64::BITS).step_by(7) {
+            let byte = self.u8(what)?;
+            let bits = u64::from(byte & 0x7f);
+            if bits << shift >> shift != bits {
+                break;
+            }
+            value |= bits << shift;
+            match byte {
+                0 if shift > 0 => break,
+                0..0x80 => return Ok(value),
+                _ => {}
+            }
+        }
+        Err(DecodeError::Invalid("a variable integer is longer than need be, or than 64 bits"))
+    }
+
+    /// What lies so far from a known value as a varint says, whose lowest bit says that the way leads down.
+    pub fn near(&mut self, known: u64, what: &'static str) -> Result<u64, DecodeError> {
+        let way = self.varint(what)?;
+        Ok(known.wrapping_add((way >> 1) ^ (way & 1).wrapping_neg()))
+    }
+
     /// A u32 length of at most `limit` and that many bytes.
     pub fn bytes(&mut self, limit: usize, what: &'static str) -> Result<&'a [u8], DecodeError> {
         let length = self.count(limit, what)?;

@@ -42,7 +42,41 @@ fn a_flag_is_zero_or_one() {
     assert_eq!(Reader::new(&[2]).bool("flag"), Err(DecodeError::Unknown { what: "flag", value: 2 }));
 }
 
+#[test]
+fn a_varint_has_one_encoding() {
+    let values = [(0, vec![0]), (0x7f, vec![0x7f]), (0x80, vec![0x80, 1]), (300, vec![0xac, 2])];
+    for (value, bytes) in values {
+        let mut writer = Writer::new();
+        writer.varint(value);
+        assert_eq!(writer.finish(), bytes, "{value}");
+    }
+    for (value, byte) in [(7, 0), (8, 2), (6, 1), (10, 6), (4, 5)] {
+        let mut writer = Writer::new();
+        writer.near(value, 7);
+        assert_eq!(writer.finish(), [byte], "{value}");
+    }
+    let longest = [[0xff; 9].as_slice(), &[1]].concat();
+    assert_eq!(Reader::new(&longest).varint("number"), Ok(u64::MAX));
+    let too_long = [[0xff; 9].as_slice(), &[2]].concat();
+    let endless = [0x80; 12];
+    for refused in [[0x80, 0].as_slice(), &[0xff, 0x80, 0], &too_long, &endless] {
+        assert!(matches!(Reader::new(refused).varint("number"), Err(DecodeError::Invalid(_))), "{refused:x?}");
+    }
+    assert_eq!(Reader::new(&[0x80]).varint("number"), Err(DecodeError::Truncated("number")));
+}
+
 proptest! {
+    #[test]
+    fn any_varint_is_read_back(value: u64, known: u64) {
+        let mut writer = Writer::new();
+        writer.varint(value).near(value, known);
+        let bytes = writer.finish();
+        let mut reader = Reader::new(&bytes);
+        prop_assert_eq!(reader.varint("number").unwrap(), value);
+        prop_assert_eq!(reader.near(known, "number").unwrap(), value);
+        prop_assert!(reader.finish().is_ok());
+    }
+
     #[test]
     fn what_is_written_is_read_back(number: u64, text in ".{0,40}", items in prop::collection::vec(any::<u16>(), 0..40)) {
         let mut writer = Writer::new();

@@ -57,6 +57,22 @@ impl Writer {
         self.raw(&value.to_be_bytes())
     }
 
+    /// Seven bits a byte, the lowest first, in as few bytes as hold the value.
+    pub fn varint(&mut self, value: u64) -> &mut Self {
+        let mut rest = value;
+        while rest >= 0x80 {
+            self.bytes.push(rest.to_le_bytes()[0] | 0x80);
+            rest >>= 7;
+        }
+        self.u8(rest.to_le_bytes()[0])
+    }
+
+    /// The way from a value that the reader has, as a varint; its lowest bit says that it leads down.
+    pub fn near(&mut self, value: u64, known: u64) -> &mut Self {
+        let way = value.wrapping_sub(known).cast_signed();
+        self.varint(((way << 1) ^ (way >> 63)).cast_unsigned())
+    }
+
     /// Bytes whose length the reader knows: no length is written.
     pub fn raw(&mut self, value: &[u8]) -> &mut Self {
         self.bytes.extend_from_slice(value);
@@ -99,8 +115,9 @@ impl Writer {
         self
     }
 
+    /// A u32 count or length alone. Panics as [`Writer::bytes`] does.
     #[expect(clippy::expect_used, reason = "a length past u32 is a defect of the caller, not of its input")]
-    fn count(&mut self, length: usize) -> &mut Self {
+    pub fn count(&mut self, length: usize) -> &mut Self {
         self.u32(u32::try_from(length).expect("length fits u32"))
     }
 }

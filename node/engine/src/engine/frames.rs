@@ -53,6 +53,8 @@ impl Engine {
             Frame::HeldRequest { registers, after } => self.serve_page(turn, link, &registers, after.as_ref()),
             Frame::HeldPage { more, rows } => self.page(turn, link, more, &rows),
             Frame::Message { hops, message } => self.gossiped(turn, link, hops, bytes, message),
+            Frame::Packed { hops, packed } => self.packed(turn, link, hops, packed),
+            Frame::Unknown { predecessor } => self.lacks(turn, link, &predecessor),
             Frame::Pull { request, ranges } => self.serve_pull(turn, link, request, ranges),
             Frame::Pulled { request, message } => {
                 if let Some(message) = self.decode(turn, link, bytes, message) {
@@ -121,7 +123,7 @@ impl Engine {
         }
     }
 
-    fn unsupported(&mut self, turn: &mut Turn<'_>, link: LinkId, version: u8, kind: u8) {
+    pub(super) fn unsupported(&mut self, turn: &mut Turn<'_>, link: LinkId, version: u8, kind: u8) {
         self.counters.links.frames_unsupported += 1;
         self.heartbeat_rejected(turn, link, Some(kind), HeartbeatFault::Unsupported);
         if let Some(peer) = self.links.get(link).map(|link| link.peer) {

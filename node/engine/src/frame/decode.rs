@@ -60,6 +60,8 @@ fn fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'a>>, De
         kind::MESSAGE => {
             Frame::Message { hops: reader.u8("hops")?, message: reader.bytes(MAX_MESSAGE_BYTES, "message")? }
         }
+        kind::PACKED => packed(reader)?,
+        kind::UNKNOWN => Frame::Unknown { predecessor: reader.array("message before")? },
         kind::PULL => Frame::Pull {
             request: reader.u64("request")?,
             ranges: reader.list(MAX_PULL_RANGES, "ranges", message_range)?,
@@ -79,9 +81,9 @@ fn fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'a>>, De
             definitions: reader.list(ANNOUNCE_BYTES / DEFINITION_BYTES, "definitions", definition)?,
             rows: reader.list(ANNOUNCE_BYTES / ROW_BYTES, "announcements", |reader| {
                 Ok(Moved {
-                    name: reader.u16("name of an origin")?,
-                    through: reader.u64("sequence")?,
-                    age: reader.u16("age")?,
+                    name: short_varint(reader, "name of an origin")?,
+                    through: reader.varint("sequence")?,
+                    age: short_varint(reader, "age")?,
                 })
             })?,
         },
@@ -213,6 +215,18 @@ fn definition(reader: &mut Reader<'_>) -> Result<Definition, DecodeError> {
         origin: origin(reader)?,
         incarnation: reader.u64("incarnation")?,
     })
+}
+
+fn packed<'a>(reader: &mut Reader<'a>) -> Result<Frame<'a>, DecodeError> {
+    let hops = reader.u8("hops")?;
+    let length = reader.varint("packed message")?;
+    let length = usize::try_from(length).map_err(|_| DecodeError::Truncated("packed message"))?;
+    Ok(Frame::Packed { hops, packed: reader.raw(length, "packed message")? })
+}
+
+fn short_varint(reader: &mut Reader<'_>, what: &'static str) -> Result<u16, DecodeError> {
+    let value = reader.varint(what)?;
+    u16::try_from(value).map_err(|_| DecodeError::TooLong { what, length: value, limit: u16::MAX.into() })
 }
 
 fn held_page(reader: &mut Reader<'_>) -> Result<Frame<'static>, DecodeError> {

@@ -42,6 +42,8 @@ impl Frame<'_> {
                 });
             }),
             Self::Message { hops, message } => writer.u8(kind::MESSAGE).u8(*hops).bytes(message),
+            Self::Packed { hops, packed } => writer.u8(kind::PACKED).u8(*hops).varint(packed.len() as u64).raw(packed),
+            Self::Unknown { predecessor } => writer.u8(kind::UNKNOWN).raw(predecessor),
             Self::Pull { request, ranges } => writer.u8(kind::PULL).u64(*request).list(ranges, |writer, range| {
                 writer.raw(range.register.as_bytes()).raw(range.origin.as_bytes());
                 writer.u64(range.incarnation).u64(range.from).u64(range.to);
@@ -58,7 +60,7 @@ impl Frame<'_> {
                     writer.u16(definition.name).raw(definition.origin.as_bytes()).u64(definition.incarnation);
                 });
                 writer.list(rows, |writer, row| {
-                    writer.u16(row.name).u64(row.through).u16(row.age);
+                    writer.varint(row.name.into()).varint(row.through).varint(row.age.into());
                 })
             }
             Self::Prune { origin } => writer.u8(kind::PRUNE).raw(origin.as_bytes()),
@@ -129,7 +131,7 @@ impl Frame<'_> {
     fn long_field(&self) -> usize {
         match self {
             Self::Message { message, .. } | Self::Pulled { message, .. } => message.len(),
-            Self::Chunk { bytes, .. } => bytes.len(),
+            Self::Packed { packed: bytes, .. } | Self::Chunk { bytes, .. } => bytes.len(),
             Self::Equivocation { proof } => proof.len(),
             Self::Announce { definitions, rows } => definitions.len() * DEFINITION_BYTES + rows.len() * ROW_BYTES,
             Self::Records { statements } | Self::Accusations { statements } => {

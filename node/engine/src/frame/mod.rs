@@ -11,6 +11,7 @@
 //! 11 ChunkRequest 12 Chunk        13 ChunkGone   bodies above 32 KiB
 //! 14 Announce     15 Prune        16 Graft       17 GraftEnd   which links carry which origin's messages
 //! 18 Equivocation                                an origin has signed two histories
+//! 19 Packed      20 Unknown                     gossip to who has the message before, and who has not
 //! 24 Records     25 Accusations                 what members say of themselves and of others
 //! 26 TableRoot   27 TableSums    28 TableItems   29 TableWant   comparing what is known of members
 //! 30 Probe       31 Probed                      whether somebody else reaches a member
@@ -37,7 +38,10 @@ use crate::{
     membership::{Item, Sums},
 };
 use peerwright_encoding::DecodeError;
-use peerwright_ledger::{MAX_PROOF_BYTES, RegisterId, TransactionId, message::MAX_MESSAGE_BYTES};
+use peerwright_ledger::{
+    MAX_PROOF_BYTES, RegisterId, TransactionId,
+    message::{MAX_MESSAGE_BYTES, PredecessorName},
+};
 use peerwright_secure::{NodePublicKey, PeerId};
 use std::net::SocketAddr;
 use thiserror::Error;
@@ -51,8 +55,8 @@ pub(crate) const VERSION: u8 = 1;
 
 /// What a definition takes in an announcement.
 pub(crate) const DEFINITION_BYTES: usize = 42;
-/// What a row takes in an announcement.
-pub(crate) const ROW_BYTES: usize = 12;
+/// What a row takes in an announcement at most.
+pub(crate) const ROW_BYTES: usize = 16;
 
 pub(crate) mod kind {
     pub(crate) const KEEPALIVE: u8 = 1;
@@ -73,6 +77,8 @@ pub(crate) mod kind {
     pub(crate) const GRAFT: u8 = 16;
     pub(crate) const GRAFT_END: u8 = 17;
     pub(crate) const EQUIVOCATION: u8 = 18;
+    pub(crate) const PACKED: u8 = 19;
+    pub(crate) const UNKNOWN: u8 = 20;
     pub(crate) const NEIGHBOUR: u8 = 40;
     pub(crate) const NEIGHBOUR_ANSWER: u8 = 41;
     pub(crate) const DEMOTE: u8 = 42;
@@ -136,6 +142,15 @@ pub(crate) enum Frame<'a> {
         /// How often it may be passed on.
         hops: u8,
         message: &'a [u8],
+    },
+    /// The same, without what the receiver has or can work out.
+    Packed {
+        hops: u8,
+        packed: &'a [u8],
+    },
+    /// The sender has not the message that a packed one follows: the receiver is to send that one whole.
+    Unknown {
+        predecessor: PredecessorName,
     },
     /// Asks for messages.
     Pull {
@@ -297,6 +312,7 @@ impl Frame<'_> {
             Self::HeldRequest { .. }
                 | Self::HeldPage { .. }
                 | Self::Message { .. }
+                | Self::Packed { .. }
                 | Self::Pull { .. }
                 | Self::Pulled { .. }
                 | Self::ChunkRequest { .. }

@@ -56,6 +56,8 @@ fn one_of_each() -> Vec<Frame<'static>> {
         Frame::HeldRequest { registers: vec![], after: None },
         Frame::HeldPage { more: true, rows: vec![held] },
         Frame::Message { hops: 3, message: b"message" },
+        Frame::Packed { hops: 3, packed: b"packed" },
+        Frame::Unknown { predecessor: [6; 16] },
         Frame::Pull { request: 1, ranges: vec![range] },
         Frame::Pulled { request: 1, message: b"message" },
         Frame::PullEnd { request: 1 },
@@ -217,8 +219,10 @@ fn moved(name: u16, through: u64) -> Moved {
 fn an_announcement_is_as_long_as_its_parts() {
     let empty = Frame::Announce { definitions: vec![], rows: vec![] }.encode().len();
     let definition = Definition { name: 9, origin: origin(), incarnation: 4 };
-    let full = Frame::Announce { definitions: vec![definition; 2], rows: vec![moved(9, 77); 3] }.encode().len();
-    assert_eq!((empty, full), (10, 10 + 2 * DEFINITION_BYTES + 3 * ROW_BYTES));
+    let announcement = |row| Frame::Announce { definitions: vec![definition; 2], rows: vec![row; 3] }.encode().len();
+    let longest = Moved { name: u16::MAX, through: u64::MAX, age: Moved::LONG_AGO };
+    assert_eq!((empty, announcement(longest)), (10, 10 + 2 * DEFINITION_BYTES + 3 * ROW_BYTES));
+    assert_eq!(announcement(moved(9, 77)), 10 + 2 * DEFINITION_BYTES + 3 * 3);
 }
 
 #[test]

@@ -4,11 +4,14 @@
 use super::Slot;
 use crate::{
     Micros,
-    bounds::{CACHE_BYTES, CACHE_BYTES_PER_ORIGIN, CACHE_TIME},
+    bounds::{CACHE_BYTES, CACHE_BYTES_PER_ORIGIN, CACHE_TIME, NAMED_MESSAGES},
 };
 use bytes::Bytes;
-use peerwright_ledger::{Message, MessageId};
-use std::collections::VecDeque;
+use peerwright_ledger::{
+    Message, MessageHeader, MessageId,
+    message::{Predecessor, PredecessorName},
+};
+use std::collections::{BTreeMap, VecDeque};
 
 /// A message's place among those of its origin: incarnation and sequence.
 type Place = (u64, u64);
@@ -27,6 +30,17 @@ pub(crate) struct Cached {
     pub previous: MessageId,
     /// Shared with the frame that it came in.
     pub bytes: Bytes,
+}
+
+impl Cached {
+    /// What the message says to one that follows it.
+    pub(crate) fn as_predecessor(&self) -> Option<Predecessor> {
+        Some(Predecessor { header: MessageHeader::peek(&self.bytes)?, id: self.id })
+    }
+
+    fn name(&self) -> PredecessorName {
+        Predecessor::short(&self.id)
+    }
 }
 
 /// The recent messages of one origin.
@@ -50,14 +64,13 @@ impl OfOrigin {
         self.messages.get(self.find(place).ok()?)
     }
 
-    /// Takes a message out; gives its length.
-    fn remove(&mut self, index: usize) -> Option<usize> {
-        let length = self.messages.remove(index)?.bytes.len();
-        self.bytes = self.bytes.saturating_sub(length);
+    fn remove(&mut self, index: usize) -> Option<Cached> {
+        let removed = self.messages.remove(index)?;
+        self.bytes = self.bytes.saturating_sub(removed.bytes.len());
         if self.messages.is_empty() {
             *self = Self::default();
         }
-        Some(length)
+        Some(removed)
     }
 }
 
@@ -68,6 +81,8 @@ pub(crate) struct Cache {
     origins: Vec<OfOrigin>,
     /// Names in the order in which they came; those that were dropped early are skipped.
     order: VecDeque<(Micros, Slot, Place)>,
+    /// Where each origin's last few are: the next message names one of them, or a copy of one of them does.
+    named: BTreeMap<PredecessorName, (Slot, Place)>,
     count: usize,
     bytes: usize,
 }
@@ -89,14 +104,16 @@ impl Cache {
         self.bytes += bytes.len();
         self.count += 1;
         self.order.push_back((now, slot, place));
+        if let Some(former) = body.sequence.checked_sub(NAMED_MESSAGES).and_then(|former| origin.get((place.0, former)))
+        {
+            self.named.remove(&former.name());
+        }
+        self.named.insert(message.short_name(), (slot, place));
         origin
             .messages
             .insert(index, Cached { place, at: now, came, hops, id: message.id(), previous: body.previous, bytes });
-        while origin.bytes > CACHE_BYTES_PER_ORIGIN
-            && let Some(length) = origin.remove(0)
-        {
-            self.bytes = self.bytes.saturating_sub(length);
-            self.count -= 1;
+        while self.origins.get(usize::from(slot.0)).is_some_and(|origin| origin.bytes > CACHE_BYTES_PER_ORIGIN) {
+            self.remove_at(slot, 0);
         }
         self.drop_old(now);
     }
@@ -130,10 +147,17 @@ impl Cache {
     }
 
     fn remove(&mut self, slot: Slot, place: Place) {
-        let Some(origin) = self.origins.get_mut(usize::from(slot.0)) else { return };
-        if let Some(length) = origin.find(place).ok().and_then(|index| origin.remove(index)) {
-            self.bytes = self.bytes.saturating_sub(length);
+        if let Some(index) = self.of(slot).and_then(|origin| origin.find(place).ok()) {
+            self.remove_at(slot, index);
+        }
+    }
+
+    fn remove_at(&mut self, slot: Slot, index: usize) {
+        let removed = self.origins.get_mut(usize::from(slot.0)).and_then(|origin| origin.remove(index));
+        if let Some(removed) = removed {
+            self.bytes = self.bytes.saturating_sub(removed.bytes.len());
             self.count -= 1;
+            self.named.remove(&removed.name());
         }
     }
 
@@ -142,10 +166,20 @@ impl Cache {
         let Some(origin) = self.origins.get_mut(usize::from(slot.0)).map(std::mem::take) else { return };
         self.bytes = self.bytes.saturating_sub(origin.bytes);
         self.count -= origin.messages.len();
+        for cached in &origin.messages {
+            self.named.remove(&cached.name());
+        }
     }
 
     pub(crate) fn get(&self, slot: Slot, incarnation: u64, sequence: u64) -> Option<&Cached> {
         self.of(slot)?.get((incarnation, sequence))
+    }
+
+    /// The message of this name, if it is one of its origin's last, and the one that follows it.
+    pub(crate) fn named(&self, name: &PredecessorName) -> Option<(&Cached, Option<&Cached>)> {
+        let (slot, (incarnation, sequence)) = *self.named.get(name)?;
+        let behind = sequence.checked_add(1).and_then(|next| self.get(slot, incarnation, next));
+        Some((self.get(slot, incarnation, sequence)?, behind))
     }
 
     /// What is kept of a life from one sequence to another, in order.

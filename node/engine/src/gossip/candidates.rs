@@ -5,7 +5,7 @@ use crate::{
     LinkId, Micros, Token,
     bounds::{MAX_CANDIDATES, MAX_VERIFYING, MAX_VERIFYING_PER_LINK},
 };
-use peerwright_ledger::Message;
+use peerwright_ledger::{Message, message::PredecessorName};
 use std::{collections::BTreeMap, time::Duration};
 
 /// How a message came.
@@ -63,6 +63,7 @@ pub(crate) struct Candidates {
     /// Boxed: a tree has room for several in a node, and mostly there is one.
     waiting: BTreeMap<Token, Box<Candidate>>,
     by_place: BTreeMap<Place, Vec<Token>>,
+    by_name: BTreeMap<PredecessorName, Token>,
     by_first_link: BTreeMap<LinkId, usize>,
 }
 
@@ -88,6 +89,7 @@ impl Candidates {
         candidate.join(link, path);
         self.waiting.insert(token, Box::new(candidate));
         self.by_place.entry(place).or_default().push(token);
+        self.by_name.insert(message.short_name(), token);
         self.by_first_link.insert(link, of_link + 1);
         Offered::Verify
     }
@@ -95,6 +97,7 @@ impl Candidates {
     /// Takes out the message whose verdict has come.
     pub(crate) fn take(&mut self, token: Token) -> Option<Candidate> {
         let candidate = self.waiting.remove(&token)?;
+        self.by_name.remove(&candidate.message.short_name());
         let place = Place::from(&candidate.message);
         if let Some(rivals) = self.by_place.get_mut(&place) {
             rivals.retain(|rival| *rival != token);
@@ -120,6 +123,11 @@ impl Candidates {
             .filter(|(_, candidate)| now.since(candidate.since) >= limit)
             .map(|(token, _)| *token)
             .collect()
+    }
+
+    /// The message that waits under this name.
+    pub(crate) fn named(&self, name: &PredecessorName) -> Option<&Message> {
+        self.by_name.get(name).and_then(|token| self.waiting.get(token)).map(|candidate| &candidate.message)
     }
 
     /// Whether a message for this place waits.

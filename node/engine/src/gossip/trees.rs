@@ -29,6 +29,8 @@ pub(crate) struct LinkTrees {
     lazy: Bits,
     /// The peer was told not to push.
     pruned: Bits,
+    /// The peer has the message of theirs that was spread last.
+    followed: Bits,
     /// To be announced with the next batch, ascending.
     pending: Vec<Slot>,
     /// Where the next batch begins, so that each has its turn when a batch does not hold all.
@@ -108,7 +110,13 @@ impl LinkTrees {
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         let pending = self.pending.capacity() * size_of::<Slot>();
-        size_of::<Self>() + self.lazy.bytes() + self.pruned.bytes() + pending + self.said.bytes() + self.heard.bytes()
+        size_of::<Self>()
+            + self.lazy.bytes()
+            + self.pruned.bytes()
+            + self.followed.bytes()
+            + pending
+            + self.said.bytes()
+            + self.heard.bytes()
     }
 }
 
@@ -140,6 +148,21 @@ impl Trees {
     /// Whether messages of this origin are announced on the link rather than pushed.
     pub(crate) fn is_lazy(&self, link: LinkId, slot: Slot) -> bool {
         self.links.get(&link).is_some_and(|trees| trees.lazy.contains(slot))
+    }
+
+    /// Whether the peer has the message of this origin that was spread last.
+    pub(crate) fn is_followed(&self, link: LinkId, slot: Slot) -> bool {
+        self.links.get(&link).is_some_and(|trees| trees.followed.contains(slot))
+    }
+
+    /// A message is spread: the peer has it now, or will hear of it.
+    pub(crate) fn spread(&mut self, link: LinkId, slot: Slot, has_it: bool) {
+        let Some(trees) = self.links.get_mut(&link) else { return };
+        if has_it {
+            trees.followed.insert(slot);
+        } else {
+            trees.followed.remove(slot);
+        }
     }
 
     /// Whether the peer was told not to push.
@@ -195,6 +218,7 @@ impl Trees {
         for trees in self.links.values_mut() {
             trees.lazy.remove(slot);
             trees.pruned.remove(slot);
+            trees.followed.remove(slot);
             trees.forget_pending(slot);
             trees.said.forget(slot);
             trees.heard.forget(slot);

@@ -1,6 +1,6 @@
 //! Large transactions.
 
-use super::net::{Net, REGISTER, SECOND};
+use super::net::{Net, REGISTER, SECOND, is_message};
 use crate::{Event, frame::kind};
 use bytes::Bytes;
 use std::{collections::BTreeSet, time::Duration};
@@ -48,7 +48,7 @@ fn an_announcement_is_passed_on_only_by_those_who_hold_the_body() {
     let before = net.nodes[1].sent_frames.len();
     net.submit_to(0, REGISTER, large(7, 200_000));
     net.run(SECOND);
-    assert!(net.nodes[1].sent_frames[before..].iter().all(|(_, sent)| *sent != kind::MESSAGE));
+    assert!(net.nodes[1].sent_frames[before..].iter().all(|(_, sent)| !is_message(*sent)));
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod misbehaviour;
 mod net;
 mod offers;
 mod overlay;
+mod packed;
 mod readiness;
 mod spreading;
 mod trees;

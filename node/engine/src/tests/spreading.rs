@@ -1,6 +1,6 @@
 //! Messages reach everybody, once.
 
-use super::net::{Net, OwnedInput, REGISTER, SECOND, texts};
+use super::net::{Net, OwnedInput, REGISTER, SECOND, is_message, texts};
 use crate::{Event, Input, Micros, SubmitRefusal, bounds};
 use bytes::Bytes;
 use peerwright_ledger::RegisterId;
@@ -46,7 +46,7 @@ fn nothing_is_accepted_before_it_is_durable_and_nothing_is_sent_before_it_is_acc
     net.submit(0, "text-0");
     net.run(Duration::from_millis(2));
     assert!(net.nodes[0].accepted.is_empty(), "3 ms of fsync are not over");
-    assert!(net.nodes[0].sent_frames[frames..].iter().all(|(_, kind)| *kind != crate::frame::kind::MESSAGE));
+    assert!(net.nodes[0].sent_frames[frames..].iter().all(|(_, kind)| !is_message(*kind)));
     net.run(Duration::from_millis(2));
     assert_eq!(net.nodes[0].accepted.len(), 1);
     assert_eq!(net.nodes[0].store.messages.len(), 1);

@@ -1,9 +1,9 @@
 //! One tree an origin: each message comes once, and comes in spite of losses.
 
-use super::net::{HOSTILE, Net, OwnedInput, SECOND, author, authored, say, texts, with_stranger};
+use super::net::{HOSTILE, Net, OwnedInput, SECOND, author, authored, is_message, say, texts, with_stranger};
 use crate::{
     GossipSettings, GossipStatistics, Input, LinkId, bounds,
-    frame::{Definition, Frame, Graft, Moved, kind},
+    frame::{Definition, Frame, Graft, Moved},
 };
 use bytes::Bytes;
 use peerwright_ledger::{Entry, Message, MessageBody, RegisterId};
@@ -78,13 +78,13 @@ fn an_own_message_goes_out_on_three_links_whatever_the_trees_say() {
     let before = net.nodes[0].sent_frames.len();
     net.submit(0, "text-0");
     net.run(SECOND);
-    let sent = net.nodes[0].sent_frames[before..].iter().filter(|(_, sent)| *sent == kind::MESSAGE).count();
+    let sent = net.nodes[0].sent_frames[before..].iter().filter(|(_, sent)| is_message(*sent)).count();
     assert_eq!(sent, GossipSettings::default().fanout);
     assert!((0..7).all(|node| net.holds_exactly(node, &texts("text", 1))));
 }
 
 /// The stranger is node 0's neighbour.
-fn with_neighbour(count: usize) -> Net {
+pub(super) fn with_neighbour(count: usize) -> Net {
     let mut net = with_stranger(count);
     say(&mut net, &Frame::Neighbour { priority: true });
     net
@@ -103,7 +103,7 @@ fn announce(net: &mut Net, through: u64) {
 }
 
 /// So many messages of the author, of a register that nobody here holds.
-fn written(net: &Net, count: u64) -> Vec<Message> {
+pub(super) fn written(net: &Net, count: u64) -> Vec<Message> {
     let mut previous = [0; 32];
     let next = |sequence| {
         let body = MessageBody {
@@ -121,7 +121,7 @@ fn written(net: &Net, count: u64) -> Vec<Message> {
 }
 
 /// Time passes, and the links that the test plays do not fall silent.
-fn live_on(net: &mut Net, time: Duration) {
+pub(super) fn live_on(net: &mut Net, time: Duration) {
     for _ in 0..time.as_secs() {
         for link in [HOSTILE, OTHER] {
             net.give(0, OwnedInput::Frame { link, bytes: Frame::Keepalive { sent: 1 }.encode() });

@@ -18,14 +18,20 @@ pub const MAX_ANNOUNCED_BYTES: u32 = MAX_TRANSACTION_BYTES;
 pub const MAX_MESSAGE_BYTES: usize = MAX_INLINE_BYTES + 512;
 
 pub(super) const FORMAT: u8 = 1;
-const SIGNATURE_BYTES: usize = 64;
+pub(super) const SIGNATURE_BYTES: usize = 64;
 const INLINE: u8 = 0;
 const ANNOUNCED: u8 = 1;
 
-/// Everything but the signature.
+/// What everything but the entries takes.
+const FRONT_BYTES: usize = 1 + 32 + 3 * 8 + 32 + 16 + 3 * 8 + 4;
+
+/// Everything but the signature, for which there is just the room: a message is kept as it is written.
 pub(super) fn encode(message: &MessageBody) -> Vec<u8> {
-    let bytes: usize = message.entries.iter().map(entry_bytes).sum();
-    let mut writer = Writer::with_capacity(bytes + 512);
+    let entries = message.entries.iter().map(|entry| match entry {
+        Entry::Inline(bytes) => 1 + 4 + bytes.len(),
+        Entry::Announced { .. } => 1 + 32 + 4,
+    });
+    let mut writer = Writer::with_capacity(FRONT_BYTES + entries.sum::<usize>() + SIGNATURE_BYTES);
     writer
         .u8(FORMAT)
         .raw(message.origin.as_bytes())
@@ -137,7 +143,7 @@ fn check_entries(entries: &[Entry]) -> Result<(), DecodeError> {
     }
 }
 
-fn entry_bytes(entry: &Entry) -> usize {
+pub(super) fn entry_bytes(entry: &Entry) -> usize {
     match entry {
         Entry::Inline(bytes) => bytes.len(),
         Entry::Announced { .. } => 0,

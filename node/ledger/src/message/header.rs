@@ -19,6 +19,8 @@ pub struct MessageHeader {
     pub register: RegisterId,
     /// The message's number within the incarnation and register.
     pub register_sequence: u64,
+    /// When the origin sealed it, unix microseconds.
+    pub created_at_micros: u64,
     /// When gossip stops spreading it, unix microseconds.
     pub expires_at_micros: u64,
 }
@@ -42,8 +44,8 @@ impl MessageHeader {
         reader.raw(32, "previous message")?;
         let register = RegisterId::from_bytes(reader.array("register")?);
         let register_sequence = reader.u64("register sequence")?;
-        reader.u64("creation time")?;
+        let created_at_micros = reader.u64("creation time")?;
         let expires_at_micros = reader.u64("expiry")?;
-        Ok(Self { origin, incarnation, sequence, register, register_sequence, expires_at_micros })
+        Ok(Self { origin, incarnation, sequence, register, register_sequence, created_at_micros, expires_at_micros })
     }
 }

@@ -8,6 +8,7 @@ mod equivocation;
 mod governance;
 mod merkle;
 mod message;
+mod packed;
 mod proofs;
 mod registers;
 mod replace;

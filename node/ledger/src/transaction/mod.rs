@@ -3,6 +3,7 @@
 mod admission;
 mod body;
 mod format;
+pub(crate) mod packed;
 mod view;
 
 pub use admission::{DEFAULT_LIFETIME_MICROS, Limits};

@@ -3,6 +3,7 @@
 mod equivocation;
 mod gaps;
 mod grafts;
+mod packed;
 mod spread;
 mod trees;
 

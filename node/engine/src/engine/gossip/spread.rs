@@ -5,7 +5,7 @@ use crate::{
     bounds::{ALERT, ANNOUNCE_BYTES, FLOOD_BELOW},
     engine::{Engine, Turn},
     frame::{DEFINITION_BYTES, Definition, Frame, Moved, ROW_BYTES},
-    gossip::{Candidate, Slot},
+    gossip::{Cached, Candidate, Slot},
     score::Outcome,
     timers::Timer,
 };
@@ -41,7 +41,7 @@ impl Engine {
         while pushed.len() < self.config.gossip.fanout && !others.is_empty() {
             let chosen = usize::try_from(self.random.below(others.len() as u64)).unwrap_or(0);
             let link = others.swap_remove(chosen);
-            let frame = Frame::Message { hops, message: message.encoded() }.encode();
+            let frame = Frame::Packed { hops, packed: &message.pack(None) }.encode();
             self.push(turn, link, frame);
             pushed.push(link);
         }
@@ -58,17 +58,29 @@ impl Engine {
     ) -> Vec<LinkId> {
         let links = self.active_links().to_vec();
         let is_flooding = links.len() < FLOOD_BELOW;
-        let (mut pushed, mut frame): (Vec<LinkId>, Option<Bytes>) = (Vec::new(), None);
-        for link in links.into_iter().filter(|link| !except.contains(link)) {
+        let body = message.body();
+        let before = self.cache.get(slot, body.incarnation, body.sequence.saturating_sub(1));
+        let before = before.and_then(Cached::as_predecessor);
+        let (mut pushed, mut following, mut alone) = (Vec::new(), None, None);
+        for link in links {
+            if except.contains(&link) {
+                self.trees.spread(link, slot, true);
+                continue;
+            }
             match hops {
                 Some(hops) if is_flooding || !self.trees.is_lazy(link, slot) => {
-                    let frame =
-                        frame.get_or_insert_with(|| Frame::Message { hops, message: message.encoded() }.encode());
-                    let frame = frame.clone();
+                    let before = before.as_ref().filter(|_| self.trees.is_followed(link, slot));
+                    let frame: &mut Option<Bytes> = if before.is_some() { &mut following } else { &mut alone };
+                    let pack = || Frame::Packed { hops, packed: &message.pack(before) }.encode();
+                    let frame = frame.get_or_insert_with(pack).clone();
                     self.push(turn, link, frame);
+                    self.trees.spread(link, slot, true);
                     pushed.push(link);
                 }
-                _ => self.announce_later(turn, link, slot),
+                _ => {
+                    self.trees.spread(link, slot, false);
+                    self.announce_later(turn, link, slot);
+                }
             }
         }
         pushed

@@ -57,6 +57,8 @@ pub(super) struct Net {
     pub(super) lost_messages: u64,
     /// How many gossip messages were lost.
     pub(super) lost: u64,
+    /// The frames to peers that a test plays.
+    pub(super) told: Vec<(LinkId, Bytes)>,
     heap: BTreeMap<(Micros, u64), Happening>,
     number: u64,
     /// The other end of each live connection.
@@ -83,6 +85,7 @@ impl Net {
             latency: Duration::from_millis(5),
             lost_messages: 0,
             lost: 0,
+            told: Vec::new(),
             heap: BTreeMap::new(),
             number: 0,
             ends: BTreeMap::new(),
@@ -301,14 +304,13 @@ impl Net {
     }
 
     fn send(&mut self, node: usize, link: LinkId, bytes: Bytes, class: Class) {
-        let Some(far) = self.ends.get(&link).copied() else { return };
+        let Some(far) = self.ends.get(&link).copied() else { return self.told.push((link, bytes)) };
         let kind = bytes.get(1).copied().unwrap_or(0);
         if [node, far.node].iter().any(|node| self.nodes[*node].unknown_kinds.contains(&kind)) {
             return;
         }
         self.nodes[node].sent_frames.push((class, kind));
-        let is_message = bytes.get(1) == Some(&crate::frame::kind::MESSAGE);
-        if is_message && self.random.below(100) < self.lost_messages {
+        if is_message(kind) && self.random.below(100) < self.lost_messages {
             self.lost += 1;
             return;
         }
@@ -430,6 +432,11 @@ impl Net {
             assert_eq!(node.store.appended_again, 0, "node {index} stored a message twice");
         }
     }
+}
+
+/// Whether a frame of this kind carries a message that is spread.
+pub(super) fn is_message(kind: u8) -> bool {
+    [crate::frame::kind::MESSAGE, crate::frame::kind::PACKED].contains(&kind)
 }
 
 pub(super) fn address_of(node: usize) -> Address {
