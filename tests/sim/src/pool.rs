@@ -7,7 +7,10 @@
 use crate::store::Numbers;
 use bytes::Bytes;
 use peerwright_engine::{Held, MessageRange, Micros};
-use peerwright_ledger::{Message, MessageHeader, MessageId, RegisterId, TransactionId};
+use peerwright_ledger::{
+    Message, MessageHeader, MessageId, RegisterId, TransactionId,
+    message::{Packed, Predecessor, PredecessorName},
+};
 use peerwright_secure::NodePublicKey;
 use std::collections::{BTreeMap, HashMap};
 
@@ -29,6 +32,8 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     numbers: HashMap<MessageId, Number>,
+    /// By what stands for a message in the one that follows it.
+    followed: HashMap<PredecessorName, Number>,
     entries: Vec<Entry>,
     /// By register, origin, incarnation, register sequence.
     places: BTreeMap<Place, ()>,
@@ -48,6 +53,7 @@ impl Pool {
         let number = Number::try_from(self.entries.len()).expect("fewer messages than that");
         let body = message.body();
         self.numbers.insert(message.id(), number);
+        self.followed.insert(message.short_name(), number);
         self.places.insert((body.register, body.origin, body.incarnation, body.register_sequence, number), ());
         let name = (body.origin, body.incarnation, body.sequence);
         let first = *self.names.entry(name).or_insert(number);
@@ -61,6 +67,19 @@ impl Pool {
     /// The number of a message that holds; `None` is the verdict that it does not.
     pub(crate) fn number(&self, message: &Message) -> Option<Number> {
         self.numbers.get(&message.id()).copied()
+    }
+
+    /// What a packed message says, if the one that it follows was published.
+    pub(crate) fn unpack(&self, packed: &[u8]) -> Option<Bytes> {
+        let packed = Packed::read(packed).ok()?;
+        let before = match packed.follows() {
+            None => None,
+            Some(name) => {
+                let message = &self.entry(*self.followed.get(name)?).message;
+                Some(Predecessor { header: MessageHeader::peek(message.encoded())?, id: message.id() })
+            }
+        };
+        packed.unpack(before.as_ref()).ok()
     }
 
     /// The message of that name.

@@ -4,8 +4,8 @@ use crate::{figures::Figures, options::Options, scenarios::Finding};
 use peerwright_engine::Statistics;
 use std::{fmt, time::Duration};
 
-/// Kinds of frames that carry a whole message by gossip.
-const MESSAGE_KINDS: [usize; 1] = [7];
+/// Kinds of frames that carry a message by gossip.
+const MESSAGE_KINDS: [usize; 2] = [7, 19];
 /// Kinds of frames of membership and the failure detector.
 const MEMBERSHIP_KINDS: std::ops::Range<usize> = 24..40;
 /// The kind of keepalives.

@@ -37,7 +37,7 @@ const PACKET: usize = 1_400;
 /// Bytes that wait for a cut to heal on one link before the shell ends it as overloaded.
 const MOST_WAITING: usize = 8 * 1024 * 1024;
 /// Kinds of frames that mean the same on any link: messages, records, accusations, proofs, offers of records.
-const ECHOED_KINDS: [u8; 5] = [7, 24, 25, 18, 32];
+const ECHOED_KINDS: [u8; 6] = [7, 19, 24, 25, 18, 32];
 /// Frames of them that a connection remembers.
 const ECHOED: usize = 16;
 /// After a cut, the kernels notice within so long.
@@ -237,7 +237,7 @@ impl Host {
         if self.end(link).is_none() {
             return self.reset(context, from, far);
         }
-        self.learn(bytes);
+        self.learn(context, bytes);
         self.sender = Some(from);
         self.is_taken_in = false;
         self.input(context, Input::Frame { link, bytes });
@@ -249,7 +249,7 @@ impl Host {
 
     /// A frame came that led to no verification. If a message that holds is in it, the engine takes it for known.
     fn is_known(&mut self, context: &mut Context<'_>, frame: &[u8]) {
-        let Some((header, encoded)) = spread_message(frame) else { return };
+        let Some((header, encoded)) = spread_message(context, frame) else { return };
         if header.origin == self.key.public()
             || !context.world.is_sound(&header.origin)
             || header.expires_at_micros <= self.wall(context.now).0
@@ -257,7 +257,7 @@ impl Host {
             return;
         }
         let pool = context.world.pool.read().unwrap_or_else(PoisonError::into_inner);
-        let holds = |number: &Number| pool.entry(*number).message.encoded() == encoded;
+        let holds = |number: &Number| pool.entry(*number).message.encoded() == &encoded;
         let Some(number) = pool.named(&header).filter(holds) else { return };
         let was_judged =
             self.judged.contains(number) || self.store.volume.messages.contains(number) || pool.is_below_floor(number);

@@ -11,10 +11,13 @@ const ATTACK_EVERY: Duration = Duration::from_micros(3_333);
 const NOVELTY_EVERY: Duration = Duration::from_secs(1);
 /// A frame of this version, of a kind that no version 1 node knows.
 const NOVELTY: &[u8] = &[1, 250, 1, 2, 3];
-/// How a gossip frame begins.
+/// How a frame begins that spreads a whole message.
 const MESSAGE: &[u8] = &[1, 7];
 /// Where the message begins in it, behind the hops and its length.
 const MESSAGE_AT: usize = 7;
+/// How a frame begins that spreads a packed one; the length behind the hops is a varint.
+const PACKED: &[u8] = &[1, 19];
+const PACKED_LENGTH_AT: usize = 3;
 /// Where a message's encoding has its sequence, behind format, origin and incarnation, and its register sequence.
 const SEQUENCES: [Range<usize>; 2] = [41..49, 105..113];
 /// How often an equivocator has something to say.
@@ -37,9 +40,23 @@ pub(super) struct Hostility {
 }
 
 /// The message that a frame spreads, if it does, and its header.
-pub(super) fn spread_message(frame: &[u8]) -> Option<(MessageHeader, &[u8])> {
-    let encoded = frame.get(MESSAGE_AT..).filter(|_| frame.starts_with(MESSAGE))?;
-    Some((MessageHeader::peek(encoded)?, encoded))
+pub(super) fn spread_message(context: &Context<'_>, frame: &[u8]) -> Option<(MessageHeader, Bytes)> {
+    let encoded = if frame.starts_with(MESSAGE) {
+        Bytes::copy_from_slice(frame.get(MESSAGE_AT..)?)
+    } else if frame.starts_with(PACKED) {
+        let length = frame.get(PACKED_LENGTH_AT..)?.iter().position(|byte| byte & 0x80 == 0)?;
+        let pool = context.world.pool.read().unwrap_or_else(PoisonError::into_inner);
+        pool.unpack(frame.get(PACKED_LENGTH_AT + length + 1..)?)?
+    } else {
+        return None;
+    };
+    Some((MessageHeader::peek(&encoded)?, encoded))
+}
+
+/// The frame that spreads a message whole, to be passed on as often as another frame says.
+fn whole(like: &[u8], encoded: &[u8]) -> Bytes {
+    let length = u32::try_from(encoded.len()).unwrap_or(0);
+    [MESSAGE, &like[2..3], &length.to_be_bytes(), encoded].concat().into()
 }
 
 impl Host {
@@ -62,38 +79,37 @@ impl Host {
 
     /// Whether the host keeps a frame to itself that its engine wants sent.
     pub(super) fn withholds(&self, frame: &[u8]) -> bool {
-        self.hostility.acts_as == Some(Adversary::Liar) && frame.starts_with(MESSAGE)
+        self.hostility.acts_as == Some(Adversary::Liar) && [MESSAGE, PACKED].iter().any(|kind| frame.starts_with(kind))
     }
 
     /// What a frame becomes that the engine wants sent: an equivocator's own messages say something else to every second
     /// neighbour.
     pub(super) fn as_told_to(&mut self, context: &mut Context<'_>, end: usize, frame: Bytes) -> Bytes {
         let is_told_another = self.hostility.acts_as == Some(Adversary::Equivocator) && self.ends[end].host % 2 == 1;
-        let Some((header, encoded)) = spread_message(&frame).filter(|_| is_told_another) else { return frame };
+        let message = if is_told_another { spread_message(context, &frame) } else { None };
+        let Some((header, encoded)) = message else { return frame };
         if header.origin != self.key.public() {
             return frame;
         }
-        let Ok(message) = Message::decode(frame.slice_ref(encoded)) else { return frame };
+        let Ok(message) = Message::decode(encoded) else { return frame };
         let entries = vec![Entry::Inline(Bytes::from_static(RIVAL))];
         let Ok(rival) = (MessageBody { entries, ..message.body().clone() }).sign(&self.key) else { return frame };
         context.world.pool.write().unwrap_or_else(PoisonError::into_inner).publish(&rival, context.now);
-        let mut told = BytesMut::from(&frame[..MESSAGE_AT]);
-        let length = u32::try_from(rival.encoded().len()).unwrap_or(0);
-        told[MESSAGE_AT - 4..].copy_from_slice(&length.to_be_bytes());
-        told.extend_from_slice(rival.encoded());
-        told.freeze()
+        whole(&frame, rival.encoded())
     }
 
     /// Remembers what it can use.
-    pub(super) fn learn(&mut self, frame: &Bytes) {
+    pub(super) fn learn(&mut self, context: &Context<'_>, frame: &[u8]) {
         let hostility = &mut self.hostility;
-        if hostility.acts_as.is_none() || spread_message(frame).is_none() {
+        if hostility.acts_as.is_none() {
             return;
         }
+        let Some((_, encoded)) = spread_message(context, frame) else { return };
+        let heard = whole(frame, &encoded);
         if hostility.heard.len() < REMEMBERED {
-            hostility.heard.push(frame.clone());
+            hostility.heard.push(heard);
         } else {
-            hostility.heard[hostility.next] = frame.clone();
+            hostility.heard[hostility.next] = heard;
         }
         hostility.next = (hostility.next + 1) % REMEMBERED;
     }
