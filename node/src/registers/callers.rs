@@ -44,10 +44,45 @@ const FRESH: Duration = Duration::from_millis(500);
 /// seconds.
 const SILENT: Duration = Duration::from_secs(2);
 
-/// Room for one connection.
-type Place = Arc<tokio::sync::Mutex<Option<Arc<MemberConnection>>>>;
-/// A place that nobody else looks at meanwhile.
-type Held = OwnedMutexGuard<Option<Arc<MemberConnection>>>;
+/// A dial that came to nothing answers those who ask within as long as it took, and within so long at most. Who is refused at
+/// once is dialled again at once: it may just be starting.
+const FAILURE_STANDS: Duration = Duration::from_secs(1);
+
+/// What there is of one member.
+#[derive(Default)]
+struct Place {
+    connection: Option<Arc<MemberConnection>>,
+    /// The last dial, where it came to nothing.
+    failed: Option<FailedDial>,
+}
+
+/// A place that others wait for while it is held.
+type Held = OwnedMutexGuard<Place>;
+
+/// A dial that came to nothing.
+struct FailedDial {
+    address: SocketAddr,
+    why: Unreached,
+    stands_until: Instant,
+    /// Told when a link is up since: it may be the member's.
+    links: watch::Receiver<()>,
+}
+
+impl FailedDial {
+    /// Of a dial that began then and has just ended.
+    fn new(address: SocketAddr, why: Unreached, began: Instant, mut links: watch::Receiver<()>) -> Self {
+        links.mark_unchanged();
+        let now = Instant::now();
+        Self { address, why, stands_until: now + (now - began).min(FAILURE_STANDS), links }
+    }
+
+    /// Why who asked then for the member, which listens at `address`, need not dial it: it has waited for this very dial, or
+    /// has come soon after.
+    fn answers(&self, asked: Instant, address: SocketAddr) -> Option<Unreached> {
+        let is_news = address != self.address || self.links.has_changed().unwrap_or_default();
+        (!is_news && asked <= self.stands_until).then_some(self.why)
+    }
+}
 
 /// The members as they were last asked for.
 struct Known {
@@ -62,7 +97,7 @@ pub(crate) struct Callers {
     commands: Commands,
     /// Dials are waited for by the node's end.
     tasks: TaskTracker,
-    places: Mutex<BTreeMap<PeerId, Place>>,
+    places: Mutex<BTreeMap<PeerId, Arc<tokio::sync::Mutex<Place>>>>,
     known: tokio::sync::Mutex<Known>,
     /// Told when a link is up, and never looked at itself: whoever clones it looks at once.
     links: watch::Receiver<()>,
@@ -84,15 +119,16 @@ impl Callers {
         }
     }
 
-    /// A connection to `peer`: the one that there is, or another in its place. Callers of one peer share the dial, and it goes
-    /// on when who wanted it gives up: a heartbeat has less time than a dial over a long way takes.
+    /// A connection to `peer`: the one that there is, or another in its place. Callers of one peer share the dial, whatever it
+    /// comes to, and it goes on when who wanted it gives up: a heartbeat has less time than a dial over a long way takes.
     pub(crate) async fn reach(self: &Arc<Self>, peer: PeerId) -> Result<Arc<MemberConnection>, Unreached> {
+        let asked = Instant::now();
         let place = self.places.lock().unwrap_or_else(PoisonError::into_inner).entry(peer).or_default().clone();
         let held = place.lock_owned().await;
-        if let Some(connection) = held.as_ref().filter(|connection| !connection.has_ended()) {
+        if let Some(connection) = held.connection.as_ref().filter(|connection| !connection.has_ended()) {
             return Ok(connection.clone());
         }
-        self.tasks.spawn(self.clone().dial(peer, held)).await.unwrap_or_else(|ended| {
+        self.tasks.spawn(self.clone().dial(peer, held, asked)).await.unwrap_or_else(|ended| {
             if ended.is_panic() {
                 tracing::error!(%peer, %ended, "dialling failed");
                 return Err(Unreached::NotConnected(peer, "defect"));
@@ -101,19 +137,34 @@ impl Callers {
         })
     }
 
-    /// Fills the place of `peer`.
-    async fn dial(self: Arc<Self>, peer: PeerId, mut held: Held) -> Result<Arc<MemberConnection>, Unreached> {
-        *held = None;
-        let address = self.address_of(peer).await.ok_or(Unreached::Unknown(peer))?;
+    /// Fills the place of `peer`, unless the last dial answers who asked then.
+    async fn dial(
+        self: Arc<Self>,
+        peer: PeerId,
+        mut held: Held,
+        asked: Instant,
+    ) -> Result<Arc<MemberConnection>, Unreached> {
+        held.connection = None;
+        let mut address = self.address_of(peer).await.ok_or(Unreached::Unknown(peer))?;
+        if let Some(why) = held.failed.as_ref().and_then(|failed| failed.answers(asked, address)) {
+            return Err(why);
+        }
+        let began = Instant::now();
         let connection = tokio::select! {
             biased;
             connection = self.dialler.reach(peer, address) => connection,
             // Nobody may answer there any more, and not even refuse. Once: who moves all the time holds nobody up.
-            elsewhere = self.moved(peer, address) => self.dialler.reach(peer, elsewhere).await,
+            elsewhere = self.moved(peer, address) => {
+                address = elsewhere;
+                self.dialler.reach(peer, elsewhere).await
+            }
         };
-        let connection = Arc::new(connection.map_err(|code| Unreached::NotConnected(peer, code))?);
-        *held = Some(connection.clone());
-        Ok(connection)
+        let connection = connection.map(Arc::new).map_err(|code| Unreached::NotConnected(peer, code));
+        *held = Place {
+            connection: connection.as_ref().ok().cloned(),
+            failed: connection.as_ref().err().map(|why| FailedDial::new(address, *why, began, self.links.clone())),
+        };
+        connection
     }
 
     async fn address_of(&self, peer: PeerId) -> Option<SocketAddr> {
@@ -140,7 +191,7 @@ impl Callers {
     pub(crate) fn hang_up(&self, peer: PeerId) {
         let place = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
         // Where it is being dialled there is none yet.
-        if let Some(connection) = place.and_then(|place| place.try_lock().ok()?.take()) {
+        if let Some(connection) = place.and_then(|place| place.try_lock().ok()?.connection.take()) {
             connection.end();
         }
     }
@@ -150,7 +201,7 @@ impl Callers {
     pub(crate) fn unanswered(&self, peer: PeerId) {
         let place = self.places.lock().unwrap_or_else(PoisonError::into_inner).get(&peer).cloned();
         let Some(mut held) = place.as_ref().and_then(|place| place.try_lock().ok()) else { return };
-        if let Some(connection) = held.take_if(|connection| connection.note_unanswered(SILENT)) {
+        if let Some(connection) = held.connection.take_if(|connection| connection.note_unanswered(SILENT)) {
             tracing::debug!(%peer, "no call is answered: it is dialled anew");
             connection.end();
         }
@@ -202,5 +253,57 @@ impl Callers {
         let members = Arc::new(members);
         known.members = Some((Instant::now(), members.clone()));
         members
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FAILURE_STANDS, FailedDial, Unreached};
+    use crate::registers::sources::SourceNews;
+    use peerwright_secure::PeerId;
+    use std::{
+        net::{Ipv4Addr, SocketAddr},
+        time::Duration,
+    };
+    use tokio::time::{Instant, advance};
+
+    const WHY: Unreached = Unreached::NotConnected(PeerId::from_bytes([1; 32]), "timeout");
+    const MOMENT: Duration = Duration::from_millis(1);
+
+    fn address(port: u16) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
+
+    /// A dial that has just come to nothing after so long.
+    async fn failed_after(took: Duration, news: &SourceNews) -> FailedDial {
+        let began = Instant::now();
+        advance(took).await;
+        FailedDial::new(address(1), WHY, began, news.of_links())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dial_that_failed_answers_who_waited_for_it_and_who_comes_soon_after() {
+        let news = SourceNews::default();
+        for (took, stands) in [(FAILURE_STANDS * 5, FAILURE_STANDS), (MOMENT, MOMENT)] {
+            let waited = Instant::now();
+            let failed = failed_after(took, &news).await;
+            advance(stands).await;
+            let soon = Instant::now();
+            advance(MOMENT).await;
+            let answers = [waited, soon, Instant::now()].map(|asked| failed.answers(asked, address(1)));
+            assert_eq!(answers, [Some(WHY), Some(WHY), None], "{took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dial_that_failed_answers_nobody_once_the_member_listens_elsewhere_or_a_link_is_up() {
+        let news = SourceNews::default();
+        // Of before the dial ended.
+        news.linked();
+        let failed = failed_after(FAILURE_STANDS, &news).await;
+        let answers = |port| failed.answers(Instant::now(), address(port));
+        assert_eq!((answers(1), answers(2)), (Some(WHY), None));
+        news.linked();
+        assert_eq!(answers(1), None);
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     RunningNode,
     config::{Configuration, Endpoint},
     dev::Authority,
-    registers::{LeftSources, Sources},
+    registers::{LeftSources, Sources, Unreached},
     run::Backing,
     testing::{
         authority, configuration, eventually, kill, links, options, publish, sealed::SealedRegister, start_node,
@@ -15,9 +15,12 @@ use crate::{
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
 use peerwright_snapshot::{Group, Subscription};
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, future::ready, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
-use tokio::time::{Instant, timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 
 /// Longer than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -241,24 +244,70 @@ async fn who_follows_one_that_follows_others_turns_to_a_sealer_while_dockets_com
     holds(&network.replica, &sealed).await;
 }
 
+/// A node, and a member that it knows, which does not run, and where connections are taken and nothing is said.
+struct SilentMember {
+    authority: Arc<Authority>,
+    volume: TempDir,
+    node: RunningNode,
+    member: PeerId,
+    silent: std::net::TcpListener,
+}
+
+impl SilentMember {
+    async fn begin() -> Self {
+        let (authority, volume) = (network(), tempfile::tempdir().unwrap());
+        let node = start(&authority, "demo-peer-0", Vec::new()).await;
+        let before = start_far(&authority, volume.path(), vec![node.peer_address().into()]).await;
+        let (member, from) = (peer(&before), before.peer_address());
+        let callers = &node.handle().creator.callers;
+        eventually("it is known", async || callers.alive().await.contains(&member)).await;
+        kill(before).await;
+        // Its own socket may end a moment later.
+        let mut silent = None;
+        eventually("its address is free", || {
+            silent = std::net::TcpListener::bind(from).ok();
+            ready(silent.is_some())
+        })
+        .await;
+        let silent = silent.unwrap();
+        Self { authority, volume, node, member, silent }
+    }
+
+    /// Begins to call the member.
+    fn reach(&self) -> JoinHandle<Result<(), Unreached>> {
+        let (callers, member) = (self.node.handle().creator.callers.clone(), self.member);
+        tokio::spawn(async move { callers.reach(member).await.map(drop) })
+    }
+
+    async fn is_back_elsewhere(&self) -> RunningNode {
+        let after = start_far(&self.authority, self.volume.path(), vec![self.node.peer_address().into()]).await;
+        assert_ne!(after.peer_address(), self.silent.local_addr().unwrap());
+        after
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_back_at_another_address_is_reached_there_while_the_old_one_does_not_answer() {
-    let (authority, volume) = (network(), tempfile::tempdir().unwrap());
-    let node = start(&authority, "demo-peer-0", Vec::new()).await;
-    let other = || start_far(&authority, volume.path(), vec![node.peer_address().into()]);
-    let before = other().await;
-    let (of, from) = (peer(&before), before.peer_address());
-    let callers = node.handle().creator.callers.clone();
-    eventually("it is known", async || callers.alive().await.contains(&of)).await;
-    kill(before).await;
-    // Takes connections, and says nothing.
-    let _silent = std::net::TcpListener::bind(from).unwrap();
-    let reaching = tokio::spawn(async move { callers.reach(of).await.map(drop) });
+    let network = SilentMember::begin().await;
+    let reaching = network.reach();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!reaching.is_finished());
 
-    let after = other().await;
-    assert_ne!(after.peer_address(), from);
+    let _after = network.is_back_elsewhere().await;
     let reached = timeout(DIALLING / 2, reaching).await.expect("in time").unwrap();
     assert_eq!(reached, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_who_wait_for_a_member_that_does_not_answer_hear_of_it_from_one_dial() {
+    let network = SilentMember::begin().await;
+    let began = Instant::now();
+    let waiting: Vec<_> = (0..10).map(|_| network.reach()).collect();
+    for reaching in waiting {
+        reaching.await.unwrap().unwrap_err();
+    }
+    assert!(began.elapsed() < DIALLING * 3 / 2, "{:?}", began.elapsed());
+
+    let _after = network.is_back_elsewhere().await;
+    eventually("it is reached again", async || network.reach().await.unwrap().is_ok()).await;
 }
