@@ -9,7 +9,8 @@
 //! ```
 //!
 //! The follower decides how much is on its way; a slow one costs the connection's window and nothing else, for every
-//! docket is read from the store when it is sent. Who takes nothing for a minute is left.
+//! docket is read from the store when it is sent. Who takes nothing for a minute is left. A sealer that nobody leads hears of
+//! no further docket, and the others may: it sends those on who wait for one.
 
 use super::{Budget, Followers, Heads, Hearing, Registers, Repairs, encoded};
 use crate::transport::ConnectionInfo;
@@ -25,7 +26,7 @@ use peerwright_store::{DocketStore, Seen, StoreError, StoredHeader};
 use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::TaskTracker;
@@ -38,6 +39,8 @@ pub(crate) type Following = Pin<Box<dyn Stream<Item = Result<FollowResponse, Sta
 const BEGIN_WITHIN: Duration = Duration::from_secs(10);
 /// A caller takes what it has asked for in this time.
 const TAKE_WITHIN: Duration = Duration::from_secs(60);
+/// Who waits at a sealer that nobody leads stays for so long: it may come from all others, and there may be no leader anywhere.
+const STAYS: Duration = Duration::from_secs(10);
 /// Messages that are read and wait for the connection. Full: nothing more is read.
 const WAITING: usize = 4;
 /// Read from the store at once.
@@ -64,6 +67,7 @@ struct Answer {
     store: Arc<dyn DocketStore>,
     budget: Budget,
     register: RegisterId,
+    begun: Instant,
     sender: mpsc::Sender<Result<FollowResponse, Status>>,
     /// The next docket of the cursor stream.
     next: u64,
@@ -126,7 +130,8 @@ impl Source {
         let left = u64::try_from(expires).unwrap_or_default().saturating_sub(crate::tls::unix_now());
         let cut = caller.cut.clone();
         let Self { store, heads, budget, repairs, followers, tasks } = self;
-        let answer = Answer { store, budget, register, sender: sender.clone(), next: from, credit: 0, held: 0 };
+        let begun = Instant::now();
+        let answer = Answer { store, budget, register, begun, sender: sender.clone(), next: from, credit: 0, held: 0 };
         tasks.spawn(async move {
             tokio::select! {
                 biased;
@@ -137,7 +142,7 @@ impl Source {
                 // Nothing new comes to a node that stops: who follows finds another.
                 () = followers.ended() => drop(timeout(TAKE_WITHIN, sender.send(Err(stopping()))).await),
                 () = hearing.ended() => drop(timeout(TAKE_WITHIN, sender.send(Err(not_held()))).await),
-                end = answer.serve(&heads, requests) => {
+                end = answer.serve(&heads, &followers, requests) => {
                     let status = match end {
                         End::Left => return,
                         End::Failed(status) => status,
@@ -159,25 +164,37 @@ fn stopping() -> Status {
     Status::unavailable("draining: this node is stopping; follow another")
 }
 
+fn leaderless() -> Status {
+    Status::failed_precondition("leaderless: nobody leads this sealer; follow another")
+}
+
 fn not_held() -> Status {
     Status::not_found("this node does not hold the register")
 }
 
 impl Answer {
-    async fn serve(mut self, heads: &Heads, requests: Streaming<FollowRequest>) -> End {
-        match self.serve_until(heads, requests).await {
+    async fn serve(mut self, heads: &Heads, followers: &Followers, requests: Streaming<FollowRequest>) -> End {
+        match self.serve_until(heads, followers, requests).await {
             Ok(()) => End::Left,
             Err(end) => end,
         }
     }
 
-    async fn serve_until(&mut self, heads: &Heads, mut requests: Streaming<FollowRequest>) -> Result<(), End> {
+    async fn serve_until(
+        &mut self,
+        heads: &Heads,
+        followers: &Followers,
+        mut requests: Streaming<FollowRequest>,
+    ) -> Result<(), End> {
         let mut heads = heads.watch(self.register);
         self.held = *heads.borrow_and_update();
         let first = self.store.held_dockets(self.register).await?.map_or(0, |held| held.first);
         self.send(FollowResponse { first, ..self.news() }).await?;
         loop {
             let may_send = self.credit > 0 && self.next < self.held;
+            let is_waited_for = self.credit > 0 && self.next >= self.held;
+            // Who holds what is not here has it from one that hears more than this node.
+            let stays_until = if self.next > self.held { self.begun } else { self.begun + STAYS };
             tokio::select! {
                 biased;
                 request = requests.message() => match request? {
@@ -191,6 +208,7 @@ impl Answer {
                     self.send(self.news()).await?;
                 }
                 () = std::future::ready(()), if may_send => self.send_dockets().await?,
+                () = followers.leaderless(stays_until), if is_waited_for => return Err(leaderless().into()),
             }
         }
     }

@@ -1,17 +1,26 @@
-//! How many clients follow, whose they are, and that they end when the node does, as members do that follow.
+//! How many clients follow, whose they are, and that they end when the node does, as members do that follow; and when a sealer
+//! that hears of nothing new sends members to another.
 
 use crate::limits::Asker;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use thiserror::Error;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Most who follow this node at once.
 pub const MAX_FOLLOWERS: usize = 512;
 /// Most of them for one identity.
 pub const MAX_FOLLOWERS_OF_ONE: usize = 16;
+
+/// An election is over within less: a sealer that nobody leads for so long may be cut off from the others.
+const LEADERLESS: Duration = Duration::from_secs(2);
 
 /// There is no room for one more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -40,6 +49,8 @@ impl FollowersFull {
 pub struct Followers {
     table: Mutex<Table>,
     ending: CancellationToken,
+    /// Since when this node is to seal and nobody leads it.
+    leaderless: watch::Sender<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +100,35 @@ impl Followers {
         self.ending.cancelled().await;
     }
 
+    /// Whether this node is to seal and nobody leads it now.
+    pub(super) fn set_leaderless(&self, is_leaderless: bool) {
+        self.leaderless.send_if_modified(|since| {
+            let has_changed = since.is_some() != is_leaderless;
+            if has_changed {
+                *since = is_leaderless.then(Instant::now);
+            }
+            has_changed
+        });
+    }
+
+    /// Resolves when nobody has led this sealer for long, at the earliest then.
+    pub(super) async fn leaderless(&self, earliest: Instant) {
+        let mut told = self.leaderless.subscribe();
+        loop {
+            let since = *told.borrow_and_update();
+            let changed = told.changed();
+            // Its sender is this.
+            match since {
+                None => drop(changed.await),
+                Some(since) => {
+                    if timeout_at(earliest.max(since + LEADERLESS), changed).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,6 +159,7 @@ impl Drop for Seat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::time::{sleep, timeout};
 
     fn subject(name: usize) -> Option<Asker> {
         Some(Asker::Subject(name.to_string()))
@@ -149,5 +190,27 @@ mod tests {
         let following = followers.enter(None).unwrap();
         followers.end();
         following.ended().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sealer_is_leaderless_once_nobody_has_led_it_for_longer_than_an_election_takes() {
+        let followers = Followers::default();
+        let moment = Duration::from_millis(1);
+        let resolves = async |earliest, within| timeout(within, followers.leaderless(earliest)).await.is_ok();
+        followers.set_leaderless(false);
+        assert!(!resolves(Instant::now(), LEADERLESS * 10).await, "somebody leads");
+
+        followers.set_leaderless(true);
+        assert!(!resolves(Instant::now(), LEADERLESS - moment).await);
+        followers.set_leaderless(true);
+        assert!(resolves(Instant::now(), moment).await, "it was before");
+        assert!(!resolves(Instant::now() + LEADERLESS, LEADERLESS - moment).await, "it was to wait");
+
+        let elected = async {
+            sleep(moment).await;
+            followers.set_leaderless(false);
+        };
+        let (resolved, ()) = tokio::join!(resolves(Instant::now() + LEADERLESS, LEADERLESS * 10), elected);
+        assert!(!resolved, "somebody leads again");
     }
 }

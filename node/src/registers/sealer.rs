@@ -15,7 +15,7 @@
 use super::{
     Callers, Registers,
     feed::Feed,
-    succession::{Majority, NetworkAuthority},
+    succession::{Majority, NetworkAuthority, is_led},
     system::Candidates,
 };
 use crate::{backoff::Backoff, driver::Clock, member::Membership, transport::MAX_FRAMED_BYTES};
@@ -125,7 +125,7 @@ impl Sealer {
 
     /// Runs until it is dropped.
     pub(crate) async fn run(self: Arc<Self>) {
-        tokio::join!(self.seal_while_named(), self.rejoin());
+        tokio::join!(self.seal_while_named(), self.rejoin(), self.watch_leader());
     }
 
     /// Back from a restart, this node is told to be behind until it has what the others have sealed, or has tried for long
@@ -150,6 +150,16 @@ impl Sealer {
             tracing::warn!("the other sealers are not caught up with; what is here is served");
         }
         self.rejoining.send_replace(false);
+    }
+
+    /// Tells whoever serves followers whether this node is to seal and nobody leads it: nothing new comes to it then.
+    async fn watch_leader(&self) {
+        let own = self.membership.key().public();
+        loop {
+            let is_led = self.group().is_some_and(|group| is_led(&group.status(), &own));
+            self.registers.followers.set_leaderless(self.is_named() && !is_led);
+            sleep(LOOK).await;
+        }
     }
 
     /// Seals as long as the snapshot names this node; a group that cannot go on is begun anew.

@@ -81,7 +81,7 @@ impl Majority {
 }
 
 /// Whether somebody leads whom a majority follows, as far as a sealer sees.
-fn is_led(status: &GroupStatus, own: &NodePublicKey) -> bool {
+pub(super) fn is_led(status: &GroupStatus, own: &NodePublicKey) -> bool {
     status.leader.is_some_and(|leader| leader != *own || status.is_leading)
 }
 

@@ -19,6 +19,8 @@ pub(super) enum Ended {
     Trimmed(String),
     #[error("the source ended: {0}")]
     Source(Status),
+    #[error("the source seals, and nobody leads it")]
+    Leaderless,
     #[error("the source hung up")]
     HungUp,
     #[error("the source is silent")]
@@ -60,6 +62,7 @@ impl Ended {
             Self::NotHeld => "not_held",
             Self::Trimmed(_) => "trimmed",
             Self::Source(_) => "ended",
+            Self::Leaderless => "leaderless",
             Self::HungUp => "hung_up",
             Self::Silent => "silent",
             Self::Short => "short",
@@ -95,6 +98,7 @@ impl From<Status> for Ended {
         match status.code() {
             Code::NotFound => Self::NotHeld,
             Code::OutOfRange => Self::Trimmed(status.message().to_owned()),
+            Code::FailedPrecondition => Self::Leaderless,
             _ => Self::Source(status),
         }
     }
@@ -116,8 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_holds_too_little_says_how() {
+    fn a_source_that_has_nothing_for_this_node_says_why() {
         assert_eq!(Ended::from(Status::not_found("none")).code(), "not_held");
         assert_eq!(Ended::from(Status::out_of_range("from 7")).code(), "trimmed");
+        assert_eq!(Ended::from(Status::failed_precondition("leaderless")).code(), "leaderless");
     }
 }

@@ -106,8 +106,8 @@ impl Replica {
                     Ended::Fork(proof) => return self.freeze(*proof).await,
                     // No failure of the register's.
                     Ended::NotHeld => left.add(*primary),
-                    // It is told already.
-                    Ended::Stalled => {}
+                    // It is told already, or no failure of the register's either.
+                    Ended::Stalled | Ended::Leaderless => {}
                     // From the first again.
                     Ended::Turned => break,
                     Ended::Idle => {

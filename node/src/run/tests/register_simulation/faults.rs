@@ -124,6 +124,11 @@ impl World {
         }
     }
 
+    /// A sealer and the other sealers hear nothing of each other.
+    pub(super) fn part_sealer(&self, sealer: usize) {
+        (0..SEALERS).filter(|other| *other != sealer).for_each(|other| self.between(sealer, other, Sim::partition));
+    }
+
     /// A host and all others hear nothing of each other.
     pub(super) fn isolate(&self, host: usize) {
         self.with_others(host, Sim::partition);

@@ -35,6 +35,17 @@ fn replicas_leave_each_other(seed: u64) -> Result<(), Broken> {
     world.settle().map(drop)
 }
 
+/// The sealer that a replica follows loses the other two, and not the replica.
+fn replicas_leave_a_sealer_that_is_cut_off(seed: u64) -> Result<(), Broken> {
+    let mut world = World::begin(seed)?;
+    world.commit(0..HOSTS, WITHIN)?;
+    let followed = world.sealer_followed_by(SEALERS)?;
+    world.part_sealer(followed);
+    world.commit(SEALERS..HOSTS, WITHIN)?;
+    world.mend_network();
+    world.settle().map(drop)
+}
+
 #[test]
 fn sealers_that_have_lost_their_connections_unnoticed_go_on_within_seconds() {
     for seed in 0..3 {
@@ -46,5 +57,12 @@ fn sealers_that_have_lost_their_connections_unnoticed_go_on_within_seconds() {
 fn replicas_that_found_only_each_other_follow_the_sealers_once_these_are_there() {
     for seed in 0..3 {
         replicas_leave_each_other(seed).unwrap();
+    }
+}
+
+#[test]
+fn replicas_leave_a_sealer_that_the_others_have_lost() {
+    for seed in 0..3 {
+        replicas_leave_a_sealer_that_is_cut_off(seed).unwrap();
     }
 }

@@ -198,6 +198,17 @@ impl World {
         })
     }
 
+    /// The sealer that this replica follows, once it follows one.
+    pub(super) fn sealer_followed_by(&mut self, replica: usize) -> Result<usize, Broken> {
+        let followed = |world: &Self| {
+            let source = world.hosts[replica].node()?.registers.progress(world.register)?.source?;
+            world.hosts[..SEALERS].iter().position(|host| host.peer_id() == source)
+        };
+        let missing = |world: &Self| followed(world).is_none().then(|| format!("host {replica} follows no sealer"));
+        self.until(BEGIN_WITHIN, missing)?;
+        Ok(followed(self).unwrap())
+    }
+
     /// What is not yet as it must come to be.
     fn unsettled(&self) -> Option<String> {
         let mut heads = BTreeSet::new();
