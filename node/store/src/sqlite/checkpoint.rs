@@ -30,23 +30,29 @@ pub(super) const LOG_PAGES: u32 = 4096;
 /// A log that got longer is cut to this when it begins anew.
 pub(super) const LOG_BYTES: u32 = LOG_PAGES * PAGE_BYTES;
 
-/// Moves until the writer ends. A failure is the store's, as one of the writer is: what was moved cannot be told.
-pub(super) async fn run(options: Options, mut written: watch::Receiver<u64>, ended: watch::Sender<Option<StoreError>>) {
-    if let Err(error) = try_run(options, &mut written, &ended).await {
+/// Moves until the writer ends; gives its connection, if it had one. A failure is the store's, as one of the writer is: what
+/// was moved cannot be told.
+pub(super) async fn run(
+    options: Options,
+    mut written: watch::Receiver<u64>,
+    ended: watch::Sender<Option<StoreError>>,
+) -> Option<Connection> {
+    let moved = try_run(options, &mut written).await;
+    moved.unwrap_or_else(|error| {
         tracing::error!(error = %error, code = error.code(), "the log of the store cannot be moved into its file");
         ended.send_if_modified(|ended| {
-            let first = ended.is_none();
-            ended.get_or_insert(error);
+            // The writer may have ended in order meanwhile.
+            let first = ended.is_none() || *ended == Some(StoreError::Closed);
+            if first {
+                *ended = Some(error);
+            }
             first
         });
-    }
+        None
+    })
 }
 
-async fn try_run(
-    options: Options,
-    written: &mut watch::Receiver<u64>,
-    ended: &watch::Sender<Option<StoreError>>,
-) -> Result<(), StoreError> {
+async fn try_run(options: Options, written: &mut watch::Receiver<u64>) -> Result<Option<Connection>, StoreError> {
     let (mut connection, mut moved) = (None, 0);
     while let Ok(now) = written.wait_for(|now| *now >= moved + STEP_BYTES).await.map(|now| *now) {
         let (unused, options) = (connection.take(), options.clone());
@@ -57,15 +63,7 @@ async fn try_run(
         connection = Some(moving.await??);
         moved = now;
     }
-    if let Some(connection) = connection.filter(|_| !has_failed(ended)) {
-        spawn_blocking(move || close(connection)).await?;
-    }
-    Ok(())
-}
-
-/// Whether the store ends for another reason than that it is closed.
-pub(super) fn has_failed(ended: &watch::Sender<Option<StoreError>>) -> bool {
-    ended.borrow().as_ref().is_some_and(|why| *why != StoreError::Closed)
+    Ok(connection)
 }
 
 /// Closes a connection of a store that has not failed: if it is the last one, what is left is moved, and the log removed.

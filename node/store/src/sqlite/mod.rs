@@ -32,6 +32,7 @@ use bytes::Bytes;
 use options::Options;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
 use readers::Readers;
+use rusqlite::Connection;
 use std::{
     fs::File,
     path::Path,
@@ -40,7 +41,13 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, spawn_blocking},
+};
+
+/// The writer, and who moves its log. Each gives back the connection that it had.
+type Workers = (std::thread::JoinHandle<Option<Connection>>, JoinHandle<Option<Connection>>);
 
 /// A store in one file. Writing goes through one task, reading through a small pool.
 #[derive(Debug)]
@@ -50,8 +57,7 @@ pub struct Sqlite {
     ended: watch::Receiver<Option<StoreError>>,
     queue: Queue,
     readers: Readers,
-    /// The writer, and who moves its log.
-    workers: Mutex<Option<(std::thread::JoinHandle<()>, JoinHandle<()>)>>,
+    workers: Mutex<Option<Workers>>,
     /// Held as long as the store is: a second process is refused.
     _lock: File,
 }
@@ -195,12 +201,18 @@ impl Store for Sqlite {
         self.queue.close();
         let workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::pin(async move {
+            let mut last = None;
             if let Some((writing, moving)) = workers {
-                let written = tokio::task::spawn_blocking(|| writing.join()).await?;
-                written.map_err(|_| StoreError::Failed("its writer panicked".to_owned()))?;
-                moving.await?;
+                let written = spawn_blocking(|| writing.join()).await?;
+                let written = written.map_err(|_| StoreError::Failed("its writer panicked".to_owned()))?;
+                last = written.or(moving.await?);
             }
             self.readers.close().await;
+            // Behind all others: only the last connection moves the log and removes it.
+            let ends_in_order = *self.ended.borrow() == Some(StoreError::Closed);
+            if let Some(connection) = last.filter(|_| ends_in_order) {
+                spawn_blocking(|| checkpoint::close(connection)).await?;
+            }
             Ok(())
         })
     }

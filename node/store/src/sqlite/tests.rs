@@ -115,6 +115,26 @@ async fn what_was_queued_before_close_is_written_and_what_comes_after_is_refused
 }
 
 #[tokio::test]
+async fn a_store_that_is_closed_in_order_leaves_no_log_whoever_has_read() {
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path, NETWORK).await.unwrap();
+    let log = path.with_extension("sqlite-wal");
+    store.append(vec![nth(1)], NOW).await.unwrap();
+    let reads = futures::future::join_all((0..4).map(|_| store.counts(register(1))));
+    assert!(reads.await.iter().all(Result::is_ok));
+    // One that nobody waits for any more is waited for all the same.
+    drop(store.counts(register(1)).now_or_never());
+    assert!(log.metadata().unwrap().len() > 0);
+
+    store.close().await.unwrap();
+
+    assert!(!log.exists());
+    drop(store);
+    let store = Sqlite::open(&path, NETWORK).await.unwrap();
+    assert_eq!(store.counts(register(1)).await.unwrap().messages, 1);
+}
+
+#[tokio::test]
 async fn a_message_whose_transactions_cannot_be_read_is_refused() {
     let (_directory, path) = place();
     let store = Sqlite::open(&path, NETWORK).await.unwrap();

@@ -168,8 +168,8 @@ fn write_group(writer: &mut Writer, first: Job, jobs: &mut mpsc::Receiver<Job>) 
     }
 }
 
-/// Writes until the queue is closed and empty.
-pub(super) fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
+/// Writes until the queue is closed and empty; gives the connection, if there is one.
+pub(super) fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) -> Option<Connection> {
     loop {
         let first = if writer.upkeep.pending {
             jobs.try_recv()
@@ -186,12 +186,10 @@ pub(super) fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Job>) {
         }
     }
     // A failure stays the last word.
-    let ends_in_order = writer.ended.send_if_modified(|ended| {
+    writer.ended.send_if_modified(|ended| {
         let first = ended.is_none();
         ended.get_or_insert(StoreError::Closed);
         first
     });
-    if let Some(connection) = writer.connection.filter(|_| ends_in_order) {
-        checkpoint::close(connection);
-    }
+    writer.connection
 }
