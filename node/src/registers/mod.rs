@@ -71,7 +71,7 @@ pub(crate) use tail::{Ended as TailEnded, Filter, Matched, MatchedDocket, Step, 
 pub use waiters::Settled;
 #[cfg(test)]
 pub(crate) use {
-    replica::Audit,
+    replica::{Audit, Replica},
     sources::{LeftSources, Sources},
 };
 

@@ -4,13 +4,22 @@ use bytes::{Bytes, BytesMut};
 use peerwright_ledger::{RegisterId, TransactionId};
 use peerwright_store::{
     Applied, DocketCertificate, DocketStore, DocketTransactions, Extension, HeldDockets, LogEntry, LogState, Memory,
-    NewDocket, NewLog, Pending, SealingStore, Seen, StoredDocket, StoredHeader, TransactionPlace,
+    NewDocket, NewLog, Pending, SealingStore, Seen, StoreError, StoredDocket, StoredHeader, TransactionPlace,
 };
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
+
+/// A write of dockets that is under way, also when nobody waits for it any more.
+struct UnderWay {
+    extensions: Vec<Extension>,
+    answer: oneshot::Sender<Result<(), StoreError>>,
+}
 
 /// The model, with a test in between.
 pub(crate) struct Tampered {
@@ -22,6 +31,8 @@ pub(crate) struct Tampered {
     /// How often dockets were read.
     pub(crate) served: AtomicUsize,
     written: Mutex<Vec<u64>>,
+    /// Those that wait, while writes do.
+    waiting: Mutex<Option<VecDeque<UnderWay>>>,
 }
 
 impl Tampered {
@@ -32,6 +43,7 @@ impl Tampered {
             reads: Semaphore::new(Semaphore::MAX_PERMITS),
             served: AtomicUsize::new(0),
             written: Mutex::default(),
+            waiting: Mutex::default(),
         })
     }
 
@@ -46,6 +58,34 @@ impl Tampered {
         self.reads.add_permits(100_000);
     }
 
+    /// From now on dockets that are handed in wait to be stored.
+    pub(crate) fn hold_writes(&self) {
+        self.waiting().get_or_insert_default();
+    }
+
+    /// Stores what waits, in its order, and then what comes.
+    pub(crate) async fn release_writes(&self) {
+        while let Some(UnderWay { extensions, answer }) = self.next_waiting() {
+            let stored = self.inner.extend(extensions).await;
+            // Whoever has handed it in may have left.
+            drop(answer.send(stored));
+        }
+    }
+
+    /// The write that has waited longest; once there is none, none waits any more.
+    fn next_waiting(&self) -> Option<UnderWay> {
+        let mut waiting = self.waiting();
+        let next = waiting.as_mut().and_then(VecDeque::pop_front);
+        if next.is_none() {
+            *waiting = None;
+        }
+        next
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Option<VecDeque<UnderWay>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The numbers of all dockets that were ever handed in to be stored.
     pub(crate) fn written(&self) -> Vec<u64> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -56,7 +96,10 @@ impl DocketStore for Tampered {
     fn extend(&self, extensions: Vec<Extension>) -> Pending<'_, ()> {
         let numbers = extensions.iter().flat_map(|extension| &extension.dockets).map(|docket| docket.number);
         self.written.lock().unwrap_or_else(PoisonError::into_inner).extend(numbers);
-        self.inner.extend(extensions)
+        let Some(waiting) = &mut *self.waiting() else { return self.inner.extend(extensions) };
+        let (answer, stored) = oneshot::channel();
+        waiting.push_back(UnderWay { extensions, answer });
+        Box::pin(async move { stored.await.unwrap_or(Err(StoreError::Closed)) })
     }
 
     fn certify(&self, certificates: Vec<DocketCertificate>) -> Pending<'_, ()> {

@@ -14,7 +14,6 @@ use super::{
     ranges::{Plan, SLOW_AFTER},
     source::{BODIES_WITHIN, SourceStream},
     stretch::{Stretch, Verified, take_headers},
-    writer::Writer,
 };
 use crate::driver::Clock;
 use bytes::Bytes;
@@ -24,7 +23,6 @@ use peerwright_secure::PeerId;
 use peerwright_store::NewDocket;
 use std::{
     collections::{BTreeMap, VecDeque},
-    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -113,16 +111,7 @@ impl Replica {
         others: &[PeerId],
     ) -> Result<Chain, Ended> {
         let (sorted, receiver) = mpsc::channel(SORTED);
-        let writer = Writer { registers: &self.registers, register: self.register, credits: None };
-        let mut writing = pin!(writer.run(receiver));
-        let fetched = tokio::select! {
-            biased;
-            written = &mut writing => return Err(written.err().unwrap_or(Ended::Stopped)),
-            fetched = self.fetch_all(primary, chain, others, sorted) => fetched,
-        };
-        // What was verified is stored, whatever came then.
-        writing.await?;
-        fetched
+        self.write_while(receiver, None, self.fetch_all(primary, chain, others, sorted)).await
     }
 
     async fn fetch_all(

@@ -8,14 +8,13 @@ use super::{
     Ended, Replica,
     source::{BODIES_WITHIN, SourceStream},
     stretch::{Verified, take_dockets, verify_bodies},
-    writer::Writer,
 };
 use crate::driver::Clock;
 use bytes::Bytes;
 use futures::{StreamExt, stream::FuturesOrdered};
 use peerwright_ledger::Chain;
 use peerwright_proto::v1::{FollowResponse, follow_request::Kind};
-use std::{convert::Infallible, future::pending, pin::pin, time::Duration};
+use std::{convert::Infallible, future::pending, time::Duration};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -31,24 +30,21 @@ const VERIFYING: usize = 8;
 const SORTED: usize = 16;
 
 impl Replica {
-    /// Follows from behind the chain's head. What the writer has is stored before another source is turned to.
+    /// Follows from behind the chain's head.
     pub(super) async fn live(&self, stream: SourceStream, chain: Chain, nearer: Duration) -> Result<Infallible, Ended> {
         let source = stream.peer;
         stream.ask(Kind::SkipTo(chain.head().number + 1)).await?;
         stream.ask(Kind::Credit(WINDOW)).await?;
         let (sorted, receiver) = mpsc::channel(SORTED);
         let credits = Some(stream.asks.clone());
-        let writer = Writer { registers: &self.registers, register: self.register, credits };
-        let mut writing = pin!(writer.run(receiver));
-        let ended = tokio::select! {
-            biased;
-            written = &mut writing => return Err(written.err().unwrap_or(Ended::Stopped)),
-            ended = self.take(stream, chain, sorted) => ended,
-            () = self.idles(source, nearer) => Err(Ended::Idle),
+        let fetching = async {
+            tokio::select! {
+                biased;
+                ended = self.take(stream, chain, sorted) => ended,
+                () = self.idles(source, nearer) => Err(Ended::Idle),
+            }
         };
-        // What was verified is stored, whatever came then.
-        writing.await?;
-        ended
+        self.write_while(receiver, credits, fetching).await
     }
 
     async fn take(

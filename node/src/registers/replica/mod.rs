@@ -89,13 +89,9 @@ impl Replica {
             for _ in 0..sources.len() {
                 let [primary, others @ ..] = sources.as_slice() else { break };
                 let before = self.registers.heads.count(register);
-                let ended = tokio::select! {
-                    biased;
-                    ended = self.round(*primary, others, nearer) => match ended {
-                        Ok(never) => match never {},
-                        Err(ended) => ended,
-                    },
-                    () = self.stalled() => Ended::Stalled,
+                let ended = match self.round(*primary, others, nearer).await {
+                    Ok(never) => match never {},
+                    Err(ended) => ended,
                 };
                 self.left(*primary, &ended).await;
                 if self.registers.heads.count(register) > before && !self.sources.is_makeshift(*primary) {
@@ -223,27 +219,38 @@ impl Replica {
         Ok(None)
     }
 
-    /// Follows a source until it fails, or is left for another. Bodies come from the others too while there is much to fetch.
+    /// Follows a source until it fails, stalls, or is left for another. Bodies come from the others too while there is much to
+    /// fetch.
     async fn round(&self, primary: PeerId, others: &[PeerId], nearer: Duration) -> Result<Infallible, Ended> {
-        let mut chain = self.resume().await?;
-        let next = next_number(chain.as_ref());
-        let mut stream = SourceStream::open(&self.sources, self.register, primary, next).await?;
-        self.registers.standing.heard(self.register, primary, stream.holds.end, Clock::wall().0);
-        match &chain {
-            Some(chain) => self.compare(&mut stream, chain).await?,
-            None if self.mode == ReplicaMode::ForwardOnly => {
-                chain = Box::pin(self.begin_forward(&mut stream)).await?;
-                let first = next_number(chain.as_ref());
-                self.registers.standing.begins_at(self.register, first);
-            }
-            None => {}
-        }
+        let chain = self.resume().await?;
+        let (mut stream, chain) = tokio::select! {
+            biased;
+            agreed = Box::pin(self.agree(primary, chain)) => agreed?,
+            () = self.stalled() => return Err(Ended::Stalled),
+        };
         let next = next_number(chain.as_ref());
         let chain = match chain {
             Some(chain) if stream.holds.end.saturating_sub(next) < CATCH_UP_FROM => chain,
             chain => Box::pin(self.catch_up(&mut stream, chain, others)).await?,
         };
         self.live(stream, chain, nearer).await
+    }
+
+    /// Begins to follow a source, and with it the register where nothing is held. Nothing is written here.
+    async fn agree(&self, primary: PeerId, mut chain: Option<Chain>) -> Result<(SourceStream, Option<Chain>), Ended> {
+        let next = next_number(chain.as_ref());
+        let mut stream = SourceStream::open(&self.sources, self.register, primary, next).await?;
+        self.registers.standing.heard(self.register, primary, stream.holds.end, Clock::wall().0);
+        match &chain {
+            Some(chain) => self.compare(&mut stream, chain).await?,
+            None if self.mode == ReplicaMode::ForwardOnly => {
+                chain = self.begin_forward(&mut stream).await?;
+                let first = next_number(chain.as_ref());
+                self.registers.standing.begins_at(self.register, first);
+            }
+            None => {}
+        }
+        Ok((stream, chain))
     }
 }
 

@@ -5,12 +5,13 @@
 //!                              two under way, so that the disk never waits for this node
 //! ```
 
-use super::{Ended, stretch::Verified};
+use super::{Ended, Replica, stretch::Verified};
 use crate::{driver::Clock, registers::Registers};
 use futures::{StreamExt, stream::FuturesOrdered};
 use peerwright_ledger::RegisterId;
 use peerwright_proto::v1::{FollowRequest, follow_request::Kind};
 use peerwright_store::{Extension, StoreError};
+use std::pin::pin;
 use tokio::sync::{OwnedRwLockReadGuard, mpsc};
 
 /// One commit begins no further piece above so many bytes of bodies.
@@ -19,11 +20,11 @@ const COMMIT_BYTES: usize = 8 * 1024 * 1024;
 const UNDER_WAY: usize = 2;
 
 /// Writes dockets of one register in their order.
-pub(super) struct Writer<'a> {
-    pub(super) registers: &'a Registers,
-    pub(super) register: RegisterId,
+struct Writer<'a> {
+    registers: &'a Registers,
+    register: RegisterId,
     /// Where credit goes back to.
-    pub(super) credits: Option<mpsc::Sender<FollowRequest>>,
+    credits: Option<mpsc::Sender<FollowRequest>>,
 }
 
 /// What a commit stores.
@@ -38,9 +39,36 @@ struct Written {
     credit: u32,
 }
 
+impl Replica {
+    /// Writes what is fetched, until that ends, writing fails, or the register stalls. Whatever it was, what was verified is
+    /// stored by then: the next round begins where the store is.
+    pub(super) async fn write_while<T>(
+        &self,
+        verified: mpsc::Receiver<Verified>,
+        credits: Option<mpsc::Sender<FollowRequest>>,
+        fetching: impl Future<Output = Result<T, Ended>>,
+    ) -> Result<T, Ended> {
+        let writer = Writer { registers: &self.registers, register: self.register, credits };
+        let (mut writing, mut stalled) = (pin!(writer.run(verified)), pin!(self.stalled()));
+        let fetched = tokio::select! {
+            biased;
+            written = &mut writing => return Err(written.err().unwrap_or(Ended::Stopped)),
+            fetched = fetching => fetched,
+            () = &mut stalled => Err(Ended::Stalled),
+        };
+        tokio::select! {
+            biased;
+            written = &mut writing => written?,
+            // It is the store that stalls: people are told, and it is waited for all the same.
+            () = stalled, if !matches!(fetched, Err(Ended::Stalled)) => writing.await?,
+        }
+        fetched
+    }
+}
+
 impl Writer<'_> {
     /// Writes until nothing more comes.
-    pub(super) async fn run(self, mut verified: mpsc::Receiver<Verified>) -> Result<(), Ended> {
+    async fn run(self, mut verified: mpsc::Receiver<Verified>) -> Result<(), Ended> {
         let mut under_way = FuturesOrdered::new();
         let (mut next, mut is_open, mut owed) = (None, true, 0u32);
         while is_open || next.is_some() || !under_way.is_empty() {

@@ -1,11 +1,12 @@
 //! Registers followed by whole nodes: caught up with from several sources, some of which fail or lie.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use super::advertisements::{heard, make};
 use crate::{
     RunningNode,
     api::Node,
     dev::Authority,
-    registers::{Audit, ReplicaState, ReplicationSettings, Sources},
+    registers::{Audit, Replica, ReplicaState, ReplicationSettings, Sources},
     run::Backing,
     testing::{
         NETWORK_UID, all_have_links, authority, eventually, publish, sealed::SealedRegister, start_on,
@@ -25,7 +26,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
 /// The sealer of the network is nowhere: dockets come from whoever holds them.
 const SEALER: PeerId = PeerId::from_bytes([9; 32]);
@@ -208,6 +209,51 @@ async fn a_catch_up_that_is_interrupted_stores_no_docket_twice() {
 
     assert_holds(&*replica, &sealed).await;
     assert_eq!(replica.written(), (0..sealed.count()).collect::<Vec<_>>(), "each once, in order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_round_that_stalled_the_next_begins_behind_what_that_one_had_under_way() {
+    const DEADLINE: Duration = Duration::from_secs(1);
+    let authority = authority();
+    let sealed = SealedRegister::of(20, 1);
+    let register = sealed.register();
+    let (source, source_backing) = watched();
+    sealed.fill(&*source).await;
+    let (replica, backing) = watched();
+    replica.hold_writes();
+    let nodes = start_on(&authority, vec![source_backing, backing]).await;
+    linked(&nodes).await;
+    // No node is to hold the register: it is followed as the test says, and not as the network does.
+    publish(&authority, &nodes.iter().collect::<Vec<_>>(), |content| content.sealers = BTreeSet::from([SEALER]));
+    make(&nodes[0], register, true).await;
+    eventually("it is known who holds it", async || heard(&nodes[1], register).await.len() == 1).await;
+    let handle = nodes[1].handle();
+    let (registers, messages) = (handle.registers.clone(), handle.store.clone());
+    let sources = Sources::new(&registers, &handle.membership, &handle.creator.callers);
+    let impatient = ReplicationSettings { deadline: DEADLINE, ..ReplicationSettings::default() };
+    let (setting, settings) = watch::channel(impatient);
+    let mode = ReplicaMode::FullReplica;
+    let following = tokio::spawn(Replica { register, mode, registers, messages, sources, settings }.run());
+
+    eventually("the round has stalled with dockets under way", async || {
+        let problem = handle.registers.progress(register).and_then(|progress| progress.problem);
+        problem == Some("deadline") && !replica.written().is_empty()
+    })
+    .await;
+    // A further round has time enough.
+    setting.send_replace(ReplicationSettings::default());
+    let is_handed_in_again = async || {
+        let written = replica.written();
+        written.iter().collect::<BTreeSet<_>>().len() < written.len()
+    };
+    let handed_in_again = eventually("a docket is handed in again", is_handed_in_again);
+    assert!(timeout(DEADLINE, handed_in_again).await.is_err(), "the round before has it under way");
+    replica.release_writes().await;
+    replicated(&nodes[1], &sealed).await;
+
+    assert_holds(&*replica, &sealed).await;
+    assert_eq!(replica.written(), (0..sealed.count()).collect::<Vec<_>>(), "each once, in order");
+    following.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]
