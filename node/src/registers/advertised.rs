@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! REST: public or not ─▶ document, fsync ─▶ chosen ─▶ driver: who may hear of it, the links are told at once
-//! a further docket of a public register ─▶ moved ─▶ driver: told soon
+//! a further docket of a public register, or another state ─▶ moved ─▶ driver: told soon
 //! driver: what is it? ─▶ store: first, last certified docket, docket 0 ─▶ told      read anew each time it is told
 //! ```
 //!
@@ -37,7 +37,7 @@ pub(crate) struct Advertised {
     choosing: tokio::sync::Mutex<()>,
     /// How often it was changed.
     chosen: watch::Sender<u64>,
-    /// Told when this node holds more of a public register.
+    /// Told when this node holds more of a public register, or has come to another state with it.
     pub(crate) moved: Notify,
     /// What docket 0 says of public registers: it never changes.
     named: Mutex<BTreeMap<RegisterId, Arc<Named>>>,
@@ -129,6 +129,13 @@ impl Advertised {
     /// Whether everybody may know that this node holds the register.
     pub(crate) fn is_public(&self, register: &RegisterId) -> bool {
         self.public().contains_key(register)
+    }
+
+    /// What is told of a register may be another by now.
+    pub(super) fn look_again(&self, register: &RegisterId) {
+        if self.is_public(register) {
+            self.moved.notify_one();
+        }
     }
 
     /// Hears of every change of the choice.

@@ -2,6 +2,7 @@
 
 use super::{Advertised, Chosen, NotChosen, Registers};
 use crate::testing::{NETWORK_UID, sealed::SealedRegister};
+use futures::FutureExt;
 use peerwright_engine::{Advertisement, HolderState, bounds::MAX_ADVERTISEMENTS_OF_A_PEER};
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
@@ -160,6 +161,29 @@ async fn a_replica_says_how_far_it_is_in_every_state() {
     standing.begin(register, ReplicaMode::ForwardOnly, 10);
     standing.heard(register, SOURCE, 10, 7);
     assert_eq!(holder.told_one().await.0, HolderState::ForwardOnly);
+}
+
+#[tokio::test]
+async fn what_a_public_register_has_come_to_is_told_soon_also_when_no_docket_comes() {
+    let holder = Holder::begin().await;
+    let (register, standing) = (holder.sealed.register(), &holder.registers.standing);
+    let is_told_soon = || holder.registers.advertised.moved.notified().now_or_never().is_some();
+    // As after a restart: all is here, and a source says so.
+    standing.begin(register, ReplicaMode::FullReplica, 10);
+    is_told_soon();
+    standing.heard(register, SOURCE, 10, 5);
+    assert!(is_told_soon());
+    assert_eq!(holder.told_one().await.0, HolderState::FullReplica);
+
+    standing.heard(register, SOURCE, 10, 6);
+    assert!(!is_told_soon(), "it is as it was");
+    standing.forget(register);
+    assert!(is_told_soon());
+
+    holder.registers.advertised.choose(&*holder.store, 2, &[(register, false)], false).await.unwrap();
+    standing.begin(register, ReplicaMode::FullReplica, 10);
+    standing.heard(register, SOURCE, 10, 7);
+    assert!(!is_told_soon(), "nobody is told of it");
 }
 
 #[tokio::test]

@@ -127,10 +127,11 @@ impl Registers {
     /// The registers of a store.
     #[must_use]
     pub fn new(store: Arc<dyn SealingStore>, telemetry: Arc<Telemetry>) -> Self {
+        let advertised = Arc::<Advertised>::default();
         Self {
             store,
             heads: Arc::default(),
-            standing: Arc::default(),
+            standing: Arc::new(Standing::new(advertised.clone())),
             waiters: Arc::default(),
             outbox: Arc::default(),
             replication: Arc::default(),
@@ -143,7 +144,7 @@ impl Registers {
             forks: Arc::default(),
             repairs: Arc::default(),
             hubs: Arc::default(),
-            advertised: Arc::default(),
+            advertised,
             source_news: Arc::default(),
             blueprints: Arc::default(),
         }
@@ -183,9 +184,7 @@ impl Registers {
         self.telemetry.dockets_committed(more);
         if more > 0 {
             self.advances.add(register);
-            if self.advertised.is_public(&register) {
-                self.advertised.moved.notify_one();
-            }
+            self.advertised.look_again(&register);
         }
     }
 

@@ -13,13 +13,14 @@
 //!
 //! That a source answers is no success yet: one whose dockets are refused each time would hide that nothing comes.
 
+use super::Advertised;
 use peerwright_ledger::RegisterId;
 use peerwright_secure::PeerId;
 use peerwright_snapshot::ReplicaMode;
 use std::{
     collections::BTreeMap,
     ops::Range,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -210,16 +211,24 @@ impl Progress {
     }
 }
 
+type Rows = BTreeMap<RegisterId, Progress>;
+
 /// Every followed register's progress. Bounded by the subscriptions of the network.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
-    rows: Mutex<BTreeMap<RegisterId, Progress>>,
+    rows: Mutex<Rows>,
+    /// Hears of each register that comes to another state.
+    advertised: Arc<Advertised>,
 }
 
 impl Standing {
+    pub(super) fn new(advertised: Arc<Advertised>) -> Self {
+        Self { rows: Mutex::default(), advertised }
+    }
+
     /// The register is followed from now on, anew; so many dockets are there already.
     pub(crate) fn begin(&self, register: RegisterId, mode: ReplicaMode, held: u64) {
-        self.rows().insert(register, Progress::new(mode, held));
+        self.change_rows(register, |rows| rows.insert(register, Progress::new(mode, held)));
     }
 
     /// What is held begins with this docket.
@@ -261,15 +270,16 @@ impl Standing {
 
     /// Whether it is behind and no further docket has come for so long: then it is in error.
     pub(crate) fn stalls(&self, register: RegisterId, deadline: Duration, now: u64) -> bool {
-        let mut rows = self.rows();
-        let Some(row) = rows.get_mut(&register).filter(|row| row.is_stalled(deadline)) else { return false };
-        row.late(deadline, now);
-        true
+        self.change_rows(register, |rows| {
+            let Some(row) = rows.get_mut(&register).filter(|row| row.is_stalled(deadline)) else { return false };
+            row.late(deadline, now);
+            true
+        })
     }
 
     /// The register is followed no longer.
     pub(crate) fn forget(&self, register: RegisterId) {
-        self.rows().remove(&register);
+        self.change_rows(register, |rows| rows.remove(&register));
     }
 
     /// How far the register has come; `None` when it is not followed.
@@ -279,12 +289,24 @@ impl Standing {
 
     /// What is heard of a register that is followed no longer leaves nothing behind.
     fn change(&self, register: RegisterId, change: impl FnOnce(&mut Progress)) {
-        if let Some(row) = self.rows().get_mut(&register) {
-            change(row);
-        }
+        self.change_rows(register, |rows| rows.get_mut(&register).map(change));
     }
 
-    fn rows(&self) -> MutexGuard<'_, BTreeMap<RegisterId, Progress>> {
+    /// Another state is what this node says to everybody of a public register.
+    fn change_rows<T>(&self, register: RegisterId, change: impl FnOnce(&mut Rows) -> T) -> T {
+        let mut rows = self.rows();
+        let state = |rows: &Rows| rows.get(&register).map(|row| row.state);
+        let before = state(&rows);
+        let changed = change(&mut rows);
+        let is_another = state(&rows) != before;
+        drop(rows);
+        if is_another {
+            self.advertised.look_again(&register);
+        }
+        changed
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
