@@ -48,19 +48,19 @@ use crate::{
 };
 
 /// Longest wait of a test for something that happens at once.
-pub(super) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-pub(super) struct Harness {
-    pub(super) api: FakeApi,
-    pub(super) network: PeerNetwork,
+pub(crate) struct Harness {
+    pub(crate) api: FakeApi,
+    pub(crate) network: PeerNetwork,
     pub(super) authority: Arc<Authority>,
-    pub(super) root: Arc<InstallRoot>,
-    pub(super) networks: Arc<Networks>,
-    pub(super) feeds: Arc<SnapshotFeeds>,
-    pub(super) registry: Arc<NodeRegistry>,
+    pub(crate) root: Arc<InstallRoot>,
+    pub(crate) networks: Arc<Networks>,
+    pub(crate) feeds: Arc<SnapshotFeeds>,
+    pub(crate) registry: Arc<NodeRegistry>,
     pub(super) shutdown: CancellationToken,
     pub(super) address: SocketAddr,
-    pub(super) duty: Duty,
+    pub(crate) duty: Duty,
     pub(super) on_duty: Option<OnDuty>,
     metrics: Registry,
     server: JoinHandle<Result<(), ServeError>>,
@@ -68,7 +68,7 @@ pub(super) struct Harness {
 
 impl Harness {
     /// A leader that knows the network `demo` and has published revision 1.
-    pub(super) async fn leader() -> Self {
+    pub(crate) async fn leader() -> Self {
         let mut harness = Self::fresh_leader().await;
         harness.on_duty = Some(harness.duty.begin());
         harness
@@ -126,7 +126,7 @@ impl Harness {
     }
 
     /// Puts a snapshot in force.
-    pub(super) fn publish(&self, revision: u64, banned: &[PeerId]) -> Arc<Published> {
+    pub(crate) fn publish(&self, revision: u64, banned: &[PeerId]) -> Arc<Published> {
         let bans = banned.iter().map(|peer| ((*peer).into(), Ban::default())).collect();
         self.publish_content(revision, Content { bans, ..Content::default() })
     }
@@ -143,7 +143,7 @@ impl Harness {
     }
 
     /// A leaf of the network's authority for `pod`.
-    pub(super) fn leaf(&self, keys: &Keys, pod: &str) -> CertificateDer<'static> {
+    pub(crate) fn leaf(&self, keys: &Keys, pod: &str) -> CertificateDer<'static> {
         keys.leaf(&self.authority, &self.network, pod, SystemTime::now())
     }
 
@@ -189,7 +189,7 @@ impl Harness {
     }
 
     /// Opens a `Watch` stream as a member.
-    pub(super) async fn watch(
+    pub(crate) async fn watch(
         &self,
         leaf: CertificateDer<'static>,
         keys: &Keys,
@@ -228,7 +228,7 @@ impl Harness {
     }
 
     /// Stops the service and waits for it.
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         timeout(SOON, self.server).await.expect("in time").expect("no panic").expect("no error");
     }
@@ -240,18 +240,18 @@ async fn dial(address: SocketAddr, config: Arc<ClientConfig>) -> std::io::Result
 }
 
 /// A member's end of a `Watch` stream.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     pub(super) sender: mpsc::Sender<WatchRequest>,
     pub(super) responses: Streaming<WatchResponse>,
 }
 
 impl Stream {
-    pub(super) async fn send(&self, kind: watch_request::Kind) {
+    pub(crate) async fn send(&self, kind: watch_request::Kind) {
         self.sender.send(WatchRequest { kind: Some(kind) }).await.expect("an open stream");
     }
 
     /// The next snapshot that arrives.
-    pub(super) async fn snapshot(&mut self) -> Bytes {
+    pub(crate) async fn snapshot(&mut self) -> Bytes {
         let message = timeout(SOON, self.responses.message()).await.expect("in time").expect("no refusal");
         let Some(watch_response::Kind::Snapshot(bytes)) = message.expect("a message").kind else {
             panic!("not a snapshot")
@@ -278,7 +278,7 @@ pub(super) fn refusal_of(status: &Status) -> String {
 }
 
 /// Waits until something holds.
-pub(super) async fn eventually(what: &str, holds: impl Fn() -> bool) {
+pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
     let waited = timeout(SOON, async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -15,7 +15,7 @@ mod connection;
 mod duty;
 mod endorse;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod listener;
 mod metrics;
 mod rate;

@@ -155,3 +155,7 @@ fn is_running(pod: &Pod) -> bool {
         .any(|container| container.state.as_ref().is_some_and(|state| state.running.is_some()));
     runs && pod.metadata.deletion_timestamp.is_none()
 }
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;
