@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! integer   big endian, fixed width
-//! varint    seven bits a byte, the lowest first, in as few bytes as hold the value
-//! near      the way from a value that the reader has, as a varint whose lowest bit is its sign
+//! varint    LEB128: seven bits a byte, the lowest first, in as few bytes as hold the value
+//! near      the way from a value that the reader has, zigzag: a varint whose lowest bit is its sign
 //! bytes     u32 length, then the bytes          fixed-size arrays go without a length
 //! text      as bytes, UTF-8
 //! option    0, or 1 and the value

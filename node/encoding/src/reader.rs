@@ -56,6 +56,12 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
+    /// Another reader of what is left, that reads no further than so many bytes.
+    #[must_use]
+    pub fn at_most(&self, length: usize) -> Self {
+        Self { rest: self.rest.get(..length).unwrap_or(self.rest) }
+    }
+
     /// Accepts the end of the input only.
     pub fn finish(self) -> Result<(), DecodeError> {
         if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::Trailing(self.rest.len())) }

@@ -308,8 +308,6 @@ pub const CACHE_TIME: Duration = Duration::from_secs(60);
 pub const CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of such bodies of one origin. Full: its oldest go.
 pub const CACHE_BYTES_PER_ORIGIN: usize = 1024 * 1024;
-/// An origin's last messages that are found by name. One that follows an earlier one is asked for as a whole.
-pub const NAMED_MESSAGES: u64 = 4;
 /// Proofs of equivocation that are kept. Full: further ones are not (`proofs_full`), and their origins go on.
 pub const MAX_PROOFS: usize = 256;
 /// Bytes of such proofs.

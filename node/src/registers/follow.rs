@@ -13,7 +13,7 @@
 //! no further docket, and the others may: it sends those on who wait for one.
 
 use super::{Budget, Followers, Heads, Hearing, Registers, Repairs, encoded};
-use crate::transport::ConnectionInfo;
+use crate::{backoff::random_below, transport::ConnectionInfo};
 use bytes::Bytes;
 use futures::Stream;
 use peerwright_encoding::Writer;
@@ -39,7 +39,8 @@ pub(crate) type Following = Pin<Box<dyn Stream<Item = Result<FollowResponse, Sta
 const BEGIN_WITHIN: Duration = Duration::from_secs(10);
 /// A caller takes what it has asked for in this time.
 const TAKE_WITHIN: Duration = Duration::from_secs(60);
-/// Who waits at a sealer that nobody leads stays for so long: it may come from all others, and there may be no leader anywhere.
+/// Who waits at a sealer that nobody leads stays for so long, or up to twice as long, so that not all leave at one instant: it may
+/// come from all others, and there may be no leader anywhere.
 const STAYS: Duration = Duration::from_secs(10);
 /// Messages that are read and wait for the connection. Full: nothing more is read.
 const WAITING: usize = 4;
@@ -68,6 +69,7 @@ struct Answer {
     budget: Budget,
     register: RegisterId,
     begun: Instant,
+    stays_until: Instant,
     sender: mpsc::Sender<Result<FollowResponse, Status>>,
     /// The next docket of the cursor stream.
     next: u64,
@@ -131,7 +133,19 @@ impl Source {
         let cut = caller.cut.clone();
         let Self { store, heads, budget, repairs, followers, tasks } = self;
         let begun = Instant::now();
-        let answer = Answer { store, budget, register, begun, sender: sender.clone(), next: from, credit: 0, held: 0 };
+        let stays = STAYS + Duration::from_micros(random_below(STAYS.as_micros() as u64));
+        let stays_until = begun + stays;
+        let answer = Answer {
+            store,
+            budget,
+            register,
+            begun,
+            stays_until,
+            sender: sender.clone(),
+            next: from,
+            credit: 0,
+            held: 0,
+        };
         tasks.spawn(async move {
             tokio::select! {
                 biased;
@@ -194,7 +208,7 @@ impl Answer {
             let may_send = self.credit > 0 && self.next < self.held;
             let is_waited_for = self.credit > 0 && self.next >= self.held;
             // Who holds what is not here has it from one that hears more than this node.
-            let stays_until = if self.next > self.held { self.begun } else { self.begun + STAYS };
+            let stays_until = if self.next > self.held { self.begun } else { self.stays_until };
             tokio::select! {
                 biased;
                 request = requests.message() => match request? {

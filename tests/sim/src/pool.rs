@@ -9,7 +9,7 @@ use bytes::Bytes;
 use peerwright_engine::{Held, MessageRange, Micros};
 use peerwright_ledger::{
     Message, MessageHeader, MessageId, RegisterId, TransactionId,
-    message::{Packed, Predecessor, PredecessorName},
+    message::{Opened, Packed, PredecessorName, predecessor_name},
 };
 use peerwright_secure::NodePublicKey;
 use std::collections::{BTreeMap, HashMap};
@@ -53,7 +53,7 @@ impl Pool {
         let number = Number::try_from(self.entries.len()).expect("fewer messages than that");
         let body = message.body();
         self.numbers.insert(message.id(), number);
-        self.followed.insert(message.short_name(), number);
+        self.followed.insert(predecessor_name(&message.id()), number);
         self.places.insert((body.register, body.origin, body.incarnation, body.register_sequence, number), ());
         let name = (body.origin, body.incarnation, body.sequence);
         let first = *self.names.entry(name).or_insert(number);
@@ -74,12 +74,9 @@ impl Pool {
         let packed = Packed::read(packed).ok()?;
         let before = match packed.follows() {
             None => None,
-            Some(name) => {
-                let message = &self.entry(*self.followed.get(name)?).message;
-                Some(Predecessor { header: MessageHeader::peek(message.encoded())?, id: message.id() })
-            }
+            Some(name) => Some(self.entry(*self.followed.get(name)?).message.as_predecessor()),
         };
-        packed.unpack(before.as_ref()).ok()
+        packed.open(before.as_ref()).and_then(Opened::unpack).ok()
     }
 
     /// The message of that name.

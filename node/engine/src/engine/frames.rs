@@ -54,7 +54,7 @@ impl Engine {
             Frame::HeldPage { more, rows } => self.page(turn, link, more, &rows),
             Frame::Message { hops, message } => self.gossiped(turn, link, hops, bytes, message),
             Frame::Packed { hops, packed } => self.packed(turn, link, hops, packed),
-            Frame::Unknown { predecessor } => self.lacks(turn, link, &predecessor),
+            Frame::PredecessorUnknown { predecessor } => self.lacks_predecessor(turn, link, &predecessor),
             Frame::Pull { request, ranges } => self.serve_pull(turn, link, request, ranges),
             Frame::Pulled { request, message } => {
                 if let Some(message) = self.decode(turn, link, bytes, message) {

@@ -61,7 +61,7 @@ fn fields<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Option<Frame<'a>>, De
             Frame::Message { hops: reader.u8("hops")?, message: reader.bytes(MAX_MESSAGE_BYTES, "message")? }
         }
         kind::PACKED => packed(reader)?,
-        kind::UNKNOWN => Frame::Unknown { predecessor: reader.array("message before")? },
+        kind::PREDECESSOR_UNKNOWN => Frame::PredecessorUnknown { predecessor: reader.array("message before")? },
         kind::PULL => Frame::Pull {
             request: reader.u64("request")?,
             ranges: reader.list(MAX_PULL_RANGES, "ranges", message_range)?,
@@ -219,9 +219,10 @@ fn definition(reader: &mut Reader<'_>) -> Result<Definition, DecodeError> {
 
 fn packed<'a>(reader: &mut Reader<'a>) -> Result<Frame<'a>, DecodeError> {
     let hops = reader.u8("hops")?;
-    let length = reader.varint("packed message")?;
-    let length = usize::try_from(length).map_err(|_| DecodeError::Truncated("packed message"))?;
-    Ok(Frame::Packed { hops, packed: reader.raw(length, "packed message")? })
+    let (length, limit) = (reader.varint("packed message")?, MAX_MESSAGE_BYTES as u64);
+    let accepted = usize::try_from(length).ok().filter(|length| *length <= MAX_MESSAGE_BYTES);
+    let accepted = accepted.ok_or(DecodeError::TooLong { what: "packed message", length, limit })?;
+    Ok(Frame::Packed { hops, packed: reader.raw(accepted, "packed message")? })
 }
 
 fn short_varint(reader: &mut Reader<'_>, what: &'static str) -> Result<u16, DecodeError> {

@@ -43,7 +43,7 @@ impl Frame<'_> {
             }),
             Self::Message { hops, message } => writer.u8(kind::MESSAGE).u8(*hops).bytes(message),
             Self::Packed { hops, packed } => writer.u8(kind::PACKED).u8(*hops).varint(packed.len() as u64).raw(packed),
-            Self::Unknown { predecessor } => writer.u8(kind::UNKNOWN).raw(predecessor),
+            Self::PredecessorUnknown { predecessor } => writer.u8(kind::PREDECESSOR_UNKNOWN).raw(predecessor),
             Self::Pull { request, ranges } => writer.u8(kind::PULL).u64(*request).list(ranges, |writer, range| {
                 writer.raw(range.register.as_bytes()).raw(range.origin.as_bytes());
                 writer.u64(range.incarnation).u64(range.from).u64(range.to);

@@ -11,7 +11,7 @@
 //! 11 ChunkRequest 12 Chunk        13 ChunkGone   bodies above 32 KiB
 //! 14 Announce     15 Prune        16 Graft       17 GraftEnd   which links carry which origin's messages
 //! 18 Equivocation                                an origin has signed two histories
-//! 19 Packed      20 Unknown                     gossip to who has the message before, and who has not
+//! 19 Packed      20 PredecessorUnknown          gossip to who has the message before, and who has not
 //! 24 Records     25 Accusations                 what members say of themselves and of others
 //! 26 TableRoot   27 TableSums    28 TableItems   29 TableWant   comparing what is known of members
 //! 30 Probe       31 Probed                      whether somebody else reaches a member
@@ -22,6 +22,8 @@
 //! 56 FindHolders  57 Holders      58 Hold        who holds a register
 //! 59 Advertisements                             what the sender holds for everybody to know
 //! ```
+//!
+//! Until the first release a kind may change its fields; from then on a change is another kind, or version.
 //!
 //! A version or kind that is not known is `unsupported` and no violation: a newer peer may speak of things that this
 //! one does not know. A known kind that cannot be read is a violation. Nothing is allocated before its length has been
@@ -78,7 +80,7 @@ pub(crate) mod kind {
     pub(crate) const GRAFT_END: u8 = 17;
     pub(crate) const EQUIVOCATION: u8 = 18;
     pub(crate) const PACKED: u8 = 19;
-    pub(crate) const UNKNOWN: u8 = 20;
+    pub(crate) const PREDECESSOR_UNKNOWN: u8 = 20;
     pub(crate) const NEIGHBOUR: u8 = 40;
     pub(crate) const NEIGHBOUR_ANSWER: u8 = 41;
     pub(crate) const DEMOTE: u8 = 42;
@@ -149,7 +151,7 @@ pub(crate) enum Frame<'a> {
         packed: &'a [u8],
     },
     /// The sender has not the message that a packed one follows: the receiver is to send that one whole.
-    Unknown {
+    PredecessorUnknown {
         predecessor: PredecessorName,
     },
     /// Asks for messages.

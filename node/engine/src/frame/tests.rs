@@ -57,7 +57,7 @@ fn one_of_each() -> Vec<Frame<'static>> {
         Frame::HeldPage { more: true, rows: vec![held] },
         Frame::Message { hops: 3, message: b"message" },
         Frame::Packed { hops: 3, packed: b"packed" },
-        Frame::Unknown { predecessor: [6; 16] },
+        Frame::PredecessorUnknown { predecessor: [6; 16] },
         Frame::Pull { request: 1, ranges: vec![range] },
         Frame::Pulled { request: 1, message: b"message" },
         Frame::PullEnd { request: 1 },

@@ -4,12 +4,12 @@
 use super::Slot;
 use crate::{
     Micros,
-    bounds::{CACHE_BYTES, CACHE_BYTES_PER_ORIGIN, CACHE_TIME, NAMED_MESSAGES},
+    bounds::{CACHE_BYTES, CACHE_BYTES_PER_ORIGIN, CACHE_TIME},
 };
 use bytes::Bytes;
 use peerwright_ledger::{
-    Message, MessageHeader, MessageId,
-    message::{Predecessor, PredecessorName},
+    Message, MessageId,
+    message::{Predecessor, PredecessorName, predecessor_name},
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -35,11 +35,11 @@ pub(crate) struct Cached {
 impl Cached {
     /// What the message says to one that follows it.
     pub(crate) fn as_predecessor(&self) -> Option<Predecessor> {
-        Some(Predecessor { header: MessageHeader::peek(&self.bytes)?, id: self.id })
+        Predecessor::read(&self.bytes, self.id)
     }
 
     fn name(&self) -> PredecessorName {
-        Predecessor::short(&self.id)
+        predecessor_name(&self.id)
     }
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct Cache {
     origins: Vec<OfOrigin>,
     /// Names in the order in which they came; those that were dropped early are skipped.
     order: VecDeque<(Micros, Slot, Place)>,
-    /// Where each origin's last few are: the next message names one of them, or a copy of one of them does.
+    /// By what stands for each in the message that follows it.
     named: BTreeMap<PredecessorName, (Slot, Place)>,
     count: usize,
     bytes: usize,
@@ -104,11 +104,7 @@ impl Cache {
         self.bytes += bytes.len();
         self.count += 1;
         self.order.push_back((now, slot, place));
-        if let Some(former) = body.sequence.checked_sub(NAMED_MESSAGES).and_then(|former| origin.get((place.0, former)))
-        {
-            self.named.remove(&former.name());
-        }
-        self.named.insert(message.short_name(), (slot, place));
+        self.named.insert(predecessor_name(&message.id()), (slot, place));
         origin
             .messages
             .insert(index, Cached { place, at: now, came, hops, id: message.id(), previous: body.previous, bytes });
@@ -175,11 +171,10 @@ impl Cache {
         self.of(slot)?.get((incarnation, sequence))
     }
 
-    /// The message of this name, if it is one of its origin's last, and the one that follows it.
-    pub(crate) fn named(&self, name: &PredecessorName) -> Option<(&Cached, Option<&Cached>)> {
+    /// The origin, life and sequence of the message that is called so in the one that follows it.
+    pub(crate) fn named(&self, name: &PredecessorName) -> Option<(Slot, u64, u64)> {
         let (slot, (incarnation, sequence)) = *self.named.get(name)?;
-        let behind = sequence.checked_add(1).and_then(|next| self.get(slot, incarnation, next));
-        Some((self.get(slot, incarnation, sequence)?, behind))
+        Some((slot, incarnation, sequence))
     }
 
     /// What is kept of a life from one sequence to another, in order.

@@ -5,7 +5,10 @@ use crate::{
     LinkId, Micros, Token,
     bounds::{MAX_CANDIDATES, MAX_VERIFYING, MAX_VERIFYING_PER_LINK},
 };
-use peerwright_ledger::{Message, message::PredecessorName};
+use peerwright_ledger::{
+    Message,
+    message::{PredecessorName, predecessor_name},
+};
 use std::{collections::BTreeMap, time::Duration};
 
 /// How a message came.
@@ -89,7 +92,7 @@ impl Candidates {
         candidate.join(link, path);
         self.waiting.insert(token, Box::new(candidate));
         self.by_place.entry(place).or_default().push(token);
-        self.by_name.insert(message.short_name(), token);
+        self.by_name.insert(predecessor_name(&message.id()), token);
         self.by_first_link.insert(link, of_link + 1);
         Offered::Verify
     }
@@ -97,7 +100,7 @@ impl Candidates {
     /// Takes out the message whose verdict has come.
     pub(crate) fn take(&mut self, token: Token) -> Option<Candidate> {
         let candidate = self.waiting.remove(&token)?;
-        self.by_name.remove(&candidate.message.short_name());
+        self.by_name.remove(&predecessor_name(&candidate.message.id()));
         let place = Place::from(&candidate.message);
         if let Some(rivals) = self.by_place.get_mut(&place) {
             rivals.retain(|rival| *rival != token);

@@ -80,6 +80,8 @@ pub(crate) struct Origin {
     turned: Micros,
     /// The parent was one, and has brought nothing yet.
     pub is_on_trial: bool,
+    /// Life and sequence of the message of it that was spread last: no other is what neighbours were told before.
+    pub last_spread: (u64, u64),
     /// The link by which messages would come soonest but for the parent, and how much later.
     pub next_best: Option<(LinkId, Duration)>,
 }
@@ -232,6 +234,7 @@ impl Origins {
             ahead: None,
             turned: Micros(0),
             is_on_trial: false,
+            last_spread: (0, 0),
             next_best: None,
         };
         *self.slots.get_mut(usize::from(slot.0))? = Some(origin);

@@ -31,6 +31,8 @@ pub(crate) struct LinkTrees {
     pruned: Bits,
     /// The peer has the message of theirs that was spread last.
     followed: Bits,
+    /// The peer lacked the message before one of theirs: each comes to it for itself.
+    alone: Bits,
     /// To be announced with the next batch, ascending.
     pending: Vec<Slot>,
     /// Where the next batch begins, so that each has its turn when a batch does not hold all.
@@ -114,6 +116,7 @@ impl LinkTrees {
             + self.lazy.bytes()
             + self.pruned.bytes()
             + self.followed.bytes()
+            + self.alone.bytes()
             + pending
             + self.said.bytes()
             + self.heard.bytes()
@@ -152,11 +155,18 @@ impl Trees {
 
     /// Whether the peer has the message of this origin that was spread last.
     pub(crate) fn is_followed(&self, link: LinkId, slot: Slot) -> bool {
-        self.links.get(&link).is_some_and(|trees| trees.followed.contains(slot))
+        self.links.get(&link).is_some_and(|trees| trees.followed.contains(slot) && !trees.alone.contains(slot))
+    }
+
+    /// The peer cannot be told of this origin's messages by what is new in them.
+    pub(crate) fn note_lack(&mut self, link: LinkId, slot: Slot) {
+        if let Some(trees) = self.links.get_mut(&link) {
+            trees.alone.insert(slot);
+        }
     }
 
     /// A message is spread: the peer has it now, or will hear of it.
-    pub(crate) fn spread(&mut self, link: LinkId, slot: Slot, has_it: bool) {
+    pub(crate) fn note_spread(&mut self, link: LinkId, slot: Slot, has_it: bool) {
         let Some(trees) = self.links.get_mut(&link) else { return };
         if has_it {
             trees.followed.insert(slot);
@@ -219,6 +229,7 @@ impl Trees {
             trees.lazy.remove(slot);
             trees.pruned.remove(slot);
             trees.followed.remove(slot);
+            trees.alone.remove(slot);
             trees.forget_pending(slot);
             trees.said.forget(slot);
             trees.heard.forget(slot);

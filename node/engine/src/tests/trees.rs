@@ -193,7 +193,7 @@ fn other_says(net: &mut Net, frame: &Frame<'_>) {
 }
 
 /// The stranger and another are node 0's neighbours.
-fn with_two_neighbours() -> Net {
+pub(super) fn with_two_neighbours() -> Net {
     let mut net = with_neighbour(1);
     let peer = PeerId::from_bytes([0xdd; 32]);
     let up = Input::LinkUp { link: OTHER, peer, incarnation: 1, outbound: false, address: None };

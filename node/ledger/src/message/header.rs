@@ -1,6 +1,6 @@
 //! The fields in front of a message's entries, read without reading the rest.
 
-use super::format::FORMAT;
+use super::{MessageBody, format::FORMAT};
 use crate::RegisterId;
 use peerwright_encoding::{DecodeError, Reader};
 use peerwright_secure::NodePublicKey;
@@ -23,6 +23,20 @@ pub struct MessageHeader {
     pub created_at_micros: u64,
     /// When gossip stops spreading it, unix microseconds.
     pub expires_at_micros: u64,
+}
+
+impl From<&MessageBody> for MessageHeader {
+    fn from(body: &MessageBody) -> Self {
+        Self {
+            origin: body.origin,
+            incarnation: body.incarnation,
+            sequence: body.sequence,
+            register: body.register,
+            register_sequence: body.register_sequence,
+            created_at_micros: body.created_at_micros,
+            expires_at_micros: body.expires_at_micros,
+        }
+    }
 }
 
 impl MessageHeader {

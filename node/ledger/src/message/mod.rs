@@ -16,7 +16,7 @@ mod packed;
 
 pub use format::{MAX_ANNOUNCED_BYTES, MAX_ENTRIES, MAX_GATHERED_BYTES, MAX_INLINE_BYTES, MAX_MESSAGE_BYTES};
 pub use header::MessageHeader;
-pub use packed::{Packed, Predecessor, PredecessorName};
+pub use packed::{Opened, Packed, Predecessor, PredecessorName, predecessor_name};
 
 use crate::{Refusal, RegisterId, Transaction, TransactionId};
 use bytes::Bytes;

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! form u8        1 the message before is known   2 same register   4 same time to live
-//! known before   the first 16 bytes of its name
-//!   else         origin, incarnation u64, sequence varint, name of the message before
+//! known before   the first 16 bytes of its id
+//!   else         origin, incarnation u64, sequence varint, id of the message before
 //! floor          varint, below the sequence
 //! not the same register     register, register sequence varint      (the same: one more than before)
 //! created        near the message before, or the incarnation
@@ -28,7 +28,7 @@ use bytes::Bytes;
 use peerwright_encoding::{DecodeError, Reader, Writer};
 use peerwright_secure::NodePublicKey;
 
-/// What stands for a message that the receiver is to have: so much of its name that nobody finds two with the same.
+/// What stands for a message that the receiver is to have: so much of its id that to find two with the same takes 2^64 tries.
 pub type PredecessorName = [u8; 16];
 
 const FOLLOWS: u8 = 1;
@@ -48,21 +48,27 @@ const MAX_PACKED_BYTES: usize = 4 * 1024;
 pub struct Predecessor {
     /// What it says.
     pub header: MessageHeader,
-    /// Its name.
+    /// Its id.
     pub id: MessageId,
 }
 
+/// What stands for the message of this id in the next of its origin.
+#[must_use]
+pub fn predecessor_name(id: &MessageId) -> PredecessorName {
+    id.first_chunk().copied().unwrap_or_default()
+}
+
 impl Predecessor {
+    /// The message that these bytes begin as.
+    #[must_use]
+    pub fn read(encoded: &[u8], id: MessageId) -> Option<Self> {
+        Some(Self { header: MessageHeader::peek(encoded)?, id })
+    }
+
     /// What stands for it in the next message.
     #[must_use]
     pub fn name(&self) -> PredecessorName {
-        Self::short(&self.id)
-    }
-
-    /// What stands for a message of this name.
-    #[must_use]
-    pub fn short(id: &MessageId) -> PredecessorName {
-        id.first_chunk().copied().unwrap_or_default()
+        predecessor_name(&self.id)
     }
 
     const fn lifetime(&self) -> u64 {
@@ -71,10 +77,10 @@ impl Predecessor {
 }
 
 impl Message {
-    /// What stands for this message in the next of its origin.
+    /// This message, as the one before another.
     #[must_use]
-    pub fn short_name(&self) -> PredecessorName {
-        Predecessor::short(&self.id)
+    pub fn as_predecessor(&self) -> Predecessor {
+        Predecessor { header: MessageHeader::from(&self.body), id: self.id }
     }
 
     /// The message for a peer that has `before`, if that is the one before it.
@@ -184,8 +190,8 @@ impl<'a> Packed<'a> {
         self.follows.as_ref()
     }
 
-    /// The message's bytes, which are still to be read, and believed. `before` is whom it follows.
-    pub fn unpack(self, before: Option<&Predecessor>) -> Result<Bytes, DecodeError> {
+    /// Reads everything in front of the entries. `before` is whom it follows.
+    pub fn open(self, before: Option<&Predecessor>) -> Result<Opened<'a>, DecodeError> {
         let Self { form, follows, rest: mut reader } = self;
         if follows != before.map(Predecessor::name) {
             return Err(DecodeError::Invalid("a message does not follow this one"));
@@ -210,7 +216,7 @@ impl<'a> Packed<'a> {
             Some(before) => before.lifetime(),
             None => reader.varint("time to live")?,
         };
-        let mut body = MessageBody {
+        let body = MessageBody {
             origin,
             incarnation,
             sequence,
@@ -222,6 +228,27 @@ impl<'a> Packed<'a> {
             expires_at_micros: created_at_micros.checked_add(lifetime).ok_or(NUMBER)?,
             entries: Vec::new(),
         };
+        Ok(Opened { body, rest: reader })
+    }
+}
+
+/// A packed message whose entries were not looked at.
+#[derive(Debug, Clone)]
+pub struct Opened<'a> {
+    body: MessageBody,
+    rest: Reader<'a>,
+}
+
+impl Opened<'_> {
+    /// What tells whether the rest is of use.
+    #[must_use]
+    pub fn header(&self) -> MessageHeader {
+        MessageHeader::from(&self.body)
+    }
+
+    /// The message's bytes, which are still to be read, and believed.
+    pub fn unpack(self) -> Result<Bytes, DecodeError> {
+        let Self { mut body, rest: mut reader } = self;
         body.entries = unpack_entries(&mut reader, &body)?;
         let signature: [u8; SIGNATURE_BYTES] = reader.array("signature")?;
         reader.finish()?;
@@ -260,7 +287,8 @@ fn unpack_entry(reader: &mut Reader<'_>, body: &MessageBody) -> Result<Entry, De
             Ok(Entry::Inline(Bytes::copy_from_slice(reader.raw(length, "inline transaction")?)))
         }
         form @ (TRANSACTION | OWN_TRANSACTION) => {
-            Ok(Entry::Inline(packed::unpack(reader, &carrier(body, form))?.into()))
+            let bytes = packed::unpack(reader, &carrier(body, form), MAX_PACKED_BYTES)?;
+            Ok(Entry::Inline(bytes.into()))
         }
         value => Err(DecodeError::Unknown { what: "entry", value: value.into() }),
     }

@@ -1,8 +1,8 @@
 //! Packed messages: shorter, and the same bytes again.
 
 use super::samples::{CREATED, HOUR, any_body, any_message, author, full, inline, message, origin, plain};
-use crate::message::{Packed, Predecessor};
-use crate::{Entry, Message, MessageBody, MessageHeader, RegisterId, TransactionBody};
+use crate::message::{Opened, Packed, Predecessor};
+use crate::{Entry, Message, MessageBody, MessageHeader, Payload, RegisterId, TransactionBody};
 use bytes::Bytes;
 use peerwright_encoding::DecodeError;
 use peerwright_secure::NodeKey;
@@ -10,10 +10,6 @@ use proptest::prelude::*;
 
 fn sign(body: MessageBody) -> Message {
     body.sign(&origin()).unwrap()
-}
-
-fn predecessor(message: &Message) -> Predecessor {
-    Predecessor { header: MessageHeader::peek(message.encoded()).unwrap(), id: message.id() }
 }
 
 /// The next message of an origin, a while later.
@@ -31,7 +27,11 @@ fn next(before: &Message, entries: Vec<Entry>) -> MessageBody {
 }
 
 fn restored(packed: &[u8], before: Option<&Predecessor>) -> Bytes {
-    Packed::read(packed).unwrap().unpack(before).unwrap()
+    let opened = Packed::read(packed).unwrap().open(before).unwrap();
+    let header = opened.header();
+    let encoded = opened.unpack().unwrap();
+    assert_eq!(MessageHeader::peek(&encoded), Some(header));
+    encoded
 }
 
 #[test]
@@ -39,11 +39,11 @@ fn what_the_one_before_says_and_what_is_said_twice_is_left_out() {
     let own = TransactionBody { author: origin().public(), ..plain(&[7; 256]) }.sign(&origin()).unwrap();
     let before = sign(message(vec![inline(&own)]));
     let following = sign(next(&before, vec![inline(&own)]));
-    let known = predecessor(&before);
+    let known = before.as_predecessor();
 
     let packed = following.pack(Some(&known));
     assert_eq!(restored(&packed, Some(&known)), following.encoded());
-    assert_eq!(Packed::read(&packed).unwrap().follows(), Some(&before.short_name()));
+    assert_eq!(Packed::read(&packed).unwrap().follows(), Some(&before.as_predecessor().name()));
     // Payload, two signatures, what stands for the message before, and 33 bytes.
     assert_eq!((packed.len(), following.encoded().len()), (256 + 2 * 64 + 16 + 33, 655));
 
@@ -60,7 +60,7 @@ fn another_author_is_named_and_every_field_survives() {
     let signed = full().sign(&author()).unwrap();
     let before = sign(message(vec![inline(&signed)]));
     let following = sign(next(&before, vec![inline(&signed), inline(&signed)]));
-    let known = predecessor(&before);
+    let known = before.as_predecessor();
     let packed = following.pack(Some(&known));
     assert_eq!(restored(&packed, Some(&known)), following.encoded());
     assert!(packed.len() + 2 * 120 < following.encoded().len(), "{}", packed.len());
@@ -69,7 +69,7 @@ fn another_author_is_named_and_every_field_survives() {
 #[test]
 fn who_does_not_follow_is_packed_alone() {
     let before = sign(message(vec![Entry::Inline(Bytes::from_static(b"x"))]));
-    let known = predecessor(&before);
+    let known = before.as_predecessor();
     let entries = before.body().entries.clone();
     let strangers = [
         MessageBody { previous: [1; 32], ..next(&before, entries.clone()) },
@@ -115,27 +115,49 @@ fn a_transaction_that_belies_its_payload_travels_as_it_is() {
 #[test]
 fn only_whom_it_follows_unpacks_it() {
     let before = sign(message(vec![Entry::Inline(Bytes::from_static(b"x"))]));
-    let packed = sign(next(&before, before.body().entries.clone())).pack(Some(&predecessor(&before)));
+    let packed = sign(next(&before, before.body().entries.clone())).pack(Some(&before.as_predecessor()));
     let other = sign(MessageBody { floor: 2, ..before.body().clone() });
-    for wrong in [None, Some(predecessor(&other))] {
-        let refused = Packed::read(&packed).unwrap().unpack(wrong.as_ref());
+    for wrong in [None, Some(other.as_predecessor())] {
+        let refused = Packed::read(&packed).unwrap().open(wrong.as_ref()).map(drop);
         assert!(matches!(refused, Err(DecodeError::Invalid(_))), "{refused:?}");
     }
-    let last =
-        Predecessor { header: MessageHeader { sequence: u64::MAX, ..predecessor(&before).header }, id: before.id() };
-    assert!(Packed::read(&packed).unwrap().unpack(Some(&last)).is_err());
+    let header = MessageHeader { sequence: u64::MAX, ..before.as_predecessor().header };
+    let last = Predecessor { header, id: before.id() };
+    assert!(Packed::read(&packed).unwrap().open(Some(&last)).is_err());
 }
 
 #[test]
-fn what_packed_bytes_claim_makes_no_room() {
+fn what_ends_too_soon_or_has_an_unknown_form_is_refused() {
     let sent = sign(message(vec![Entry::Inline(vec![0; 100].into())]));
     let packed = sent.pack(None).to_vec();
     for length in 0..packed.len() {
-        let read = Packed::read(&packed[..length]).and_then(|packed| packed.unpack(None));
+        let read = Packed::read(&packed[..length]).and_then(|packed| packed.open(None)?.unpack());
         assert!(read.is_err(), "{length}");
     }
     assert!(matches!(Packed::read(&[8]), Err(DecodeError::Unknown { .. })));
     assert!(Packed::read(&[2]).is_err());
+}
+
+#[test]
+fn a_transaction_that_grows_beyond_what_is_packed_is_refused() {
+    // Without data, so that a hash is restored for every few bytes.
+    let payloads = vec![Payload::new(b"".to_vec()); 64];
+    let small = TransactionBody { subject: Some("s".repeat(500)), payloads, ..plain(b"") }.sign(&author()).unwrap();
+    let sent = sign(message(vec![inline(&small)]));
+    let packed = sent.pack(None).to_vec();
+    assert_eq!(restored(&packed, None), sent.encoded());
+
+    let unpack = |subject: usize, length: [u8; 2]| {
+        let mut grown = packed.clone();
+        let at = grown.windows(500).position(|window| window == [b's'; 500]).unwrap();
+        grown.splice(at - 2..at + 500, [length.as_slice(), &vec![b's'; subject]].concat());
+        Packed::read(&grown).unwrap().open(None).unwrap().unpack()
+    };
+    assert!(unpack(500, [0xf4, 0x03]).is_ok());
+    let grown = unpack(1_500, [0xdc, 0x0b]);
+    assert!(matches!(grown, Err(DecodeError::TooLong { what: "packed transaction", .. })), "{grown:?}");
+    let long = unpack(5_000, [0x88, 0x27]);
+    assert!(matches!(long, Err(DecodeError::Truncated(_))), "{long:?}");
 }
 
 proptest! {
@@ -159,7 +181,7 @@ proptest! {
                 .collect();
         }
         prop_assume!(before.body().sequence < u64::MAX);
-        let known = predecessor(&before);
+        let known = before.as_predecessor();
         let following = sign(MessageBody {
             sequence: before.body().sequence + 1,
             previous: before.id(),
@@ -175,14 +197,15 @@ proptest! {
 
     #[test]
     fn no_bytes_make_an_unpacker_panic(form in 0u8..8, bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let before = predecessor(&sign(message(vec![Entry::Inline(Bytes::from_static(b"x"))])));
+        let before = sign(message(vec![Entry::Inline(Bytes::from_static(b"x"))])).as_predecessor();
         let mut packed = vec![form];
         if form & 1 == 1 {
             packed.extend_from_slice(&before.name());
         }
         packed.extend_from_slice(&bytes);
         if let Ok(read) = Packed::read(&packed) {
-            drop(read.clone().unpack(read.follows().map(|_| &before)));
+            let before = read.follows().map(|_| &before);
+            drop(read.clone().open(before).and_then(Opened::unpack));
         }
     }
 }

@@ -28,11 +28,23 @@ pub(crate) fn pack(whole: &[u8], carrier: &Carrier) -> Result<Vec<u8>, DecodeErr
     Ok(to.finish())
 }
 
-/// Restores the transaction at the front of `packed`.
-pub(crate) fn unpack(packed: &mut Reader<'_>, carrier: &Carrier) -> Result<Vec<u8>, DecodeError> {
-    let mut to = Writer::with_capacity(packed.remaining() + 128);
-    Passage { from: packed, to: &mut to, packs: false }.transaction(carrier)?;
-    Ok(to.finish())
+/// Restores the transaction at the front of `packed`, of at most so many bytes.
+pub(crate) fn unpack(packed: &mut Reader<'_>, carrier: &Carrier, limit: usize) -> Result<Vec<u8>, DecodeError> {
+    // Nothing behind that is read, so that nobody has more hashed.
+    let mut from = packed.at_most(limit);
+    let before = from.remaining();
+    let mut to = Writer::with_capacity(before.min(limit));
+    Passage { from: &mut from, to: &mut to, packs: false }.transaction(carrier)?;
+    packed.raw(before - from.remaining(), "transaction")?;
+    let bytes = to.finish();
+    if bytes.len() > limit {
+        return Err(DecodeError::TooLong {
+            what: "packed transaction",
+            length: bytes.len() as u64,
+            limit: limit as u64,
+        });
+    }
+    Ok(bytes)
 }
 
 /// One walk along the fields for both directions, so that one undoes what the other does.

@@ -101,9 +101,9 @@ impl Replica {
                 match ended {
                     Ended::Fork(proof) => return self.freeze(*proof).await,
                     // No failure of the register's.
-                    Ended::NotHeld => left.add(*primary),
-                    // It is told already, or no failure of the register's either.
-                    Ended::Stalled | Ended::Leaderless => {}
+                    Ended::NotHeld | Ended::Leaderless => left.add(*primary),
+                    // It is told already.
+                    Ended::Stalled => {}
                     // From the first again.
                     Ended::Turned => break,
                     Ended::Idle => {

@@ -40,8 +40,8 @@ struct Written {
 }
 
 impl Replica {
-    /// Writes what is fetched, until that ends, writing fails, or the register stalls. Whatever it was, what was verified is
-    /// stored by then: the next round begins where the store is.
+    /// Writes what is fetched, until that ends, writing fails, or the register stalls. What the writer has is stored by then,
+    /// unless that is what failed: the next round begins where the store is.
     pub(super) async fn write_while<T>(
         &self,
         verified: mpsc::Receiver<Verified>,

@@ -29,8 +29,7 @@ pub(super) fn announced(body: &MessageBody) -> Option<(TransactionId, u32)> {
 }
 
 impl Engine {
-    /// A message came by gossip in `frame`, and may be passed on `hops` times. What is known already costs no more than a
-    /// look at its header.
+    /// A message came by gossip in `frame`, and may be passed on `hops` times.
     pub(super) fn gossiped(&mut self, turn: &mut Turn<'_>, link: LinkId, hops: u8, frame: &Bytes, encoded: &[u8]) {
         self.counters.gossip.received += 1;
         let Some(header) = MessageHeader::peek(encoded) else {
@@ -38,19 +37,38 @@ impl Engine {
             self.decode(turn, link, frame, encoded);
             return;
         };
-        if Micros(header.expires_at_micros) <= turn.wall {
+        if self.is_spread(turn, &header) {
+            self.heard(turn, link, hops, &header, (frame, encoded));
+        }
+    }
+
+    /// Whether a message that begins so is spread at all.
+    fn is_spread(&mut self, turn: &mut Turn<'_>, header: &MessageHeader) -> bool {
+        let expires = Micros(header.expires_at_micros);
+        if expires <= turn.wall {
             self.counters.gossip.expired += 1;
-            return;
+        } else if expires > turn.wall + MAX_TIME_TO_LIVE + CLOCK_SKEW {
+            self.dropped(turn, "expires_too_late");
+        } else if self.proofs.convicts(&header.origin) {
+            self.dropped(turn, "equivocator");
+        } else {
+            return true;
         }
-        if Micros(header.expires_at_micros) > turn.wall + MAX_TIME_TO_LIVE + CLOCK_SKEW {
-            return self.dropped(turn, "expires_too_late");
-        }
-        if self.proofs.convicts(&header.origin) {
-            return self.dropped(turn, "equivocator");
-        }
-        match self.origins.standing(&Place::from(&header)) {
-            Standing::Seen(slot) if self.is_rival(slot, &header, encoded) => {}
-            Standing::Seen(slot) => return self.heard_again(turn, link, Some(slot), &header, frame, encoded),
+        false
+    }
+
+    /// A message that is spread came. What is known already costs no more than a look at its header.
+    fn heard(
+        &mut self,
+        turn: &mut Turn<'_>,
+        link: LinkId,
+        hops: u8,
+        header: &MessageHeader,
+        (frame, encoded): (&Bytes, &[u8]),
+    ) {
+        match self.origins.standing(&Place::from(header)) {
+            Standing::Seen(slot) if self.is_rival(slot, header, encoded) => {}
+            Standing::Seen(slot) => return self.heard_again(turn, link, Some(slot), header, frame, encoded),
             Standing::Stale => return self.dropped(turn, "stale_incarnation"),
             Standing::Unseen => {
                 if self.is_own_life(header.origin, header.incarnation) {
@@ -64,9 +82,9 @@ impl Engine {
                 let stream =
                     Stream { register: header.register, origin: header.origin, incarnation: header.incarnation };
                 let is_held = self.holdings.contains(&stream, header.register_sequence);
-                if is_held || self.is_judged(&stream, header.register_sequence, &Place::from(&header)) {
+                if is_held || self.is_judged(&stream, header.register_sequence, &Place::from(header)) {
                     let slot = self.origins.find(&header.origin);
-                    return self.heard_again(turn, link, slot, &header, frame, encoded);
+                    return self.heard_again(turn, link, slot, header, frame, encoded);
                 }
             }
         }

@@ -1,20 +1,25 @@
 //! Sending messages on: pushed where their origin's tree has a link, announced elsewhere.
 
+use super::announced;
 use crate::{
     Class, Event, LinkId, Micros,
     bounds::{ALERT, ANNOUNCE_BYTES, FLOOD_BELOW},
     engine::{Engine, Turn},
     frame::{DEFINITION_BYTES, Definition, Frame, Moved, ROW_BYTES},
-    gossip::{Cached, Candidate, Slot},
+    gossip::{Candidate, Slot},
     score::Outcome,
     timers::Timer,
 };
 use bytes::Bytes;
-use peerwright_ledger::{EquivocationProof, Message};
+use peerwright_ledger::{EquivocationProof, Message, message::Predecessor};
 use peerwright_secure::PeerId;
 
 /// What an empty announcement takes.
 const EMPTY_ANNOUNCEMENT: usize = 10;
+
+fn packed(message: &Message, hops: u8, before: Option<&Predecessor>) -> Bytes {
+    Frame::Packed { hops, packed: &message.pack(before) }.encode()
+}
 
 impl Engine {
     /// Spreads a verified message of another. One that may be passed on no further is announced.
@@ -38,11 +43,12 @@ impl Engine {
         // Whatever the tree says, no few neighbours are to be the only ones to know.
         let mut others: Vec<LinkId> =
             self.active_links().iter().copied().filter(|link| !pushed.contains(link)).collect();
+        let mut frame = None;
         while pushed.len() < self.config.gossip.fanout && !others.is_empty() {
             let chosen = usize::try_from(self.random.below(others.len() as u64)).unwrap_or(0);
             let link = others.swap_remove(chosen);
-            let frame = Frame::Packed { hops, packed: &message.pack(None) }.encode();
-            self.push(turn, link, frame);
+            let frame: &mut Bytes = frame.get_or_insert_with(|| packed(message, hops, None));
+            self.push(turn, link, frame.clone());
             pushed.push(link);
         }
     }
@@ -59,26 +65,29 @@ impl Engine {
         let links = self.active_links().to_vec();
         let is_flooding = links.len() < FLOOD_BELOW;
         let body = message.body();
-        let before = self.cache.get(slot, body.incarnation, body.sequence.saturating_sub(1));
-        let before = before.and_then(Cached::as_predecessor);
+        let place = (body.incarnation, body.sequence);
+        let last = self.origins.get_mut(slot).map(|origin| std::mem::replace(&mut origin.last_spread, place));
+        let before = last.filter(|(incarnation, last)| (*incarnation, last.saturating_add(1)) == place);
+        let before = before.and_then(|(incarnation, last)| self.cache.get(slot, incarnation, last)?.as_predecessor());
+        // Whoever does not hold the register keeps none whose body it has not.
+        let is_kept = announced(body).is_none();
         let (mut pushed, mut following, mut alone) = (Vec::new(), None, None);
         for link in links {
             if except.contains(&link) {
-                self.trees.spread(link, slot, true);
+                self.trees.note_spread(link, slot, is_kept);
                 continue;
             }
             match hops {
                 Some(hops) if is_flooding || !self.trees.is_lazy(link, slot) => {
                     let before = before.as_ref().filter(|_| self.trees.is_followed(link, slot));
                     let frame: &mut Option<Bytes> = if before.is_some() { &mut following } else { &mut alone };
-                    let pack = || Frame::Packed { hops, packed: &message.pack(before) }.encode();
-                    let frame = frame.get_or_insert_with(pack).clone();
+                    let frame = frame.get_or_insert_with(|| packed(message, hops, before)).clone();
                     self.push(turn, link, frame);
-                    self.trees.spread(link, slot, true);
+                    self.trees.note_spread(link, slot, is_kept);
                     pushed.push(link);
                 }
                 _ => {
-                    self.trees.spread(link, slot, false);
+                    self.trees.note_spread(link, slot, false);
                     self.announce_later(turn, link, slot);
                 }
             }
