@@ -133,7 +133,7 @@ impl Source {
         let cut = caller.cut.clone();
         let Self { store, heads, budget, repairs, followers, tasks } = self;
         let begun = Instant::now();
-        let stays = STAYS + Duration::from_micros(random_below(STAYS.as_micros() as u64));
+        let stays = STAYS + Duration::from_micros(random_below(u64::try_from(STAYS.as_micros()).unwrap_or(0)));
         let stays_until = begun + stays;
         let answer = Answer {
             store,
