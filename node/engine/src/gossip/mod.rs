@@ -26,7 +26,7 @@ mod trees;
 mod waits;
 
 use bits::Bits;
-pub(crate) use cache::Cache;
+pub(crate) use cache::{Cache, Cached};
 pub(crate) use candidates::{Candidate, Candidates, Offered, Path};
 use life::Life;
 pub(crate) use names::Meaning;

@@ -4,6 +4,7 @@ use crate::{
     Class, LinkId,
     engine::{Engine, Turn},
     frame::{Frame, VERSION, kind},
+    gossip::Cached,
 };
 use peerwright_encoding::DecodeError;
 use peerwright_ledger::{
@@ -48,7 +49,7 @@ impl Engine {
         let recent = self.cache.named(name);
         let recent = recent.and_then(|(slot, incarnation, sequence)| self.cache.get(slot, incarnation, sequence));
         let verifying = || self.candidates.named(name).map(Message::as_predecessor);
-        recent.and_then(|cached| cached.as_predecessor()).or_else(verifying)
+        recent.and_then(Cached::as_predecessor).or_else(verifying)
     }
 
     /// A peer has not the message that a packed one follows: it is given that one whole, within its credits, and those that
