@@ -39,8 +39,8 @@ pub(crate) type Following = Pin<Box<dyn Stream<Item = Result<FollowResponse, Sta
 const BEGIN_WITHIN: Duration = Duration::from_secs(10);
 /// A caller takes what it has asked for in this time.
 const TAKE_WITHIN: Duration = Duration::from_secs(60);
-/// Who waits at a sealer that nobody leads stays for so long, or up to twice as long, so that not all leave at one instant: it may
-/// come from all others, and there may be no leader anywhere.
+/// Who waits at a sealer that nobody leads stays for so long, or down to half as long, so that not all leave at one instant: it
+/// may come from all others, and there may be no leader anywhere.
 const STAYS: Duration = Duration::from_secs(10);
 /// Messages that are read and wait for the connection. Full: nothing more is read.
 const WAITING: usize = 4;
@@ -133,8 +133,8 @@ impl Source {
         let cut = caller.cut.clone();
         let Self { store, heads, budget, repairs, followers, tasks } = self;
         let begun = Instant::now();
-        let stays = STAYS + Duration::from_micros(random_below(u64::try_from(STAYS.as_micros()).unwrap_or(0)));
-        let stays_until = begun + stays;
+        let sooner = Duration::from_micros(random_below(u64::try_from((STAYS / 2).as_micros()).unwrap_or(0)));
+        let stays_until = begun + STAYS - sooner;
         let answer = Answer {
             store,
             budget,
