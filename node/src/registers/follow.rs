@@ -133,8 +133,9 @@ impl Source {
         let cut = caller.cut.clone();
         let Self { store, heads, budget, repairs, followers, tasks } = self;
         let begun = Instant::now();
-        let sooner = Duration::from_micros(random_below(u64::try_from((STAYS / 2).as_micros()).unwrap_or(0)));
-        let stays_until = begun + STAYS - sooner;
+        let half = STAYS / 2;
+        let drawn = random_below(u64::try_from(half.as_micros()).unwrap_or(0));
+        let stays_until = begun + half + Duration::from_micros(drawn);
         let answer = Answer {
             store,
             budget,
