@@ -129,6 +129,11 @@ impl<'a> Reader<'a> {
         Err(DecodeError::Invalid("a variable integer is longer than need be, or than 64 bits"))
     }
 
+    /// A length or count of at most `limit`, as a varint.
+    pub fn varint_length(&mut self, limit: usize, what: &'static str) -> Result<usize, DecodeError> {
+        within(self.varint(what)?, limit, what)
+    }
+
     /// What lies so far from a known value as a varint says, whose lowest bit says that the way leads down.
     pub fn near(&mut self, known: u64, what: &'static str) -> Result<u64, DecodeError> {
         let way = self.varint(what)?;
@@ -176,11 +181,11 @@ impl<'a> Reader<'a> {
     }
 
     fn count(&mut self, limit: usize, what: &'static str) -> Result<usize, DecodeError> {
-        let length = self.u32(what)?;
-        usize::try_from(length).ok().filter(|length| *length <= limit).ok_or(DecodeError::TooLong {
-            what,
-            length: length.into(),
-            limit: limit as u64,
-        })
+        within(self.u32(what)?.into(), limit, what)
     }
+}
+
+fn within(length: u64, limit: usize, what: &'static str) -> Result<usize, DecodeError> {
+    let accepted = usize::try_from(length).ok().filter(|length| *length <= limit);
+    accepted.ok_or(DecodeError::TooLong { what, length, limit: limit as u64 })
 }

@@ -13,7 +13,7 @@
 //! no further docket, and the others may: it sends those on who wait for one.
 
 use super::{Budget, Followers, Heads, Hearing, Registers, Repairs, encoded};
-use crate::{backoff::random_below, transport::ConnectionInfo};
+use crate::{backoff::Backoff, transport::ConnectionInfo};
 use bytes::Bytes;
 use futures::Stream;
 use peerwright_encoding::Writer;
@@ -68,7 +68,6 @@ struct Answer {
     store: Arc<dyn DocketStore>,
     budget: Budget,
     register: RegisterId,
-    begun: Instant,
     stays_until: Instant,
     sender: mpsc::Sender<Result<FollowResponse, Status>>,
     /// The next docket of the cursor stream.
@@ -132,21 +131,9 @@ impl Source {
         let left = u64::try_from(expires).unwrap_or_default().saturating_sub(crate::tls::unix_now());
         let cut = caller.cut.clone();
         let Self { store, heads, budget, repairs, followers, tasks } = self;
-        let begun = Instant::now();
-        let half = STAYS / 2;
-        let drawn = random_below(u64::try_from(half.as_micros()).unwrap_or(0));
-        let stays_until = begun + half + Duration::from_micros(drawn);
-        let answer = Answer {
-            store,
-            budget,
-            register,
-            begun,
-            stays_until,
-            sender: sender.clone(),
-            next: from,
-            credit: 0,
-            held: 0,
-        };
+        let stays_until = Instant::now() + Backoff::new(STAYS, STAYS).next();
+        let answer =
+            Answer { store, budget, register, stays_until, sender: sender.clone(), next: from, credit: 0, held: 0 };
         tasks.spawn(async move {
             tokio::select! {
                 biased;
@@ -209,7 +196,7 @@ impl Answer {
             let may_send = self.credit > 0 && self.next < self.held;
             let is_waited_for = self.credit > 0 && self.next >= self.held;
             // Who holds what is not here has it from one that hears more than this node.
-            let stays_until = if self.next > self.held { self.begun } else { self.stays_until };
+            let stays_until = if self.next > self.held { Instant::now() } else { self.stays_until };
             tokio::select! {
                 biased;
                 request = requests.message() => match request? {

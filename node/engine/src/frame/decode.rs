@@ -219,10 +219,8 @@ fn definition(reader: &mut Reader<'_>) -> Result<Definition, DecodeError> {
 
 fn packed<'a>(reader: &mut Reader<'a>) -> Result<Frame<'a>, DecodeError> {
     let hops = reader.u8("hops")?;
-    let (length, limit) = (reader.varint("packed message")?, MAX_MESSAGE_BYTES as u64);
-    let accepted = usize::try_from(length).ok().filter(|length| *length <= MAX_MESSAGE_BYTES);
-    let accepted = accepted.ok_or(DecodeError::TooLong { what: "packed message", length, limit })?;
-    Ok(Frame::Packed { hops, packed: reader.raw(accepted, "packed message")? })
+    let length = reader.varint_length(MAX_MESSAGE_BYTES, "packed message")?;
+    Ok(Frame::Packed { hops, packed: reader.raw(length, "packed message")? })
 }
 
 fn short_varint(reader: &mut Reader<'_>, what: &'static str) -> Result<u16, DecodeError> {

@@ -265,12 +265,15 @@ fn next(number: u64) -> Result<u64, DecodeError> {
 }
 
 fn unpack_entries(reader: &mut Reader<'_>, body: &MessageBody) -> Result<Vec<Entry>, DecodeError> {
-    let count = at_most(MAX_ENTRIES, reader.varint("entries")?, "entries")?;
+    let count = reader.varint_length(MAX_ENTRIES, "entries")?;
     let (mut entries, mut bytes) = (Vec::new(), 0);
     for _ in 0..count {
         let entry = unpack_entry(reader, body)?;
         bytes += format::entry_bytes(&entry);
-        at_most(MAX_INLINE_BYTES, bytes as u64, "inline transactions")?;
+        if bytes > MAX_INLINE_BYTES {
+            let (length, limit) = (bytes as u64, MAX_INLINE_BYTES as u64);
+            return Err(DecodeError::TooLong { what: "inline transactions", length, limit });
+        }
         entries.push(entry);
     }
     Ok(entries)
@@ -283,7 +286,7 @@ fn unpack_entry(reader: &mut Reader<'_>, body: &MessageBody) -> Result<Entry, De
             size: u32::try_from(reader.varint("announced size")?).map_err(|_| NUMBER)?,
         }),
         INLINE => {
-            let length = at_most(MAX_INLINE_BYTES, reader.varint("inline transaction")?, "inline transaction")?;
+            let length = reader.varint_length(MAX_INLINE_BYTES, "inline transaction")?;
             Ok(Entry::Inline(Bytes::copy_from_slice(reader.raw(length, "inline transaction")?)))
         }
         form @ (TRANSACTION | OWN_TRANSACTION) => {
@@ -292,9 +295,4 @@ fn unpack_entry(reader: &mut Reader<'_>, body: &MessageBody) -> Result<Entry, De
         }
         value => Err(DecodeError::Unknown { what: "entry", value: value.into() }),
     }
-}
-
-fn at_most(limit: usize, length: u64, what: &'static str) -> Result<usize, DecodeError> {
-    let accepted = usize::try_from(length).ok().filter(|length| *length <= limit);
-    accepted.ok_or(DecodeError::TooLong { what, length, limit: limit as u64 })
 }

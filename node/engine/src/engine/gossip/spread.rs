@@ -73,24 +73,20 @@ impl Engine {
         let is_kept = announced(body).is_none();
         let (mut pushed, mut following, mut alone) = (Vec::new(), None, None);
         for link in links {
-            if except.contains(&link) {
-                self.trees.note_spread(link, slot, is_kept);
-                continue;
-            }
+            let has_brought_it = except.contains(&link);
             match hops {
+                _ if has_brought_it => {}
                 Some(hops) if is_flooding || !self.trees.is_lazy(link, slot) => {
                     let before = before.as_ref().filter(|_| self.trees.is_followed(link, slot));
                     let frame: &mut Option<Bytes> = if before.is_some() { &mut following } else { &mut alone };
                     let frame = frame.get_or_insert_with(|| packed(message, hops, before)).clone();
                     self.push(turn, link, frame);
-                    self.trees.note_spread(link, slot, is_kept);
                     pushed.push(link);
                 }
-                _ => {
-                    self.trees.note_spread(link, slot, false);
-                    self.announce_later(turn, link, slot);
-                }
+                _ => self.announce_later(turn, link, slot),
             }
+            let has_it = has_brought_it || pushed.last() == Some(&link);
+            self.trees.note_spread(link, slot, has_it && is_kept);
         }
         pushed
     }
