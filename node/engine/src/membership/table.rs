@@ -52,7 +52,8 @@ pub(crate) enum Sight {
     Older(u32),
     /// The member is gone, and this is not news of it.
     Gone(u32),
-    /// Another record of the same edition is known, and stays: its encoding is the smaller.
+    /// Another record of the same edition is known, and stays: its encoding is the smaller, or it says that the member
+    /// leaves.
     Conflict,
     /// A format that this version does not know.
     Unsupported,
@@ -140,15 +141,17 @@ impl Table {
         let Some(slot) = self.occupied_slot(number) else { return Sight::Newer };
         let Some(row) = index.record(slot.record) else { return Sight::Newer };
         let known = row.record.edition;
+        // Who brings the word that a member leaves need not be told it: two who know it would tell each other for ever.
+        let is_farewell = slot.state == MemberState::Left && edition == known;
         if edition > known {
             Sight::Newer
-        } else if slot.state.is_gone() {
+        } else if slot.state.is_gone() && !is_farewell {
             Sight::Gone(number)
         } else if edition < known {
             Sight::Older(number)
         } else if row.bytes == bytes {
             Sight::Known(number)
-        } else if bytes < row.bytes.as_ref() {
+        } else if !is_farewell && bytes < row.bytes.as_ref() {
             Sight::Newer
         } else {
             Sight::Conflict

@@ -83,6 +83,23 @@ fn who_is_gone_comes_back_by_a_newer_record_only() {
 }
 
 #[test]
+fn who_left_stays_gone_and_its_farewell_is_known() {
+    let mut table = table();
+    let (alive, _) = record(1, 2);
+    let farewell = MemberRecord { status: Status::Leaving, ..alive };
+    let other = MemberRecord { role: Role::Hub, ..farewell };
+    let (bytes, other) = (farewell.sign(&key(1)), other.sign(&key(1)));
+    let (number, _) = table.put(farewell, &bytes, 1);
+    assert_eq!(table.count(MemberState::Left), 1);
+    assert_eq!(sight(&table, &record(1, 1).1), Sight::Gone(number));
+    assert_eq!(sight(&table, &bytes), Sight::Known(number));
+    for of_its_edition in [&other, &alive.sign(&key(1))] {
+        assert_eq!(sight(&table, of_its_edition), Sight::Conflict);
+    }
+    assert_eq!(sight(&table, &record(1, 3).1), Sight::Newer);
+}
+
+#[test]
 fn another_format_is_unsupported_and_a_stump_is_malformed() {
     let table = table();
     let mut bytes = record(1, 1).1.to_vec();

@@ -362,6 +362,20 @@ fn who_leaves_has_left_for_all_and_is_not_missed() {
 }
 
 #[test]
+fn who_knows_that_a_member_has_left_is_not_told_again_and_again() {
+    let mut net = Net::running(5);
+    net.give(2, OwnedInput::Plain(Input::Drain));
+    net.run(SECOND / 2);
+    net.stop(2);
+    net.run(SECOND * 20);
+    for node in others(&net, 2).collect::<Vec<_>>() {
+        assert_eq!(net.engine(node).statistics().members.refused_gone, 0);
+        let records = net.nodes[node].sent_frames.iter().filter(|(_, sent)| *sent == kind::RECORDS).count();
+        assert!(records < 50, "node {node} has sent {records} frames of records");
+    }
+}
+
+#[test]
 fn a_restart_is_an_update_and_clears_what_was_said() {
     let mut net = Net::running(4);
     net.run(SECOND * 12);
