@@ -8,6 +8,9 @@ pub(crate) use apply::{Change, apply, heal};
 use crate::{options::Options, random::Random};
 use std::time::Duration;
 
+/// A process that ends in order has given what it accepted to its neighbours within this time.
+pub(crate) const DRAINED: Duration = Duration::from_millis(900);
+
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
@@ -17,6 +20,8 @@ pub enum Fault {
     OneWay,
     /// A process is killed and started again: its peers' connections are reset.
     Crash,
+    /// A process ends in order and is started again: it says goodbye first.
+    Leave,
     /// A machine loses power and comes back: its peers hear nothing.
     PowerLoss,
     /// A process stands still for 5 s and more.
@@ -47,6 +52,7 @@ impl Fault {
         Self::Partition,
         Self::OneWay,
         Self::Crash,
+        Self::Leave,
         Self::PowerLoss,
         Self::Pause,
         Self::Clock,
@@ -98,6 +104,9 @@ fn draw(fault: Fault, options: &Options, random: &mut Random) -> Vec<(Duration, 
             vec![(now, cut), (while_, Change::HealCuts)]
         }
         Fault::Crash => vec![(now, Change::Kill(host)), (while_, Change::Start(host))],
+        Fault::Leave => {
+            vec![(now, Change::Drain(host)), (DRAINED, Change::Kill(host)), (while_, Change::Start(host))]
+        }
         Fault::PowerLoss => vec![(now, Change::PowerOff(host)), (while_, Change::Start(host))],
         Fault::Pause => vec![(now, Change::Pause(host, random.between(seconds(5), seconds(20))))],
         Fault::Clock => {

@@ -72,6 +72,12 @@ impl Host {
         self.clock_ahead = 0;
     }
 
+    /// The process is asked to end: it is killed later, when it has said goodbye.
+    pub(crate) fn drain(&mut self, context: &mut Context<'_>) {
+        self.input(context, Input::Drain);
+        self.answer_at_once(context);
+    }
+
     /// Ends the process as `kill -9` does, or with the power; what was not synced is lost but for a prefix.
     pub(crate) fn crash(&mut self, context: &mut Context<'_>, loses_power: bool) {
         if let Some(engine) = self.engine.take() {

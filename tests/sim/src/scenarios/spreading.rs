@@ -51,7 +51,7 @@ fn run(simulation: &mut Simulation, copies: f64) -> Result<Vec<Finding>, Broken>
 }
 
 /// Membership traffic, and its goal at this size.
-fn membership(simulation: &Simulation, report: &crate::report::Measured) -> Finding {
+pub(super) fn membership(simulation: &Simulation, report: &crate::report::Measured) -> Finding {
     let goal = if simulation.options().nodes <= 1_000 { 500.0 } else { 2_000.0 };
     Finding::at_most("membership traffic of a node", report.membership_rate(), "B/s", goal)
 }

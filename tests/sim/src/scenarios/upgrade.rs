@@ -1,8 +1,13 @@
 //! Nodes are restarted one by one with a version that says things which the old one does not know. Nobody is banned or
 //! disconnected for it.
 
-use super::{Finding, Scenario, count};
-use crate::{faults::Change, invariants::Broken, options::Options, simulation::Simulation};
+use super::{Finding, Scenario, count, spreading::membership};
+use crate::{
+    faults::{Change, DRAINED},
+    invariants::Broken,
+    options::Options,
+    simulation::Simulation,
+};
 use std::time::Duration;
 
 /// A node is down for so long.
@@ -24,6 +29,8 @@ pub(super) const UPGRADE: Scenario = Scenario {
 fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     simulation.warm_up()?;
     for node in 0..simulation.options().nodes {
+        simulation.apply(Change::Drain(node));
+        simulation.pass(DRAINED)?;
         simulation.apply(Change::Kill(node));
         simulation.apply(Change::Upgrade(node));
         simulation.pass(RESTART)?;
@@ -34,6 +41,7 @@ fn run(simulation: &mut Simulation) -> Result<Vec<Finding>, Broken> {
     let measured = simulation.measured();
     Ok(vec![
         Finding::new("frames of unknown kinds", count(measured.unsupported_frames()), ""),
+        membership(simulation, &measured),
         Finding::at_most("bans", count(measured.automatic_bans()), "", 0.0),
         Finding::at_most("links closed for what was said on them", count(measured.accusations()), "", 0.0),
     ])
