@@ -19,6 +19,11 @@ impl Backoff {
         self.first
     }
 
+    /// The longest wait, but for the quarter.
+    pub(crate) fn limit(&self) -> Duration {
+        self.limit
+    }
+
     /// The wait after `failures` failures in a row.
     pub(crate) fn wait(&self, failures: u32, random: &mut Random) -> Duration {
         let factor = 1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);

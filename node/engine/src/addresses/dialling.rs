@@ -1,11 +1,7 @@
 //! When each place is dialled, and what becomes of the dials.
 
 use super::{AddressBook, Entry, Group, Standing, State};
-use crate::{
-    Address, DialFailure, LinkId, Micros,
-    bounds::{MAX_ADDRESSES, SLOW_DIAL},
-    random::Random,
-};
+use crate::{Address, DialFailure, LinkId, Micros, bounds::SLOW_DIAL, random::Random};
 use peerwright_secure::PeerId;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,13 +19,13 @@ enum Crowd {
 impl AddressBook {
     /// Whether an address may be dialled now, known or not.
     pub(crate) fn is_due(&self, now: Micros, socket: &SocketAddr, standing: impl Fn(&PeerId) -> Standing) -> bool {
-        self.entries.get(socket).is_none_or(|entry| entry.due_at(standing).is_some_and(|at| at <= now))
+        self.entries.get(socket).is_none_or(|entry| entry.free_at(standing).is_some_and(|at| at <= now))
     }
 
     /// The address is dialled now on somebody's word; it counts as being dialled from here on. `None` when the book is
     /// full.
     pub(crate) fn begin_dial(&mut self, now: Micros, socket: SocketAddr) -> Option<Address> {
-        if self.entries.len() >= MAX_ADDRESSES && !self.entries.contains_key(&socket) {
+        if !self.entries.contains_key(&socket) && !self.has_room() {
             return None;
         }
         let entry = self.entries.entry(socket).or_insert_with(|| Entry::new(now, ""));
@@ -104,6 +100,12 @@ impl AddressBook {
         self.entries.values().filter_map(|entry| entry.due_at(&standing)).min()
     }
 
+    /// When an address that is not the book's to dial may next be dialled on somebody's word.
+    pub(crate) fn next_forgiven(&self, now: Micros) -> Option<Micros> {
+        let waiting = self.entries.values().filter(|entry| !entry.is_in_book() && entry.state == State::Idle);
+        waiting.map(|entry| entry.not_before).filter(|at| *at > now).min()
+    }
+
     /// When `overdue` will next have something to give.
     pub(crate) fn next_overdue(&self, dial_timeout: Duration) -> Option<Micros> {
         self.dials.values().min().map(|since| *since + dial_timeout)
@@ -154,9 +156,9 @@ impl AddressBook {
         let failures = entry.failures;
         self.give_way(socket);
         if failures >= self.attempts {
-            self.forget(&socket);
+            self.unplace(&socket);
         }
-        self.forget_unlisted();
+        self.forget_unlisted(now);
         Some(failures)
     }
 
@@ -185,18 +187,19 @@ impl AddressBook {
             // If the link that was kept instead ends, the wait begins then.
             entry.not_before = now + self.backoff.first();
         }
-        self.forget_unlisted();
+        self.forget_unlisted(now);
     }
 
-    /// The address is this node's own: it is not dialled again while it stays listed.
-    pub(crate) fn own(&mut self, socket: SocketAddr) {
+    /// The address is this node's own: it is not dialled again while it stays listed, nor for a long while on others' word.
+    pub(crate) fn own(&mut self, now: Micros, socket: SocketAddr) {
         self.dials.remove(&socket);
         if let Some(entry) = self.entries.get_mut(&socket) {
             entry.attempted = true;
             entry.state = State::Idle;
             entry.own = true;
+            entry.not_before = now + self.backoff.limit();
         }
-        self.forget_unlisted();
+        self.forget_unlisted(now);
     }
 
     /// A link to `peer` ended. Each address that leads to the peer is dialled again after a wait, the shortest one when
@@ -212,7 +215,7 @@ impl AddressBook {
                 entry.not_before = now + self.backoff.wait(entry.failures.max(1), random);
             }
         }
-        self.forget_unlisted();
+        self.forget_unlisted(now);
     }
 
     /// A ban is over: its peer, if it named one, is dialled again, and so is every address where a ban was met, for who

@@ -111,8 +111,19 @@ impl Entry {
         self.place.is_some() || self.is_anchor
     }
 
+    /// Whether it is the book's own to dial, and not only known because somebody's word led there.
+    fn is_in_book(&self) -> bool {
+        self.listed || self.is_learnt()
+    }
+
+    /// When the book dials it.
     fn due_at(&self, standing: impl Fn(&PeerId) -> Standing) -> Option<Micros> {
-        if !(self.listed || self.is_learnt()) || self.own || self.state != State::Idle {
+        self.is_in_book().then(|| self.free_at(standing)).flatten()
+    }
+
+    /// From when on it may be dialled, on whosever word.
+    fn free_at(&self, standing: impl Fn(&PeerId) -> Standing) -> Option<Micros> {
+        if self.own || self.state != State::Idle {
             return None;
         }
         match self.peer.as_ref().map_or(Standing::Free, standing) {
@@ -120,6 +131,11 @@ impl Entry {
             Standing::Linked => Some(self.not_before.max(self.confirmed + REVERIFY_ADDRESS)),
             Standing::Free => Some(self.not_before),
         }
+    }
+
+    /// How long it is kept when it is not in the book: those who name it again are not to begin with the shortest wait.
+    fn remembered_until(&self, backoff: &Backoff) -> Micros {
+        if self.failures == 0 { self.not_before } else { self.not_before + backoff.limit() }
     }
 }
 
@@ -157,9 +173,14 @@ impl AddressBook {
         let listed: BTreeMap<SocketAddr, &str> =
             addresses.iter().rev().map(|address| (address.socket, address.host.as_str())).collect();
         for (socket, entry) in &mut self.entries {
-            entry.listed = listed.contains_key(socket);
+            let is_listed = listed.contains_key(socket);
+            let is_remembered = !entry.is_in_book() && entry.state == State::Idle;
+            if is_listed && is_remembered {
+                *entry = Entry::new(now, "");
+            }
+            entry.listed = is_listed;
         }
-        self.forget_unlisted();
+        self.forget_unlisted(now);
         let mut listed_now = self.entries.values().filter(|entry| entry.listed).count();
         for (socket, host) in listed {
             let has_room = listed_now < MAX_LISTED;
@@ -176,7 +197,7 @@ impl AddressBook {
 
     /// Takes an address that somebody in the group `source` named, unless its place is taken. Says whether it is new.
     pub(crate) fn learn(&mut self, now: Micros, socket: SocketAddr, source: &Group) -> bool {
-        let has_room = self.entries.len() < MAX_ADDRESSES;
+        let has_room = self.has_room();
         if self.entries.get(&socket).map_or(!has_room, Entry::is_learnt) {
             return false;
         }
@@ -187,7 +208,8 @@ impl AddressBook {
             if !gives_way {
                 return false;
             }
-            self.forget(&occupant);
+            self.unplace(&occupant);
+            self.forget_unlisted(now);
         }
         self.tables.put(place, socket);
         self.entries.entry(socket).or_insert_with(|| Entry::new(now, "")).place = Some(place);
@@ -196,7 +218,7 @@ impl AddressBook {
 
     /// Takes an address that this node kept from its former life: it is dialled first.
     pub(crate) fn add_anchor(&mut self, now: Micros, socket: SocketAddr) {
-        if self.entries.len() < MAX_ADDRESSES {
+        if self.has_room() {
             self.entries.entry(socket).or_insert_with(|| Entry::new(now, "")).is_anchor = true;
         }
     }
@@ -240,15 +262,12 @@ impl AddressBook {
         self.tables.counts()
     }
 
-    /// Takes an address out of the tables; what is listed, or linked, stays in the book.
-    fn forget(&mut self, socket: &SocketAddr) {
+    /// Takes an address out of the tables.
+    fn unplace(&mut self, socket: &SocketAddr) {
         if let Some(entry) = self.entries.get_mut(socket) {
             entry.is_anchor = false;
             if let Some(place) = entry.place.take() {
                 self.tables.remove(place, socket);
-            }
-            if !entry.listed && entry.state == State::Idle {
-                self.entries.remove(socket);
             }
         }
     }
@@ -267,7 +286,7 @@ impl AddressBook {
     /// Nobody answers at a tried address: who waits for its place gets it.
     fn give_way(&mut self, socket: SocketAddr) {
         let Some(newcomer) = self.tables.waiting_for(&socket) else { return };
-        self.forget(&socket);
+        self.unplace(&socket);
         self.confirm(newcomer);
     }
 
@@ -319,7 +338,19 @@ impl AddressBook {
         (others.count(), failing.count())
     }
 
-    fn forget_unlisted(&mut self) {
-        self.entries.retain(|_, entry| entry.listed || entry.is_learnt() || entry.state != State::Idle);
+    /// What is not in the book is forgotten once its wait is long over.
+    fn forget_unlisted(&mut self, now: Micros) {
+        let backoff = self.backoff;
+        self.entries.retain(|_, entry| {
+            entry.is_in_book() || entry.state != State::Idle || entry.remembered_until(&backoff) > now
+        });
+    }
+
+    /// Whether another address can be taken. What is only remembered gives way.
+    fn has_room(&mut self) -> bool {
+        if self.entries.len() >= MAX_ADDRESSES {
+            self.entries.retain(|_, entry| entry.is_in_book() || entry.state != State::Idle);
+        }
+        self.entries.len() < MAX_ADDRESSES
     }
 }

@@ -1,5 +1,5 @@
 use super::{AddressBook, Backoff, Standing};
-use crate::{Address, DialFailure, LinkId, Micros, random::Random};
+use crate::{Address, DialFailure, LinkId, Micros, bounds::MAX_ADDRESSES, random::Random};
 use peerwright_secure::PeerId;
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
@@ -119,9 +119,52 @@ fn an_unlisted_address_is_forgotten_once_its_link_ends() {
     book.linked(START, socket(1), LinkId(1), peer(1));
     book.failed(START, socket(2), DialFailure::Unreachable, &mut random);
     book.replace(START, &[]);
-    assert_eq!(book.views().len(), 1, "only the linked one is kept");
     book.link_ended(START, LinkId(1), &peer(1), true, &mut random);
+    assert_eq!(book.next_due(free), None);
+    // How often it failed is remembered for a while.
+    book.replace(START + SECOND * 62, &[]);
     assert!(book.views().is_empty());
+}
+
+#[test]
+fn an_address_that_others_name_again_and_again_is_dialled_after_longer_and_longer_waits() {
+    let (mut book, mut random) = book();
+    let mut now = START;
+    for expected in [1u64, 2, 4, 8, 16, 32, 60] {
+        assert!(book.is_due(now, &socket(1), free));
+        assert!(book.begin_dial(now, socket(1)).is_some());
+        book.failed(now, socket(1), DialFailure::Unreachable, &mut random);
+        assert!(!book.is_due(now, &socket(1), free));
+        assert_eq!(book.next_due(free), None, "it is not the book's to dial");
+        let forgiven = book.next_forgiven(now).unwrap();
+        assert!(forgiven.since(now) >= SECOND * 3 / 4 * u32::try_from(expected).unwrap());
+        now = forgiven;
+    }
+    // Who is listed is dialled at once, whatever was before.
+    book.begin_dial(now, socket(1));
+    book.failed(now, socket(1), DialFailure::Unreachable, &mut random);
+    book.replace(now, &[address(1)]);
+    assert_eq!(book.take_due(now, 10, &mut random, &BTreeSet::new(), free), [address(1)]);
+}
+
+#[test]
+fn what_is_remembered_gives_way_to_what_is_new() {
+    let (mut book, mut random) = book();
+    for number in 0..=u16::try_from(MAX_ADDRESSES).unwrap() {
+        let [high, low] = number.to_be_bytes();
+        let socket = SocketAddr::from(([10, 1, high, low], 5000));
+        assert!(book.begin_dial(START, socket).is_some(), "{number}");
+        book.failed(START, socket, DialFailure::Unreachable, &mut random);
+    }
+    assert!(book.views().len() <= MAX_ADDRESSES);
+}
+
+#[test]
+fn this_nodes_own_address_is_not_dialled_again_on_others_word() {
+    let (mut book, _) = book();
+    book.begin_dial(START, socket(1));
+    book.own(START, socket(1));
+    assert!(!book.is_due(START + SECOND * 59, &socket(1), free));
 }
 
 #[test]
@@ -129,7 +172,7 @@ fn an_own_address_is_not_dialled_again_until_it_is_listed_anew() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1)]);
     book.take_due(START, 10, &mut random, &BTreeSet::new(), free);
-    book.own(socket(1));
+    book.own(START, socket(1));
     assert_eq!(book.take_due(START + SECOND * 900, 10, &mut random, &BTreeSet::new(), free), []);
     assert!(book.all_attempted(free));
     book.replace(START, &[]);

@@ -100,7 +100,7 @@ impl Engine {
         let Some(address) = offer.address.filter(|_| offer.direction == Direction::Outbound) else { return };
         match reason {
             CloseReason::Own => {
-                self.book.own(address);
+                self.book.own(turn.now, address);
                 turn.out.event(Event::OwnAddress { address });
             }
             CloseReason::Full | CloseReason::Starting => {
@@ -292,7 +292,7 @@ impl Engine {
         let due = self.book.next_due(|peer| standing(bans, links, peer));
         let due = due.map(|due| due.max(self.overlay.search.not_before()));
         // There was no room for what is due by now: it waits for a dial that ends, or is slow.
-        let later = [overdue, self.book.next_slow(now), due.filter(|due| *due > now)];
+        let later = [overdue, self.book.next_slow(now), self.book.next_forgiven(now), due.filter(|due| *due > now)];
         later.into_iter().flatten().min().or(due)
     }
 

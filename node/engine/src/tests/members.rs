@@ -139,6 +139,18 @@ fn each_edition_is_taken_once_and_passed_on_once() {
 }
 
 #[test]
+fn a_member_that_is_not_where_it_says_is_dialled_seldom() {
+    let mut net = Net::running(4);
+    let (_, record) = stranger(200, 1);
+    bring(&mut net, 0, &[&record]);
+    net.run(SECOND * 60);
+    for node in 0..4 {
+        let failed = count(&net, node, |event| matches!(event, Event::DialFailed { .. }));
+        assert!((3..15).contains(&failed), "node {node} has dialled {failed} times in a minute");
+    }
+}
+
+#[test]
 fn a_record_that_does_not_verify_convicts_the_link_that_brought_it() {
     let mut net = Net::running(3);
     let (key, record) = stranger(200, 1);
