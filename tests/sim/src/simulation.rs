@@ -340,3 +340,19 @@ fn key_of(seed: u64, host: HostId) -> NodeKey {
     }
     NodeKey::from_seed(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Simulation;
+    use crate::{faults::Change, options::Options};
+    use std::time::Duration;
+
+    #[test]
+    fn who_is_asked_to_end_as_the_faults_end_is_among_those_who_agree() {
+        let mut simulation = Simulation::new(Options::calm(1, 5));
+        simulation.warm_up().unwrap();
+        simulation.apply(Change::Drain(2));
+        simulation.pass(Duration::from_secs(20)).unwrap();
+        simulation.settle().unwrap();
+    }
+}

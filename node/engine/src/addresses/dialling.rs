@@ -102,7 +102,7 @@ impl AddressBook {
 
     /// When an address that is not the book's to dial may next be dialled on somebody's word.
     pub(crate) fn next_forgiven(&self, now: Micros) -> Option<Micros> {
-        let waiting = self.entries.values().filter(|entry| !entry.is_in_book() && entry.state == State::Idle);
+        let waiting = self.entries.values().filter(|entry| entry.is_only_remembered());
         waiting.map(|entry| entry.not_before).filter(|at| *at > now).min()
     }
 

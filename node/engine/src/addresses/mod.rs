@@ -15,7 +15,8 @@
 //! at once and the other after the shortest wait. When both get through, the connection that the smaller peer id
 //! dialled stays. An address is not dialled while its peer is banned, nor, for some minutes, while
 //! the peer that was last reached there has a link by another way. Addresses that discovery no longer lists are
-//! forgotten once no link to them lives, those that somebody named after some failures in a row.
+//! remembered, not dialled, while a link to them lives and until the wait after their failures is long over: who names them
+//! again is not to begin with the shortest wait. So are, after some failures in a row, those that somebody named.
 
 mod backoff;
 mod dialling;
@@ -133,7 +134,12 @@ impl Entry {
         }
     }
 
-    /// How long it is kept when it is not in the book: those who name it again are not to begin with the shortest wait.
+    /// Whether nobody dials it or is linked to it: only its failures are of use.
+    fn is_only_remembered(&self) -> bool {
+        !self.is_in_book() && self.state == State::Idle
+    }
+
+    /// How long it is kept when it is only remembered.
     fn remembered_until(&self, backoff: &Backoff) -> Micros {
         if self.failures == 0 { self.not_before } else { self.not_before + backoff.limit() }
     }
@@ -174,8 +180,7 @@ impl AddressBook {
             addresses.iter().rev().map(|address| (address.socket, address.host.as_str())).collect();
         for (socket, entry) in &mut self.entries {
             let is_listed = listed.contains_key(socket);
-            let is_remembered = !entry.is_in_book() && entry.state == State::Idle;
-            if is_listed && is_remembered {
+            if is_listed && entry.is_only_remembered() {
                 *entry = Entry::new(now, "");
             }
             entry.listed = is_listed;
@@ -209,7 +214,6 @@ impl AddressBook {
                 return false;
             }
             self.unplace(&occupant);
-            self.forget_unlisted(now);
         }
         self.tables.put(place, socket);
         self.entries.entry(socket).or_insert_with(|| Entry::new(now, "")).place = Some(place);
@@ -341,15 +345,13 @@ impl AddressBook {
     /// What is not in the book is forgotten once its wait is long over.
     fn forget_unlisted(&mut self, now: Micros) {
         let backoff = self.backoff;
-        self.entries.retain(|_, entry| {
-            entry.is_in_book() || entry.state != State::Idle || entry.remembered_until(&backoff) > now
-        });
+        self.entries.retain(|_, entry| !entry.is_only_remembered() || entry.remembered_until(&backoff) > now);
     }
 
     /// Whether another address can be taken. What is only remembered gives way.
     fn has_room(&mut self) -> bool {
         if self.entries.len() >= MAX_ADDRESSES {
-            self.entries.retain(|_, entry| entry.is_in_book() || entry.state != State::Idle);
+            self.entries.retain(|_, entry| !entry.is_only_remembered());
         }
         self.entries.len() < MAX_ADDRESSES
     }

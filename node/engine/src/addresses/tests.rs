@@ -112,7 +112,7 @@ fn an_address_that_met_a_ban_is_dialled_when_any_ban_ends() {
 }
 
 #[test]
-fn an_unlisted_address_is_forgotten_once_its_link_ends() {
+fn an_unlisted_address_is_only_remembered_once_its_link_ends() {
     let (mut book, mut random) = book();
     book.replace(START, &[address(1), address(2)]);
     book.take_due(START, 10, &mut random, &BTreeSet::new(), free);

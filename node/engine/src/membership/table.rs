@@ -141,17 +141,18 @@ impl Table {
         let Some(slot) = self.occupied_slot(number) else { return Sight::Newer };
         let Some(row) = index.record(slot.record) else { return Sight::Newer };
         let known = row.record.edition;
-        // Who brings the word that a member leaves need not be told it: two who know it would tell each other for ever.
-        let is_farewell = slot.state == MemberState::Left && edition == known;
         if edition > known {
             Sight::Newer
-        } else if slot.state.is_gone() && !is_farewell {
+        } else if slot.state == MemberState::Left && edition == known {
+            // Who brings the word that a member leaves need not be told it: two who know it would tell each other for ever.
+            if row.bytes == bytes { Sight::Known(number) } else { Sight::Conflict }
+        } else if slot.state.is_gone() {
             Sight::Gone(number)
         } else if edition < known {
             Sight::Older(number)
         } else if row.bytes == bytes {
             Sight::Known(number)
-        } else if !is_farewell && bytes < row.bytes.as_ref() {
+        } else if bytes < row.bytes.as_ref() {
             Sight::Newer
         } else {
             Sight::Conflict

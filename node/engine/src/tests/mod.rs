@@ -6,6 +6,7 @@ mod bans;
 mod bodies;
 mod catching_up;
 mod chaos;
+mod detector;
 mod directory;
 mod draining;
 mod equivocation;

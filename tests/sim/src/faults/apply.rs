@@ -99,6 +99,7 @@ pub(crate) fn heal(network: &mut Network) {
     for host in 0..network.world.options.nodes {
         network.host_mut(host).store.fails = false;
         network.host_mut(host).end_attack();
+        network.with(host, Host::end_draining);
         apply(network, Change::Start(host));
         if !network.host(host).policy.bans.is_empty() {
             network.with(host, |host, context| {

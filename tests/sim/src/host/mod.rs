@@ -53,6 +53,7 @@ pub(crate) struct Host {
     /// The machine is on.
     pub is_powered: bool,
     is_paused: bool,
+    is_draining: bool,
     /// What came while the process was paused.
     backlog: Vec<Event>,
     /// What the engine's timer is set to, and the earliest event that will look at it.
@@ -121,6 +122,7 @@ impl Host {
             policy,
             is_powered: true,
             is_paused: false,
+            is_draining: false,
             backlog: Vec::new(),
             armed: None,
             awaited: None,

@@ -74,8 +74,16 @@ impl Host {
 
     /// The process is asked to end: it is killed later, when it has said goodbye.
     pub(crate) fn drain(&mut self, context: &mut Context<'_>) {
+        self.is_draining = self.engine.is_some();
         self.input(context, Input::Drain);
         self.answer_at_once(context);
+    }
+
+    /// Ends a process that was asked to.
+    pub(crate) fn end_draining(&mut self, context: &mut Context<'_>) {
+        if self.is_draining {
+            self.crash(context, false);
+        }
     }
 
     /// Ends the process as `kill -9` does, or with the power; what was not synced is lost but for a prefix.
@@ -86,7 +94,7 @@ impl Host {
         self.lose_connections(context, !loses_power);
         self.echoes.clear();
         self.is_powered = !loses_power;
-        self.is_paused = false;
+        (self.is_paused, self.is_draining) = (false, false);
         self.backlog.clear();
         (self.armed, self.awaited) = (None, None);
         self.submitted.clear();

@@ -18,7 +18,8 @@ mod vanish;
 mod verdicts;
 
 use crate::{
-    adversary::Adversary, event::HostId, faults::Change, invariants::Broken, options::Options, simulation::Simulation,
+    adversary::Adversary, event::HostId, faults::Change, invariants::Broken, options::Options, report::Measured,
+    simulation::Simulation,
 };
 use std::{fmt, time::Duration};
 
@@ -132,4 +133,10 @@ fn attack(simulation: &mut Simulation, share: u32, adversary: Adversary) -> Vec<
 /// A count as a figure.
 pub(crate) fn count(number: u64) -> f64 {
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// Membership traffic, and its goal at this size.
+fn membership(simulation: &Simulation, report: &Measured) -> Finding {
+    let goal = if simulation.options().nodes <= 1_000 { 500.0 } else { 2_000.0 };
+    Finding::at_most("membership traffic of a node", report.membership_rate(), "B/s", goal)
 }

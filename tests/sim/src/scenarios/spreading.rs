@@ -2,7 +2,7 @@
 //!
 //! The latency of flooding is that of the shortest path, computed over the links that there are at the end.
 
-use super::{Finding, Scenario, milliseconds};
+use super::{Finding, Scenario, membership, milliseconds};
 use crate::{flooding, invariants::Broken, options::Options, simulation::Simulation};
 use std::time::Duration;
 
@@ -48,10 +48,4 @@ fn run(simulation: &mut Simulation, copies: f64) -> Result<Vec<Finding>, Broken>
         Finding::new("control bytes per delivery", report.control_bytes(), "bytes"),
         membership(simulation, &report),
     ])
-}
-
-/// Membership traffic, and its goal at this size.
-pub(super) fn membership(simulation: &Simulation, report: &crate::report::Measured) -> Finding {
-    let goal = if simulation.options().nodes <= 1_000 { 500.0 } else { 2_000.0 };
-    Finding::at_most("membership traffic of a node", report.membership_rate(), "B/s", goal)
 }

@@ -1,7 +1,7 @@
-//! Nodes are restarted one by one with a version that says things which the old one does not know. Nobody is banned or
-//! disconnected for it.
+//! Nodes end in order, one by one, and start again with a version that says things which the old one does not know. Nobody
+//! is banned or disconnected for it.
 
-use super::{Finding, Scenario, count, spreading::membership};
+use super::{Finding, Scenario, count, membership};
 use crate::{
     faults::{Change, DRAINED},
     invariants::Broken,

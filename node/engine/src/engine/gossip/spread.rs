@@ -74,18 +74,21 @@ impl Engine {
         let (mut pushed, mut following, mut alone) = (Vec::new(), None, None);
         for link in links {
             let has_brought_it = except.contains(&link);
-            match hops {
-                _ if has_brought_it => {}
+            let has_it = match hops {
+                _ if has_brought_it => true,
                 Some(hops) if is_flooding || !self.trees.is_lazy(link, slot) => {
                     let before = before.as_ref().filter(|_| self.trees.is_followed(link, slot));
                     let frame: &mut Option<Bytes> = if before.is_some() { &mut following } else { &mut alone };
                     let frame = frame.get_or_insert_with(|| packed(message, hops, before)).clone();
                     self.push(turn, link, frame);
                     pushed.push(link);
+                    true
                 }
-                _ => self.announce_later(turn, link, slot),
-            }
-            let has_it = has_brought_it || pushed.last() == Some(&link);
+                _ => {
+                    self.announce_later(turn, link, slot);
+                    false
+                }
+            };
             self.trees.note_spread(link, slot, has_it && is_kept);
         }
         pushed
