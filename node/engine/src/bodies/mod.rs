@@ -65,6 +65,8 @@ struct Fetch {
 #[derive(Debug, Default)]
 pub(crate) struct Fetches {
     by_id: BTreeMap<TransactionId, Fetch>,
+    /// There was no room for one, and half of them have not ended since.
+    are_too_many: bool,
 }
 
 impl Fetches {
@@ -72,6 +74,7 @@ impl Fetches {
     pub(crate) fn want(&mut self, id: TransactionId, size: u32, candidate: Candidate) -> bool {
         let is_known = self.by_id.contains_key(&id);
         if !is_known && self.by_id.len() >= MAX_FETCHES {
+            self.are_too_many = true;
             return false;
         }
         let register = candidate.message.body().register;
@@ -213,6 +216,18 @@ impl Fetches {
             State::Waiting | State::Storing { .. } => None,
         });
         deadlines.min()
+    }
+
+    /// Whether nothing is to be pulled that may need another body.
+    pub(crate) fn are_too_many(&self) -> bool {
+        self.are_too_many
+    }
+
+    /// Whether there is room again since there was none. Said once.
+    pub(crate) fn take_relief(&mut self) -> bool {
+        let is_relief = self.are_too_many && self.by_id.len() <= MAX_FETCHES / 2;
+        self.are_too_many &= !is_relief;
+        is_relief
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -17,7 +17,12 @@ impl Engine {
         let message = candidate.message.clone();
         if !self.fetches.want(id, size, candidate) {
             self.dropped(turn, "fetches_full");
-            return self.no_longer_incoming(turn, message.body());
+            // What there is no room for yet is pulled again when there is.
+            return if self.fetches.are_too_many() {
+                self.no_longer_incoming(turn, message.body());
+            } else {
+                self.give_up_incoming(turn, message.body());
+            };
         }
         self.start_fetches(turn);
     }
@@ -33,9 +38,12 @@ impl Engine {
         self.ask_chunks(turn, &wanted);
         for candidate in orphans {
             self.counters.sync.bodies_failed += 1;
-            self.no_longer_incoming(turn, candidate.message.body());
+            self.give_up_incoming(turn, candidate.message.body());
         }
         self.await_chunks();
+        if self.fetches.take_relief() {
+            self.pump_all(turn);
+        }
     }
 
     fn ask_chunks(&mut self, turn: &mut Turn<'_>, wanted: &[ChunkWanted]) {
@@ -95,7 +103,7 @@ impl Engine {
                 self.store_failed(turn, "put_body");
                 self.counters.sync.bodies_failed += 1;
                 for candidate in messages {
-                    self.no_longer_incoming(turn, candidate.message.body());
+                    self.give_up_incoming(turn, candidate.message.body());
                 }
             }
             Err(BodyRefused::Invalid) => {

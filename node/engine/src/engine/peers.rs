@@ -103,7 +103,8 @@ impl Engine {
                 self.book.own(turn.now, address);
                 turn.out.event(Event::OwnAddress { address });
             }
-            CloseReason::Full | CloseReason::Starting => {
+            // Somebody else may come to live there: it is dialled again, more and more seldom.
+            CloseReason::Full | CloseReason::Starting | CloseReason::Retired => {
                 self.book.failed(turn.now, address, DialFailure::Unreachable, &mut self.random);
             }
             _ => self.book.reached(turn.now, address, offer.peer),

@@ -192,9 +192,23 @@ impl Engine {
         self.sync.gaps.give_up(stream, through.max(before));
     }
 
-    /// A message is held now, or given up: pulls that waited for it may go on.
+    /// A message is held now, or may come again: pulls that waited for it may go on.
     pub(super) fn no_longer_incoming(&mut self, turn: &mut Turn<'_>, body: &MessageBody) {
         for link in self.sync.incoming.end(Stream::of(body), body.register_sequence) {
+            self.pump(turn, link);
+        }
+    }
+
+    /// A message is not kept, for now: who gave it is not asked for it again before its next digest.
+    pub(super) fn give_up_incoming(&mut self, turn: &mut Turn<'_>, body: &MessageBody) {
+        let (stream, number) = (Stream::of(body), body.register_sequence);
+        let links = self.sync.incoming.end(stream, number);
+        for link in &links {
+            if let Some(sync) = self.sync.links.get_mut(link) {
+                sync.wants.remove(&stream, number);
+            }
+        }
+        for link in links {
             self.pump(turn, link);
         }
     }
@@ -214,6 +228,7 @@ impl Engine {
         }
         let on_their_way = self.sync.incoming.of_link(link);
         if on_their_way < PULL_LOW_WATER
+            && !self.fetches.are_too_many()
             && let Some((request, ranges)) = self.sync.next_pull(link, turn.now, deadline)
         {
             self.counters.sync.pulls += 1;

@@ -62,7 +62,9 @@ impl Wait {
 
     /// The first candidate keeps nothing below `floor` of what is lacked. Who has not announced it proves nothing by that.
     pub(crate) fn first_lacks_it(&mut self, floor: u64) {
-        if self.first().is_some_and(|first| first.has_announced) {
+        if let Some(first) = self.first().filter(|first| first.has_announced) {
+            // Of what comes behind its announcement it says nothing.
+            let floor = floor.min(first.through.saturating_add(1));
             self.floor = Some(self.floor.map_or(floor, |other| other.min(floor)));
         }
         self.leave_first();
@@ -195,7 +197,7 @@ mod tests {
         let mut waits = Waits::default();
         let pushing = Source { has_announced: false, ..source(1) };
         for source in [pushing, source(2), source(3)] {
-            waits.note(origin(1), 1, source, Micros(10));
+            waits.note(origin(1), 1, Source { through: 20, ..source }, Micros(10));
         }
         let wait = waits.get_mut(&origin(1)).unwrap();
         let floors = [5, 9, 7].map(|floor| {
@@ -203,6 +205,15 @@ mod tests {
             wait.floor
         });
         assert_eq!((floors, wait.first()), ([None, Some(9), Some(7)], None));
+    }
+
+    #[test]
+    fn nobody_says_that_what_it_has_not_announced_is_gone() {
+        let mut waits = Waits::default();
+        waits.note(origin(1), 1, Source { through: 20, ..source(1) }, Micros(10));
+        let wait = waits.get_mut(&origin(1)).unwrap();
+        wait.first_lacks_it(u64::MAX);
+        assert_eq!(wait.floor, Some(21));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Large transactions.
 
 use super::net::{Net, REGISTER, SECOND, is_message};
-use crate::{Event, frame::kind};
+use crate::{Event, bounds::MAX_FETCHES, frame::kind};
 use bytes::Bytes;
 use std::{collections::BTreeSet, time::Duration};
 
@@ -115,4 +115,34 @@ fn a_holder_that_serves_something_else_is_disconnected() {
     assert!(net.nodes[1].store.messages.is_empty());
     let peer = net.peer(0);
     assert!(net.events(1).any(|event| *event == Event::BadSignature { peer, origin: None }));
+}
+
+#[test]
+fn a_body_that_cannot_be_stored_is_asked_for_again_with_the_next_digest_and_not_at_once() {
+    let mut net = Net::running(2);
+    net.nodes[1].store.fails = true;
+    net.submit_to(0, REGISTER, large(7, 100_000));
+    net.run(SECOND * 90);
+    let pulls = net.engine(1).statistics().sync.pulls;
+    assert!((1..=6).contains(&pulls), "{pulls}");
+    net.nodes[1].store.fails = false;
+    net.run(SECOND * 35);
+    assert!(net.holds_exactly(1, &lengths(&[100_000])));
+}
+
+#[test]
+fn who_lacks_more_bodies_than_it_may_fetch_pulls_only_as_many_as_it_has_room_for() {
+    let mut net = Net::new(7);
+    (0..6).for_each(|node| net.start(node));
+    net.run(SECOND * 3);
+    let sizes: Vec<usize> = (0..MAX_FETCHES * 3).map(|number| 40_000 + number).collect();
+    for size in &sizes {
+        net.submit_to(0, REGISTER, large(7, *size));
+        net.run(SECOND / 50);
+    }
+    net.start(6);
+    net.run(SECOND * 60);
+    assert!(net.holds_exactly(6, &lengths(&sizes)));
+    let pulls = net.engine(6).statistics().sync.pulls;
+    assert!(pulls <= 60, "{pulls}");
 }

@@ -2,7 +2,7 @@
 
 use super::net::{Net, OwnedInput, SECOND, address_of};
 use crate::{
-    Event, Input, LinkId, MemberState, Role, ServiceStatus,
+    CloseReason, Event, Input, LinkId, MemberState, Role, ServiceStatus,
     frame::{Frame, kind},
     membership::{Edition, MemberRecord, Status},
 };
@@ -260,6 +260,15 @@ fn a_retired_identity_is_dropped_and_stays_out() {
         assert!(!net.are_linked(node, 3));
         assert!(count(&net, node, |event| *event == Event::MemberRetired { peer: retired }) >= 1);
     }
+    // Its address is listed, and somebody else may come to live there: it is dialled, more and more seldom.
+    let refused = |net: &Net| {
+        let refusal = |event: &Event| matches!(event, Event::LinkClosed { reason: CloseReason::Retired, .. });
+        count(net, 0, refusal)
+    };
+    let before = refused(&net);
+    net.run(SECOND * 120);
+    let refused = refused(&net) - before;
+    assert!((1..=12).contains(&refused), "{refused}");
     // Records of it are refused, whoever brings them.
     let incarnation = net.nodes[3].incarnation;
     let record = MemberRecord {

@@ -209,7 +209,7 @@ impl Engine {
             (_, Err(bound)) => {
                 self.pass_on(turn, &candidate);
                 self.dropped(turn, bound);
-                self.no_longer_incoming(turn, body);
+                self.give_up_incoming(turn, body);
             }
             (Some((id, size)), Ok(())) => {
                 self.note_gap(turn, &candidate);
@@ -291,7 +291,11 @@ impl Engine {
         let is_loaded = self.holdings.is_loaded(&candidate.message.body().register);
         if !self.appends.push_received(received, is_loaded) {
             self.dropped(turn, "append_full");
-            self.no_longer_incoming(turn, candidate.message.body());
+            if self.appends.is_failing() {
+                self.give_up_incoming(turn, candidate.message.body());
+            } else {
+                self.no_longer_incoming(turn, candidate.message.body());
+            }
         }
     }
 
