@@ -16,13 +16,23 @@ impl Backoff {
         Self { first, limit, next: first }
     }
 
-    /// The next wait: between half of the current step and all of it.
+    /// The next wait. The one after it will be twice as long.
     pub(crate) fn next(&mut self) -> Duration {
-        let step = self.next;
-        self.next = step.saturating_mul(2).min(self.limit);
-        let half = step / 2;
+        let wait = self.draw();
+        self.grow();
+        wait
+    }
+
+    /// A wait between half of the current step and all of it.
+    pub(crate) fn draw(&self) -> Duration {
+        let half = self.next / 2;
         let span = u64::try_from(half.as_micros()).unwrap_or(u64::MAX).saturating_add(1);
         half + Duration::from_micros(random_below(span))
+    }
+
+    /// Doubles the current step.
+    pub(crate) fn grow(&mut self) {
+        self.next = self.next.saturating_mul(2).min(self.limit);
     }
 
     pub(crate) fn reset(&mut self) {

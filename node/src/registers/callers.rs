@@ -13,6 +13,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     future::pending,
     net::SocketAddr,
+    ops::RangeInclusive,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -37,8 +38,13 @@ pub(crate) enum Unreached {
     Ending,
 }
 
-/// The members are asked for again after so long, or once another peer is connected.
-const FRESH: Duration = Duration::from_millis(500);
+/// The members are asked for again after so long, or once another peer is connected: the driver makes the list anew, so the
+/// longer it is, the longer it stands.
+const FRESH: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_millis(500);
+/// For each member of the list.
+const FRESH_A_MEMBER: Duration = Duration::from_micros(100);
+/// Whether a member that is being dialled has moved is looked at so often.
+const MOVES: Duration = Duration::from_millis(500);
 
 /// A connection by which no call is answered for so long, and nothing moves, is given up. HTTP/2 would find out after twenty
 /// seconds.
@@ -176,7 +182,7 @@ impl Callers {
     async fn moved(&self, peer: PeerId, from: SocketAddr) -> SocketAddr {
         let mut links = self.links.clone();
         loop {
-            if let Ok(Err(_)) = timeout(FRESH, links.changed()).await {
+            if let Ok(Err(_)) = timeout(MOVES, links.changed()).await {
                 // The node is ending: nobody tells anything any more.
                 return pending().await;
             }
@@ -242,8 +248,10 @@ impl Callers {
     /// The members; none when the node is ending. Thousands of registers share one question to the driver.
     async fn members(&self) -> Arc<Vec<MemberView>> {
         let mut known = self.known.lock().await;
-        let is_fresh = |asked: &Instant| asked.elapsed() < FRESH && !known.links.has_changed().unwrap_or_default();
-        if let Some((_, members)) = known.members.as_ref().filter(|(asked, _)| is_fresh(asked)) {
+        let is_news = known.links.has_changed().unwrap_or_default();
+        let fresh =
+            known.members.as_ref().filter(|(asked, members)| !is_news && asked.elapsed() < fresh(members.len()));
+        if let Some((_, members)) = fresh {
             return members.clone();
         }
         known.links.mark_unchanged();
@@ -256,9 +264,15 @@ impl Callers {
     }
 }
 
+/// How long a list of so many members stands.
+fn fresh(members: usize) -> Duration {
+    let all = FRESH_A_MEMBER.saturating_mul(u32::try_from(members).unwrap_or(u32::MAX));
+    all.clamp(*FRESH.start(), *FRESH.end())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{FAILURE_STANDS, FailedDial, Unreached};
+    use super::{FAILURE_STANDS, FailedDial, Unreached, fresh};
     use crate::registers::sources::SourceNews;
     use peerwright_secure::PeerId;
     use std::{
@@ -279,6 +293,12 @@ mod tests {
         let began = Instant::now();
         advance(took).await;
         FailedDial::new(address(1), WHY, began, news.of_links())
+    }
+
+    #[test]
+    fn a_short_list_of_members_is_asked_for_again_soon_and_a_long_one_seldom() {
+        let millis = [0, 9, 1_000, 100_000].map(|members| fresh(members).as_millis());
+        assert_eq!(millis, [20, 20, 100, 500]);
     }
 
     #[tokio::test(start_paused = true)]

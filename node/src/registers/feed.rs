@@ -22,20 +22,26 @@ use peerwright_sealing::{Group, GroupRefused};
 use peerwright_store::{ListedTransaction, Seen, Store, StoreError, StoredTransaction};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use thiserror::Error;
-use tokio::time::{Instant, interval_at, sleep, timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, interval_at, sleep, timeout},
+};
 
 /// Transactions handed in at once.
 const CHUNK: usize = 512;
 /// Chunks of a register that wait for their outcome. Full: the next waits.
-const UNDER_WAY: usize = 16;
+const UNDER_WAY: usize = 32;
 /// Registers of which something is handed in at once. Full: the next waits.
 const AT_ONCE: usize = 64;
 /// A chunk of more bytes than this has one transaction.
 const CHUNK_BYTES: u64 = 4 * 1024 * 1024;
+/// From a word that something came to the look at it: what comes with it is handed in with it.
+const GATHER: Duration = Duration::from_millis(10);
 /// Looked again without a word that something came.
 const LOOK: Duration = Duration::from_secs(1);
 /// A group that has no room is asked again.
@@ -69,6 +75,13 @@ enum Row {
     Open(Bytes),
     /// A large one, whose body is on its way.
     Announced,
+}
+
+/// What lies behind a position, up to a bound.
+struct Looked {
+    rows: Vec<(u64, Row)>,
+    /// Nothing lay behind these.
+    is_end: bool,
 }
 
 impl Feed {
@@ -137,16 +150,17 @@ impl Feed {
 
     /// Hands in while this node leads: each register by itself, so that none waits for another's dockets.
     async fn hand_in_all(&self) -> Result<(), Stopped> {
-        let (mut wanted, mut busy) = (self.all().await?, BTreeSet::new());
+        let mut wanted = self.all().await?;
+        let mut busy: BTreeMap<RegisterId, Arc<Notify>> = BTreeMap::new();
         let mut under_way = FuturesUnordered::new();
         let mut look = interval_at(Instant::now() + LOOK, LOOK);
         while self.group.status().is_leading {
             while busy.len() < AT_ONCE
-                && let Some(register) = wanted.difference(&busy).next().copied()
+                && let Some(register) = wanted.iter().find(|register| !busy.contains_key(register)).copied()
             {
                 wanted.remove(&register);
-                busy.insert(register);
-                under_way.push(async move { (register, self.hand_in(register).await) });
+                let more = busy.entry(register).or_default().clone();
+                under_way.push(async move { (register, self.hand_in(register, &more).await) });
             }
             tokio::select! {
                 biased;
@@ -159,8 +173,11 @@ impl Feed {
                         Ok(()) => {}
                     }
                 }
-                // What comes to one that is busy is looked at again afterwards.
-                arrived = self.registers.arrived.take() => wanted.extend(arrived),
+                arrived = self.registers.arrived.take() => {
+                    arrived.iter().filter_map(|register| busy.get(register)).for_each(|more| more.notify_one());
+                    // What was told as the last look ended is looked at again afterwards.
+                    wanted.extend(arrived);
+                }
                 _ = look.tick() => wanted.extend(self.all().await?),
             }
         }
@@ -171,26 +188,31 @@ impl Feed {
     async fn skip_settled(&self, register: RegisterId) -> Result<(), StoreError> {
         let mut mark = self.mark(register);
         loop {
-            let rows = self.look(register, mark).await?;
+            let Looked { rows, is_end } = self.look(register, mark).await?;
             let settled = rows.iter().take_while(|(_, row)| matches!(row, Row::Settled)).count();
             let Some((position, _)) = settled.checked_sub(1).and_then(|last| rows.get(last)) else { return Ok(()) };
             mark = *position;
             self.marks().insert(register, mark);
-            if settled < rows.len() {
+            if is_end || settled < rows.len() {
                 return Ok(());
             }
         }
     }
 
-    /// Hands in all that lies behind the mark, which follows as far as nothing is missing.
-    async fn hand_in(&self, register: RegisterId) -> Result<(), Stopped> {
+    /// Hands in all that lies behind the mark, which follows as far as nothing is missing. What comes meanwhile, of which
+    /// `more` tells, does not wait for the dockets of what came before.
+    async fn hand_in(&self, register: RegisterId, more: &Notify) -> Result<(), Stopped> {
         let mut under_way = FuturesOrdered::new();
         let mut next = self.mark(register);
         let (mut reached, mut is_whole) = (next, true);
+        let mut may_be_more = true;
+        let mut told = pin!(gathered(more));
         loop {
-            if under_way.len() < UNDER_WAY {
+            if may_be_more && under_way.len() < UNDER_WAY {
+                let looked = self.look(register, next).await?;
+                may_be_more = !looked.is_end;
                 let mut chunk = Vec::new();
-                for (position, row) in self.look(register, next).await? {
+                for (position, row) in looked.rows {
                     next = position;
                     match row {
                         Row::Settled => {}
@@ -203,31 +225,38 @@ impl Feed {
                 }
                 if !chunk.is_empty() {
                     under_way.push_back(async move { self.submit(register, chunk).await.map(|()| reached) });
-                    continue;
                 }
+                continue;
             }
-            match under_way.next().await {
-                Some(handed) => drop(self.marks().insert(register, handed?)),
-                None => {
-                    self.marks().insert(register, reached);
-                    return Ok(());
+            if under_way.is_empty() {
+                self.marks().insert(register, reached);
+                return Ok(());
+            }
+            tokio::select! {
+                Some(handed) = under_way.next() => drop(self.marks().insert(register, handed?)),
+                () = &mut told, if !may_be_more => {
+                    may_be_more = true;
+                    told.set(gathered(more));
                 }
             }
         }
     }
 
     /// The next rows behind a position: all of them by two reads, three or four, however many readers wait beside this one.
-    async fn look(&self, register: RegisterId, behind: u64) -> Result<Vec<(u64, Row)>, StoreError> {
+    async fn look(&self, register: RegisterId, behind: u64) -> Result<Looked, StoreError> {
         let mut rows = self.messages.list(register, Some(behind), CHUNK).await?;
         if rows.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Looked { rows: Vec::new(), is_end: true });
         }
+        let mut is_end = rows.len() < CHUNK;
         let mut bytes = 0;
         let taken = rows.iter().take_while(|row| {
             bytes += u64::from(row.size);
             bytes <= CHUNK_BYTES
         });
-        rows.truncate(taken.count().max(1));
+        let taken = taken.count().max(1);
+        is_end &= taken == rows.len();
+        rows.truncate(taken);
         let mut suspects: Vec<TransactionId> = rows.iter().map(|row| row.id).collect();
         // What has come just now hardly ever is sealed, and the group knows that without a look at the index.
         if let Some(may_be) = self.group.may_have_sealed(register, &suspects) {
@@ -247,7 +276,7 @@ impl Feed {
             let transaction = found.remove(&row.id).flatten();
             (row.position, if is_sealed { Row::Settled } else { unsettled(row, transaction, now) })
         });
-        Ok(looked.collect())
+        Ok(Looked { rows: looked.collect(), is_end })
     }
 
     /// Which of these are in certified dockets.
@@ -273,6 +302,12 @@ impl Feed {
             }
         }
     }
+}
+
+/// Resolves some time after a word that more has come.
+async fn gathered(more: &Notify) {
+    more.notified().await;
+    sleep(GATHER).await;
 }
 
 /// What a row is that no docket holds.

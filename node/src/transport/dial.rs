@@ -51,6 +51,9 @@ pub enum DialError {
     /// HTTP ended it; in TLS 1.3 a refusal of our certificate is heard here at the earliest.
     #[error("HTTP: {0}")]
     Http(#[source] hyper::Error),
+    /// This node ends.
+    #[error("this node ends")]
+    Ending,
     /// The other side does not speak the version of HTTP.
     #[error("the other side does not speak this version of HTTP")]
     NotOffered,
@@ -72,6 +75,7 @@ impl DialError {
             Self::Unreachable(_) => "unreachable",
             Self::Tls(error) => refusal_of(error).unwrap_or("broken"),
             Self::Http(error) => refusal_of(error).unwrap_or("broken"),
+            Self::Ending => "ending",
             Self::NotOffered => "not_offered",
         }
     }
@@ -147,12 +151,16 @@ impl Dialler {
         config: Arc<ClientConfig>,
     ) -> Result<Shaken, DialError> {
         let cut = self.end.child_token();
-        let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(socket)).await.map_err(|_| DialError::Timeout)?;
-        let stream = stream.map_err(DialError::Unreachable)?;
-        drop(stream.set_nodelay(true));
-        let stream = Guarded::new(stream, cut.clone(), SILENCE);
-        let shaken = timeout(HANDSHAKE_TIMEOUT, TlsConnector::from(config).connect(name, stream)).await;
-        let stream = shaken.map_err(|_| DialError::Timeout)?.map_err(DialError::of_handshake)?;
+        let shaking = async {
+            let stream = timeout(CONNECT_TIMEOUT, TcpStream::connect(socket)).await.map_err(|_| DialError::Timeout)?;
+            let stream = stream.map_err(DialError::Unreachable)?;
+            drop(stream.set_nodelay(true));
+            let stream = Guarded::new(stream, cut.clone(), SILENCE);
+            let shaken = timeout(HANDSHAKE_TIMEOUT, TlsConnector::from(config).connect(name, stream)).await;
+            shaken.map_err(|_| DialError::Timeout)?.map_err(DialError::of_handshake)
+        };
+        // A node that ends waits for no dial: one to a machine that is gone takes as long as it may.
+        let stream = cut.run_until_cancelled(shaking).await.unwrap_or(Err(DialError::Ending))?;
         let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|leaf| leaf.clone().into_owned());
         Ok(Shaken { stream, leaf, cut })
     }

@@ -46,16 +46,23 @@ impl Rest {
         self.gather.reset();
     }
 
-    /// Until the next round.
+    /// Until the next round. Only a pause that was waited for to its end makes the next one longer: news is no failure.
     pub(super) async fn until_next(&mut self) {
         let has_hub = self.active_hub.borrow().is_some();
+        let pause = self.pause.draw();
         tokio::select! {
             biased;
             // What another hub holds is to be had at once.
             Ok(()) = self.active_hub.changed() => self.pause.reset(),
             Ok(()) = self.gains.changed() => {}
             () = gathered(&mut self.news, &mut self.gather), if !has_hub => {}
-            () = sleep(self.pause.next()) => self.gather.reset(),
+            () = sleep(pause) => {
+                self.pause.grow();
+                if pause >= *GATHER.end() {
+                    // It was quiet.
+                    self.gather.reset();
+                }
+            }
         }
     }
 }
@@ -141,6 +148,21 @@ mod tests {
         assert!(wait_for(&hubs, &news, || news.advertised(other)).await >= *PAUSE.end() / 2);
         hubs.tell(HubStanding { active: Some(PeerId::from_bytes([1; 32])), ..HubStanding::default() });
         assert!(wait_for(&hubs, &news, || news.linked()).await >= *PAUSE.end() / 2, "the hub tells by itself");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn news_makes_no_pause_longer() {
+        let (hubs, news) = (Hubs::default(), SourceNews::default());
+        let mut rest = Rest::new(&hubs, news.of(REGISTER));
+        // Each is gathered sooner than the shortest pause ends.
+        for _ in 0..3 {
+            news.linked();
+            rest.until_next().await;
+        }
+        let began = Instant::now();
+        rest.begin_round();
+        rest.until_next().await;
+        assert!(began.elapsed() <= *PAUSE.start());
     }
 
     #[tokio::test(start_paused = true)]
