@@ -31,6 +31,8 @@ const TOO_LATE_TO_RENEW: Duration = Duration::from_secs(4);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// No pause is longer, give or take half.
 const LONGEST_PAUSE: Duration = Duration::from_millis(160);
+/// A carrier that dies sooner did not work: the more of them in a row, the longer the pause before the next.
+const WORKS: Duration = Duration::from_secs(1);
 
 /// A link that is up.
 pub(super) struct Life {
@@ -56,7 +58,9 @@ enum Ridden {
 impl Life {
     /// Stays with the link until it ends.
     pub(super) async fn run(self, mut carrier: OpenCarrier) {
+        let mut died_young = 0;
         let ended = loop {
+            let began = Instant::now();
             match self.ride(&mut carrier).await {
                 Ridden::Changed(next) => carrier = next,
                 Ridden::Expired => {
@@ -70,7 +74,8 @@ impl Life {
                 Ridden::Ended(CarrierEnd::Replaced | CarrierEnd::Broken) => {
                     let kind = carrier.kind;
                     drop(carrier);
-                    match self.resume(kind).await {
+                    died_young = if began.elapsed() < WORKS { died_young + 1 } else { 0 };
+                    match self.resume(kind, died_young).await {
                         Ok(next) => carrier = next,
                         Err(ended) => {
                             self.queue.cut();
@@ -170,12 +175,16 @@ impl Life {
         self.open(attempt).await.ok()
     }
 
-    /// Gives the session another carrier after `broken` broke; an error ends the link, `None` of it without a word.
-    async fn resume(&self, broken: Carrier) -> Result<OpenCarrier, Option<DownReason>> {
+    /// Gives the session another carrier after `broken` broke, and with it so many in a row that never worked; an error ends
+    /// the link, `None` of it without a word.
+    async fn resume(&self, broken: Carrier, died_young: u32) -> Result<OpenCarrier, Option<DownReason>> {
         let context = &self.dialler.context;
         let deadline = Instant::now() + context.settings().resume_within;
         context.paths.died(self.address, broken);
         let trying = async {
+            if let Some(tries) = died_young.checked_sub(2) {
+                sleep(pause(tries, random())).await;
+            }
             for tries in 0.. {
                 let attempt = context.paths.attempt(self.address, None).map_err(|_| DownReason::Broken)?;
                 let kind = attempt.carrier;

@@ -47,6 +47,16 @@ async fn through_a_proxy_that_kills_streams_after_two_seconds_every_frame_arrive
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn carriers_that_die_as_soon_as_they_are_open_are_opened_less_and_less_often() {
+    let (dialler, acceptor) = ends(soon(), options(soon())).await;
+    let proxy = Proxy::that_kills_after(Duration::from_millis(100), acceptor.address).await;
+    let pair = Pair::linked(dialler, acceptor, proxy.address).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let killed = proxy.killed_so_far();
+    assert!((1..=20).contains(&killed), "{killed} connections, {:?}", pair.near.queue.goodbye());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_no_handshake_gets_through_no_carrier_is_blamed() {
     let (mut pair, proxy) = through_a_proxy(soon(), options(soon())).await;
     proxy.shut_out();

@@ -314,6 +314,27 @@ async fn a_register_that_waits_for_its_next_docket_holds_up_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_comes_while_a_docket_is_awaited_goes_into_it() {
+    let authority = authority();
+    let nodes = sealed(&authority, 1, 1).await;
+    let mut slow = orders();
+    slow.policy.build_interval_millis = 1_500;
+    let register = begin_like(&authority, &nodes, &slow).await;
+
+    let first = hand_in(&nodes[0], register, "first").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let second = hand_in(&nodes[0], register, "second").await;
+    eventually("both are committed", async || {
+        committed(&nodes[0], register, first).await && committed(&nodes[0], register, second).await
+    })
+    .await;
+
+    let docket =
+        async |id| nodes[0].handle().registers.store.find(register, id, Seen::Certified).await.unwrap().unwrap().number;
+    assert_eq!(docket(first).await, docket(second).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_network_without_sealers_begins_no_register() {
     let authority = authority();
     let nodes = start_nodes(&authority, 1).await;
