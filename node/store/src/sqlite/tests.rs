@@ -210,3 +210,14 @@ async fn nothing_temporary_is_written_to_a_folder_that_an_image_may_not_have() {
     }
     store.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn the_writer_keeps_more_pages_than_a_reader() {
+    let (_directory, path) = place();
+    let store = Sqlite::open(&path, NETWORK).await.unwrap();
+    let kibibytes = |options: Options| -> i64 {
+        options.connect().unwrap().query_one("PRAGMA cache_size", [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!([Options::writer(&path), Options::reader(&path)].map(kibibytes), [-16 * 1024, -2000]);
+    store.close().await.unwrap();
+}
