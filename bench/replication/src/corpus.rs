@@ -5,7 +5,8 @@ use crate::chain::{DOCKET_TRANSACTIONS, Growing, Recipe};
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
 use peerwright_ledger::{DocketBody, RegisterId, TransactionId};
-use peerwright_store::{DocketStore as _, HeldDockets, Seen, Sqlite, Store as _};
+use peerwright_node::config::Storage;
+use peerwright_store::{DocketStore, HeldDockets, Postgres, Seen, Sqlite, Store};
 use std::{
     fs::{self, File},
     path::Path,
@@ -21,10 +22,15 @@ const TOGETHER: usize = 16;
 /// Body bytes that are read at once.
 const READ_BYTES: usize = 8 << 20;
 
+/// A store that holds registers and can be closed.
+trait RegisterStore: Store + DocketStore {}
+
+impl<S: Store + DocketStore> RegisterStore for S {}
+
 /// An open store with one register in it.
 pub(crate) struct Corpus<'r> {
     runtime: &'r Runtime,
-    store: Sqlite,
+    store: Box<dyn RegisterStore>,
     /// What it holds.
     pub(crate) held: HeldDockets,
 }
@@ -67,7 +73,17 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
 impl<'r> Corpus<'r> {
     /// Opens the store in a folder.
     pub(crate) fn open(runtime: &'r Runtime, folder: &Path) -> Result<Self> {
-        let store = runtime.block_on(Sqlite::open(&folder.join(FILE), NETWORK_UID))?;
+        Self::stored(runtime, &Storage::Volume, folder)
+    }
+
+    /// Opens what a node kept there, or in its folder.
+    pub(crate) fn stored(runtime: &'r Runtime, storage: &Storage, folder: &Path) -> Result<Self> {
+        let store: Box<dyn RegisterStore> = match storage {
+            Storage::Volume => Box::new(runtime.block_on(Sqlite::open(&folder.join(FILE), NETWORK_UID))?),
+            Storage::Postgres(settings) => {
+                Box::new(runtime.block_on(Postgres::open((**settings).clone(), NETWORK_UID))?)
+            }
+        };
         let held = runtime.block_on(store.registers())?.pop().context("the store holds no register")?;
         Ok(Self { runtime, store, held })
     }
@@ -113,15 +129,17 @@ impl<'r> Corpus<'r> {
         ensure!(copy.held.first == 0, "the copy does not begin at the beginning");
         let mut next = 0;
         while next <= self.held.head {
-            let read = |store: &Sqlite| {
+            let read = |store: &dyn RegisterStore| {
                 self.runtime.block_on(store.dockets(self.register(), next, Seen::Certified, usize::MAX, READ_BYTES))
             };
-            let (ours, theirs) = (read(&self.store)?, read(&copy.store)?);
+            let (ours, theirs) = (read(&*self.store)?, read(&*copy.store)?);
             ensure!(!ours.is_empty() && ours == theirs, "the copy differs from docket {next} on");
             let asked = self.runtime.block_on(self.store.transaction_ids(self.register(), next, 1))?;
             if let Some(id) = asked.first().and_then(|docket| docket.transactions.first()) {
-                let find = |store: &Sqlite| self.runtime.block_on(store.find(self.register(), *id, Seen::Certified));
-                ensure!(find(&copy.store)?.is_some_and(|place| place.number == next), "{id} is not found in the copy");
+                let find = |store: &dyn RegisterStore| {
+                    self.runtime.block_on(store.find(self.register(), *id, Seen::Certified))
+                };
+                ensure!(find(&*copy.store)?.is_some_and(|place| place.number == next), "{id} is not found in the copy");
             }
             next += ours.len() as u64;
         }

@@ -30,7 +30,9 @@ pub(crate) enum Case {
     Author,
     /// From the start of the replica's node; PostgreSQL copies the table.
     Cold,
-    /// The same, each side killed ten times in turns.
+    /// The same, where the replica keeps registers in a schema of PostgreSQL.
+    ColdPostgres,
+    /// As `Cold`, each side killed ten times in turns.
     Interrupted,
     /// From one source to three.
     Three,
@@ -63,7 +65,8 @@ impl Side {
             Self::Ours => true,
             Self::Jetstream => matches!(case, Case::Stream | Case::Cold | Case::Three | Case::Live),
             Self::Postgres => {
-                matches!(case, Case::Stream | Case::Cold | Case::Three | Case::Live | Case::Single | Case::Batch)
+                let copies = matches!(case, Case::Stream | Case::Cold | Case::ColdPostgres | Case::Three);
+                copies || matches!(case, Case::Live | Case::Single | Case::Batch)
             }
             Self::Sqlite => matches!(case, Case::Single | Case::Batch),
         }
@@ -73,7 +76,8 @@ impl Side {
 impl Case {
     /// Whether a register that is there is replicated.
     pub(crate) const fn has_corpus(self) -> bool {
-        matches!(self, Self::Stream | Self::Signatures | Self::Author | Self::Cold | Self::Interrupted | Self::Three)
+        let are_handed_in = matches!(self, Self::Live | Self::Committed | Self::Single | Self::Batch | Self::Streams);
+        !are_handed_in
     }
 
     /// How many replicas there are.

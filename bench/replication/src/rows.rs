@@ -46,6 +46,8 @@ pub(crate) fn rows(bench: &Bench, measured: &Measured, limits: &Limits) -> Vec<R
     let catch_up = format!("cold catch-up of {} transactions", bench.transactions());
     let at_best = Some(bench.transactions() as f64 / limits.replica());
     beside(&catch_up, "s", Case::Cold, SECONDS, at_best, Some(2.2 * millions));
+    let stored = format!("{catch_up}, stored in PostgreSQL");
+    beside(&stored, "s", Case::ColdPostgres, SECONDS, at_best, Some(4.0 * millions));
     let three = "1 to 3, sum";
     beside(three, "tx/s", Case::Three, RATE, replica, Some(800_000.0));
     beside("lag p50 at 10,000 tx/s", "ms", Case::Live, P50, None, None);

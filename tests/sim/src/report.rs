@@ -223,11 +223,11 @@ impl fmt::Display for Report {
         writeln!(formatter, "all level {:.0} s after the safety phase", self.agreed_after.as_secs_f64())?;
         writeln!(
             formatter,
-            "simulated {:.1} s in {wall:.1} s ({busy:.1} s of processors): {} events, {:.0} a second; peak memory {} MiB",
+            "simulated {:.1} s in {wall:.1} s ({busy:.1} s of processors): {} events, {:.0} a second; peak memory {:.0} MiB",
             self.simulated.as_secs_f64(),
             self.events,
             ratio(self.events, 1) / wall,
-            peak_memory_mib()
+            peak_memory_kib() / 1_024.0
         )?;
         for finding in &self.findings {
             writeln!(formatter, "{finding}")?;
@@ -237,11 +237,11 @@ impl fmt::Display for Report {
 }
 
 /// The most memory that this process ever had, as Linux tells; 0 elsewhere.
-fn peak_memory_mib() -> u64 {
+pub(crate) fn peak_memory_kib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().next()).and_then(|text| text.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) / 1_024
+    let kilobytes = line.and_then(|line| line.split_whitespace().next()).and_then(|text| text.parse().ok());
+    kilobytes.unwrap_or(0.0)
 }
 
 /// Time of processors that this process has used, as Linux tells in hundredths; 0 elsewhere.

@@ -12,8 +12,11 @@ use super::{
 use crate::{
     corpus::{self, Corpus},
     plan::{Outcome, Plan},
+    postgres,
 };
 use anyhow::{Context as _, Result};
+use peerwright_node::config::Storage;
+use peerwright_store::PostgresSettings;
 use std::{
     thread,
     time::{Duration, Instant},
@@ -22,6 +25,8 @@ use tokio::runtime::{Builder, Runtime};
 
 /// How often each side is killed in turns, together.
 pub(crate) const KILLS: u64 = 20;
+/// The schema of a replica that has one.
+const SCHEMA: &str = "replica";
 /// How often is looked whether the next is due.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -35,7 +40,7 @@ struct Expected {
 /// The nodes are connected; then the register is subscribed to.
 pub(super) fn stream(plan: &Plan) -> Result<Outcome> {
     let runtime = runtime()?;
-    let (network, expected) = prepare(plan, &runtime)?;
+    let (network, expected) = prepare(plan, &runtime, Storage::Volume)?;
     let source = network.source()?;
     let numbers = 0..plan.case.replicas();
     let replicas: Vec<Member> = numbers.map(|number| network.replica(number, &source)).collect::<Result<_>>()?;
@@ -55,8 +60,19 @@ pub(super) fn stream(plan: &Plan) -> Result<Outcome> {
 
 /// The subscription is there; then the replica's node starts.
 pub(super) fn cold(plan: &Plan) -> Result<Outcome> {
+    cold_into(plan, Storage::Volume)
+}
+
+/// The same; the replica keeps registers in a server that has the settings of the rival's.
+pub(super) fn cold_postgres(plan: &Plan) -> Result<Outcome> {
+    let database = postgres::database(&plan.folder.join("database"))?;
+    let settings = PostgresSettings::new(&database.url(), SCHEMA, None, None)?;
+    cold_into(plan, Storage::Postgres(Box::new(settings)))
+}
+
+fn cold_into(plan: &Plan, storage: Storage) -> Result<Outcome> {
     let runtime = runtime()?;
-    let (network, expected) = prepare(plan, &runtime)?;
+    let (network, expected) = prepare(plan, &runtime, storage)?;
     let source = network.source()?;
     network.subscribe(expected.register, [&source])?;
     let (used, began) = (threads::now(), Instant::now());
@@ -71,7 +87,7 @@ pub(super) fn cold(plan: &Plan) -> Result<Outcome> {
 /// As [`cold`], while source and replica are killed in turns and started again, evenly over the register.
 pub(super) fn interrupted(plan: &Plan) -> Result<Outcome> {
     let runtime = runtime()?;
-    let (network, expected) = prepare(plan, &runtime)?;
+    let (network, expected) = prepare(plan, &runtime, Storage::Volume)?;
     let mut source = network.source()?;
     network.subscribe(expected.register, [&source])?;
     let began = Instant::now();
@@ -101,8 +117,9 @@ fn runtime() -> Result<Runtime> {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().context("the runtime does not start")
 }
 
-fn prepare(plan: &Plan, runtime: &Runtime) -> Result<(Network, Expected)> {
-    let network = Network::new(&plan.folder)?;
+/// `storage` is where replicas keep registers.
+fn prepare(plan: &Plan, runtime: &Runtime, storage: Storage) -> Result<(Network, Expected)> {
+    let network = Network::new(&plan.folder)?.with_replicas_in(storage);
     corpus::copy(&plan.corpus, &network.source_folder())?;
     let corpus = Corpus::open(runtime, &plan.corpus)?;
     let expected =
@@ -120,7 +137,7 @@ fn check(plan: &Plan, runtime: &Runtime, network: &Network, source: Member, repl
     }
     let corpus = Corpus::open(runtime, &plan.corpus)?;
     for number in 0..count {
-        let copy = Corpus::open(runtime, &network.replica_folder(number))?;
+        let copy = Corpus::stored(runtime, &network.replicas_in, &network.replica_folder(number))?;
         corpus.compare(&copy).with_context(|| format!("replica {number}"))?;
         copy.close()?;
     }

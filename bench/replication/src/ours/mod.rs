@@ -1,4 +1,5 @@
-//! Peer nodes: `RunningNode`, everything that a pod runs, on loopback with mutual TLS and SQLite stores on the disk.
+//! Peer nodes: `RunningNode`, everything that a pod runs, on loopback with mutual TLS and stores on the disk: SQLite, and a
+//! replica's in PostgreSQL in one case.
 
 mod catch_up;
 mod client;
@@ -20,6 +21,7 @@ pub(crate) fn run(plan: &Plan) -> Result<Outcome> {
     match plan.case {
         Case::Stream | Case::Signatures | Case::Author | Case::Three => catch_up::stream(plan),
         Case::Cold => catch_up::cold(plan),
+        Case::ColdPostgres => catch_up::cold_postgres(plan),
         Case::Interrupted => catch_up::interrupted(plan),
         Case::Live => live::run(plan),
         Case::Committed => committed::run(plan),

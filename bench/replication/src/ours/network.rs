@@ -7,7 +7,7 @@ use peerwright_ledger::RegisterId;
 use peerwright_node::{
     NodeHandle, RunningNode,
     api::{Access, Node as _},
-    config::Configuration,
+    config::{Configuration, Storage},
     dev::Authority,
     identity::Volume,
     member::{Claim, InstallRoot, Membership},
@@ -50,6 +50,8 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(super) struct Network {
     pub(super) authority: Arc<Authority>,
     folder: PathBuf,
+    /// Where replicas keep registers.
+    pub(super) replicas_in: Storage,
 }
 
 /// A node that runs.
@@ -66,6 +68,7 @@ pub(super) struct Place {
     /// Of its threads.
     role: &'static str,
     folder: PathBuf,
+    storage: Storage,
     address: SocketAddr,
     seed: SocketAddr,
 }
@@ -80,7 +83,16 @@ impl Network {
             groups: [(SOURCES.to_owned(), group(1)), (REPLICAS.to_owned(), group(3))].into(),
             ..Content::default()
         };
-        Ok(Self { authority: Arc::new(Authority::new(NETWORK_UID, content)?), folder: folder.to_owned() })
+        Ok(Self {
+            authority: Arc::new(Authority::new(NETWORK_UID, content)?),
+            folder: folder.to_owned(),
+            replicas_in: Storage::Volume,
+        })
+    }
+
+    /// The same, whose replicas will keep registers there.
+    pub(super) fn with_replicas_in(self, replicas_in: Storage) -> Self {
+        Self { replicas_in, ..self }
     }
 
     /// The folder of the node that holds the register.
@@ -97,13 +109,15 @@ impl Network {
     pub(super) fn source(&self) -> Result<Member> {
         let address = free_address()?;
         let name = format!("{SOURCES}-0");
-        self.start(Place { name, role: "source", folder: self.source_folder(), address, seed: address })
+        let (folder, storage) = (self.source_folder(), Storage::Volume);
+        self.start(Place { name, role: "source", folder, storage, address, seed: address })
     }
 
     /// Starts a node that follows it.
     pub(super) fn replica(&self, number: u8, source: &Member) -> Result<Member> {
         let (name, folder) = (format!("{REPLICAS}-{number}"), self.replica_folder(number));
-        self.start(Place { name, role: "replica", folder, address: free_address()?, seed: source.place.address })
+        let (storage, address, seed) = (self.replicas_in.clone(), free_address()?, source.place.address);
+        self.start(Place { name, role: "replica", folder, storage, address, seed })
     }
 
     /// Starts a node, for the first time or again.
@@ -118,6 +132,7 @@ impl Network {
             trust_domain: TRUST_DOMAIN.to_owned(),
             listen_peer: place.address,
             seeds: vec![place.seed.into()],
+            storage: place.storage.clone(),
             ..Configuration::on_loopback(place.folder.clone())
         };
         let options = StartOptions {

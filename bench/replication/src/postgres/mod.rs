@@ -17,10 +17,11 @@ use crate::{
 };
 use anyhow::{Context as _, Result, ensure};
 use peerwright_ledger::TransactionId;
-use servers::{Postgres, Servers};
+use servers::{Cluster, Postgres, Servers};
 use session::Session;
 use std::{
     fmt::Write as _,
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -38,12 +39,17 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 pub(crate) fn run(plan: &Plan) -> Result<Outcome> {
     match plan.case {
         Case::Stream | Case::Three => replicate(plan, false),
-        Case::Cold => replicate(plan, true),
+        Case::Cold | Case::ColdPostgres => replicate(plan, true),
         Case::Live => load::live(plan),
         Case::Single => load::submit(plan, 1),
         Case::Batch => load::submit(plan, crate::ours::BATCH),
         _ => plan.not_done(),
     }
+}
+
+/// A server for a node's store, with the settings of the others.
+pub(crate) fn database(folder: &Path) -> Result<Postgres> {
+    Cluster::make(folder)?.start()
 }
 
 /// Without `cold`: the copies subscribe, pause, the source is filled, and they go on: every row comes by the log. With it:

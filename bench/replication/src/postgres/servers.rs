@@ -35,13 +35,13 @@ pub(super) struct Servers {
 }
 
 /// A running server.
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     programs: PathBuf,
     server: Server,
 }
 
 /// A data folder, initialised.
-struct Cluster {
+pub(super) struct Cluster {
     programs: PathBuf,
     folder: PathBuf,
 }
@@ -71,6 +71,11 @@ impl Postgres {
         self.server.address
     }
 
+    /// Its database, as a node is told of it.
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://bench@{}/postgres", self.server.address)
+    }
+
     /// Where its programs are.
     pub(super) fn programs(&self) -> &Path {
         &self.programs
@@ -78,7 +83,8 @@ impl Postgres {
 }
 
 impl Cluster {
-    fn make(folder: &Path) -> Result<Self> {
+    /// A data folder, which is made.
+    pub(super) fn make(folder: &Path) -> Result<Self> {
         let programs = programs::postgres().context("postgresql is not installed")?;
         let mut command = server::command(&programs.join("initdb"), user());
         command.args(["--no-locale", "--encoding=UTF8", "--auth=trust", "--username=bench", "--no-sync", "--pgdata"]);
@@ -87,7 +93,8 @@ impl Cluster {
         Ok(Self { programs, folder: folder.to_owned() })
     }
 
-    fn start(&self) -> Result<Postgres> {
+    /// Starts its server.
+    pub(super) fn start(&self) -> Result<Postgres> {
         let address = server::free_port()?;
         let mut command = server::command(&self.programs.join("postgres"), user());
         command.arg("-D").arg(&self.folder).args(["-p", &address.port().to_string()]);

@@ -42,6 +42,7 @@ pub const SCENARIOS: &[Scenario] = &[
     swarm::CALM,
     spreading::SPREADING,
     spreading::LOSSY,
+    spreading::EVERYBODY,
     vanish::RESET,
     vanish::SILENT,
     silence::SILENCE,
