@@ -19,7 +19,7 @@ use futures::{
 };
 use peerwright_ledger::{RegisterId, TransactionId, TransactionView, docket::SEALED_HORIZON_MICROS};
 use peerwright_sealing::{Group, GroupRefused};
-use peerwright_store::{ListedTransaction, Seen, Store, StoreError, StoredTransaction};
+use peerwright_store::{CarriedTransactions, ListedTransaction, Seen, Store, StoreError};
 use std::{
     collections::{BTreeMap, BTreeSet},
     pin::pin,
@@ -242,41 +242,44 @@ impl Feed {
         }
     }
 
-    /// The next rows behind a position: all of them by two reads, three or four, however many readers wait beside this one.
+    /// The next rows behind a position: mostly by one read, and by four at the most, however many readers wait beside this one.
     async fn look(&self, register: RegisterId, behind: u64) -> Result<Looked, StoreError> {
-        let mut rows = self.messages.list(register, Some(behind), CHUNK).await?;
-        if rows.is_empty() {
-            return Ok(Looked { rows: Vec::new(), is_end: true });
-        }
-        let mut is_end = rows.len() < CHUNK;
-        let mut bytes = 0;
-        let taken = rows.iter().take_while(|row| {
-            bytes += u64::from(row.size);
-            bytes <= CHUNK_BYTES
-        });
-        let taken = taken.count().max(1);
-        is_end &= taken == rows.len();
-        rows.truncate(taken);
-        let mut suspects: Vec<TransactionId> = rows.iter().map(|row| row.id).collect();
+        let CarriedTransactions { rows, is_end } =
+            self.messages.list_carried(register, Some(behind), CHUNK, CHUNK_BYTES).await?;
+        let mut suspects: Vec<TransactionId> = rows.iter().map(|(row, _)| row.id).collect();
         // What has come just now hardly ever is sealed, and the group knows that without a look at the index.
         if let Some(may_be) = self.group.may_have_sealed(register, &suspects) {
             let mut may_be = may_be.into_iter();
             suspects.retain(|_| may_be.next().unwrap_or_default());
         }
         let mut sealed = self.sealed(register, suspects).await?;
-        let unsealed: Vec<TransactionId> = rows.iter().map(|row| row.id).filter(|id| !sealed.contains(id)).collect();
-        let found = self.messages.transactions(register, unsealed.clone()).await?;
+        let is_apart =
+            |(row, bytes): &&(ListedTransaction, Option<Bytes>)| bytes.is_none() && !sealed.contains(&row.id);
+        let apart: Vec<TransactionId> = rows.iter().filter(is_apart).map(|(row, _)| row.id).collect();
+        let mut bodies = self.bodies(register, &apart).await?;
         // Of a large one without a body nobody knows until when it was valid.
-        let bodiless = unsealed.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(id, _)| *id);
+        let bodiless = apart.into_iter().filter(|id| !bodies.contains_key(id));
         sealed.extend(self.sealed(register, bodiless.collect()).await?);
-        let mut found: BTreeMap<TransactionId, _> = unsealed.into_iter().zip(found).collect();
         let now = Clock::wall().0;
-        let looked = rows.iter().map(|row| {
+        let looked = rows.into_iter().map(|(row, bytes)| {
             let is_sealed = sealed.contains(&row.id);
-            let transaction = found.remove(&row.id).flatten();
-            (row.position, if is_sealed { Row::Settled } else { unsettled(row, transaction, now) })
+            let bytes = bytes.or_else(|| bodies.remove(&row.id));
+            (row.position, if is_sealed { Row::Settled } else { unsettled(&row, bytes, now) })
         });
         Ok(Looked { rows: looked.collect(), is_end })
+    }
+
+    /// The bytes of these, of those that are held.
+    async fn bodies(
+        &self,
+        register: RegisterId,
+        ids: &[TransactionId],
+    ) -> Result<BTreeMap<TransactionId, Bytes>, StoreError> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let found = self.messages.transactions(register, ids.to_vec()).await?;
+        Ok(found.into_iter().flatten().map(|found| (found.id, found.bytes)).collect())
     }
 
     /// Which of these are in certified dockets.
@@ -311,13 +314,13 @@ async fn gathered(more: &Notify) {
 }
 
 /// What a row is that no docket holds.
-fn unsettled(row: &ListedTransaction, transaction: Option<StoredTransaction>, now: u64) -> Row {
-    let Some(transaction) = transaction else {
+fn unsettled(row: &ListedTransaction, bytes: Option<Bytes>, now: u64) -> Row {
+    let Some(bytes) = bytes else {
         let is_over = now.saturating_sub(row.stored_at) > SEALED_HORIZON_MICROS;
         return if is_over { Row::Settled } else { Row::Announced };
     };
-    match TransactionView::read(&transaction.bytes) {
-        Ok(view) if view.valid_until_micros > now => Row::Open(transaction.bytes),
+    match TransactionView::read(&bytes) {
+        Ok(view) if view.valid_until_micros > now => Row::Open(bytes),
         _ => Row::Settled,
     }
 }

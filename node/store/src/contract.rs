@@ -7,8 +7,8 @@ pub use dockets::DocketStore;
 pub use sealing::SealingStore;
 
 use crate::{
-    Appended, Counts, DeadLetter, Held, ListedDeadLetter, ListedMessage, ListedTransaction, MessageRange, Purged,
-    StoreError, StoredTransaction,
+    Appended, CarriedTransactions, Counts, DeadLetter, Held, ListedDeadLetter, ListedMessage, ListedTransaction,
+    MessageRange, Purged, StoreError, StoredTransaction,
 };
 use bytes::Bytes;
 use peerwright_ledger::{Message, RegisterId, TransactionId};
@@ -88,6 +88,31 @@ pub trait Store: Send + Sync + 'static {
 
     /// At most `limit` transactions of a register behind the position `after`, in the order of their positions.
     fn list(&self, register: RegisterId, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedTransaction>>;
+
+    /// As [`Store::list`], with the transactions: at most so many bytes of them, but one at least. One that comes without
+    /// bytes may be held all the same: [`Store::transactions`] tells.
+    fn list_carried(
+        &self,
+        register: RegisterId,
+        after: Option<u64>,
+        limit: usize,
+        max_bytes: u64,
+    ) -> Pending<'_, CarriedTransactions> {
+        Box::pin(async move {
+            let mut rows = self.list(register, after, limit).await?;
+            let mut bytes = 0u64;
+            let within = rows.iter().take_while(|row| {
+                bytes = bytes.saturating_add(row.size.into());
+                bytes <= max_bytes
+            });
+            let kept = within.count().max(1).min(rows.len());
+            let is_end = rows.len() < limit && kept == rows.len();
+            rows.truncate(kept);
+            let found = self.transactions(register, rows.iter().map(|row| row.id).collect()).await?;
+            let found = found.into_iter().map(|found| found.map(|found| found.bytes));
+            Ok(CarriedTransactions { rows: rows.into_iter().zip(found).collect(), is_end })
+        })
+    }
 
     /// What became of a transaction; `None` when it is no dead letter.
     fn dead_letter(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<DeadLetter>>;

@@ -53,7 +53,8 @@ pub use peerwright_engine::{Held, MessageRange};
 pub use postgres::{Postgres, PostgresRefused, PostgresSettings};
 pub use sqlite::Sqlite;
 pub use values::{
-    Appended, Counts, DeadLetter, ListedDeadLetter, ListedMessage, ListedTransaction, Purged, StoredTransaction,
+    Appended, CarriedTransactions, Counts, DeadLetter, ListedDeadLetter, ListedMessage, ListedTransaction, Purged,
+    StoredTransaction,
 };
 
 /// How much of a body one row of the store, and one chunk on a link, holds.

@@ -16,6 +16,8 @@ pub(crate) type TransactionRow = (Vec<u8>, i64, i64, i64, Vec<u8>, i64, i64);
 pub(crate) type CarrierRow = (i64, Vec<u8>);
 /// Position, id, size, origin, time of storing.
 pub(crate) type ListRow = (i64, Vec<u8>, i64, Vec<u8>, i64);
+/// Position, id, size, time of storing, row of the message, number of the entry.
+pub(crate) type PlacedRow = (i64, Vec<u8>, i64, i64, i64, i64);
 /// Position, register, origin, incarnation, register sequence, message.
 pub(crate) type MessageRow = (i64, Vec<u8>, Vec<u8>, i64, i64, Vec<u8>);
 /// Position, id, reason, since when.
@@ -63,6 +65,28 @@ impl Carried {
     fn with(self, bytes: Bytes) -> StoredTransaction {
         let Self { id, origin, incarnation, stored_at, .. } = self;
         StoredTransaction { id, bytes, origin, incarnation, stored_at }
+    }
+}
+
+/// A message whose transactions are read in their order.
+pub(crate) struct Carrier {
+    pub(crate) row: i64,
+    pub(crate) origin: Vec<u8>,
+    /// `None`: the disk has changed it.
+    message: Option<Message>,
+}
+
+impl Carrier {
+    pub(crate) fn new(row: i64, origin: Vec<u8>, message: Vec<u8>) -> Self {
+        Self { row, origin, message: Message::decode(message).ok() }
+    }
+
+    /// An entry's bytes, where the message has them.
+    pub(crate) fn inline(&self, entry: i64) -> Option<Bytes> {
+        match find_entry(self.message.as_ref()?, usize::try_from(entry).ok()?)? {
+            Place::Inline(bytes) => Some(bytes),
+            Place::Body => None,
+        }
     }
 }
 

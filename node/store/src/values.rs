@@ -49,6 +49,16 @@ pub struct ListedTransaction {
     pub stored_at: u64,
 }
 
+/// A stretch of a register's list with the transactions themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedTransactions {
+    /// In the order of their positions, each with its bytes where they were at hand. Those of a large one are among the
+    /// bodies.
+    pub rows: Vec<(ListedTransaction, Option<Bytes>)>,
+    /// Whether nothing was stored behind these.
+    pub is_end: bool,
+}
+
 /// A message in the order in which this node stored them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedMessage {

@@ -24,8 +24,8 @@ mod statements;
 mod writer;
 
 use crate::{
-    Appended, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedMessage, ListedTransaction, MessageRange,
-    Pending, Purged, Store, StoreError, StoredTransaction,
+    Appended, CarriedTransactions, Counts, DeadLetter, Failure, Held, ListedDeadLetter, ListedMessage,
+    ListedTransaction, MessageRange, Pending, Purged, Store, StoreError, StoredTransaction,
     queue::{self, Queue},
 };
 use bytes::Bytes;
@@ -166,6 +166,18 @@ impl Store for Sqlite {
 
     fn list(&self, register: RegisterId, after: Option<u64>, limit: usize) -> Pending<'_, Vec<ListedTransaction>> {
         Box::pin(self.readers.read(move |connection| queries::list(connection, register, after, limit)))
+    }
+
+    fn list_carried(
+        &self,
+        register: RegisterId,
+        after: Option<u64>,
+        limit: usize,
+        max_bytes: u64,
+    ) -> Pending<'_, CarriedTransactions> {
+        let read =
+            move |connection: &mut Connection| queries::list_carried(connection, register, after, limit, max_bytes);
+        Box::pin(self.readers.read(read))
     }
 
     fn dead_letter(&self, register: RegisterId, id: TransactionId) -> Pending<'_, Option<DeadLetter>> {

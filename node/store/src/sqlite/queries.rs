@@ -2,9 +2,9 @@
 
 use super::{at_once, statements::Statements as _};
 use crate::{
-    Counts, Held, ListedTransaction, MessageRange, StoreError, StoredTransaction,
+    CarriedTransactions, Counts, Held, ListedTransaction, MessageRange, StoreError, StoredTransaction,
     codec::{from_ordered, key, limit, ordered, position},
-    rows::{BodyPart, CarrierRow, ListRow, TransactionRow, assemble, carriers, listed},
+    rows::{BodyPart, Carrier, CarrierRow, ListRow, PlacedRow, TransactionRow, assemble, carriers, listed},
 };
 use bytes::Bytes;
 use peerwright_ledger::{RegisterId, TransactionId};
@@ -142,6 +142,52 @@ pub(super) fn list(
         params![register.as_bytes(), position(after), limit(max)],
     )?;
     rows.into_iter().map(listed).collect()
+}
+
+/// In the order of their positions, which is that of their messages: each message is read once.
+pub(super) fn list_carried(
+    connection: &mut Connection,
+    register: RegisterId,
+    after: Option<u64>,
+    max: usize,
+    max_bytes: u64,
+) -> Result<CarriedTransactions, StoreError> {
+    let snapshot = connection.transaction()?;
+    let mut placed: Vec<PlacedRow> = Vec::new();
+    let (mut bytes, mut is_cut) = (0u64, false);
+    snapshot.each(
+        "SELECT position, id, size, stored_at, message, entry FROM transactions
+         WHERE register = (SELECT id FROM registers WHERE register = ?1) AND position > ?2 ORDER BY position LIMIT ?3",
+        params![register.as_bytes(), position(after), limit(max)],
+        |row: PlacedRow| {
+            bytes = bytes.saturating_add(row.2.cast_unsigned());
+            is_cut = bytes > max_bytes && !placed.is_empty();
+            if is_cut {
+                return Ok(ControlFlow::Break(()));
+            }
+            placed.push(row);
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
+    let is_end = !is_cut && placed.len() < max;
+    let mut rows = Vec::with_capacity(placed.len());
+    let mut carrier: Option<Carrier> = None;
+    for (position, id, size, stored_at, message, entry) in placed {
+        if carrier.as_ref().is_none_or(|carrier| carrier.row != message) {
+            let read: Option<(Vec<u8>, Vec<u8>)> = snapshot.optional(
+                "SELECT lives.origin, messages.bytes FROM messages JOIN lives ON lives.id = messages.life
+                 WHERE messages.id = ?1",
+                [message],
+            )?;
+            carrier = read.map(|(origin, bytes)| Carrier::new(message, origin, bytes));
+        }
+        if let Some(carrier) = &carrier {
+            let row = listed((position, id, size, carrier.origin.clone(), stored_at))?;
+            rows.push((row, carrier.inline(entry)));
+        }
+    }
+    let is_end = is_end || rows.is_empty();
+    Ok(CarriedTransactions { rows, is_end })
 }
 
 pub(super) fn document(connection: &Connection, name: &'static str) -> Result<Option<Bytes>, StoreError> {

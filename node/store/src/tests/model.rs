@@ -3,11 +3,12 @@
 
 use super::fixtures::{self, NETWORK, NOW, Place, announcement, large_transaction, message, told, transaction};
 use crate::{
-    BODY_CHUNK_BYTES, DeadLetter, ListedDeadLetter, ListedMessage, ListedTransaction, Memory, MessageRange, Postgres,
-    Sqlite, Store, postgres::tests::fresh,
+    BODY_CHUNK_BYTES, CarriedTransactions, DeadLetter, ListedDeadLetter, ListedMessage, ListedTransaction, Memory,
+    MessageRange, Postgres, Sqlite, Store, postgres::tests::fresh,
 };
-use peerwright_ledger::{Message, RegisterId, Transaction, TransactionId};
+use peerwright_ledger::{Entry, Message, RegisterId, Transaction, TransactionId};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 pub(crate) const REGISTERS: std::ops::Range<u8> = 0..3;
 const ORIGINS: std::ops::Range<u8> = 1..3;
@@ -159,6 +160,9 @@ async fn compare(store: &dyn Store, model: &dyn Store) -> Result<(), TestCaseErr
             prop_assert_eq!(listed(store, register, page).await, listed(model, register, page).await);
             prop_assert_eq!(dead(store, register, page).await, dead(model, register, page).await);
         }
+        for limits in [(1_000, u64::MAX), (3, u64::MAX), (1_000, 700), (1_000, 0)] {
+            compare_carried(store, register, limits).await?;
+        }
         for number in NUMBERS {
             compare_transactions(store, model, register, number).await?;
         }
@@ -187,6 +191,44 @@ async fn listed(store: &dyn Store, register: RegisterId, page: usize) -> Vec<Lis
         all.extend(next);
     }
     all.into_iter().map(|row| ListedTransaction { position: 0, ..row }).collect()
+}
+
+/// With the transactions a list says what it says without, and their bytes are those that are found by id.
+async fn compare_carried(
+    store: &dyn Store,
+    register: RegisterId,
+    (limit, max_bytes): (usize, u64),
+) -> Result<(), TestCaseError> {
+    let announced = announced(store).await;
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let CarriedTransactions { rows, is_end } = store.list_carried(register, after, limit, max_bytes).await.unwrap();
+        let bytes: u64 = rows.iter().map(|(row, _)| u64::from(row.size)).sum();
+        prop_assert!(rows.len() <= limit && (rows.len() <= 1 || bytes <= max_bytes) && (is_end || !rows.is_empty()));
+        for (row, bytes) in &rows {
+            let found = store.transaction(register, row.id).await.unwrap().map(|found| found.bytes);
+            prop_assert!(bytes.is_some() || announced.contains(&row.id), "{} comes without its bytes", row.id);
+            prop_assert!(bytes.is_none() || *bytes == found, "{} comes with others'", row.id);
+        }
+        after = rows.last().map(|(row, _)| row.position).or(after);
+        all.extend(rows.into_iter().map(|(row, _)| ListedTransaction { position: 0, ..row }));
+        if is_end {
+            break;
+        }
+    }
+    prop_assert_eq!(all, listed(store, register, 1_000).await);
+    Ok(())
+}
+
+/// The transactions whose bytes are not in some message.
+async fn announced(store: &dyn Store) -> BTreeSet<TransactionId> {
+    let messages = store.read(everything(0, u64::MAX), usize::MAX, usize::MAX).await.unwrap();
+    let entries = messages.into_iter().flat_map(|message| Message::decode(message).unwrap().body().entries.clone());
+    let announced = entries.filter_map(|entry| match entry {
+        Entry::Announced { id, .. } => Some(id),
+        Entry::Inline(_) => None,
+    });
+    announced.collect()
 }
 
 /// All messages, page by page, the last of which is the newest.
