@@ -47,7 +47,7 @@ fn conditions(seed: u64, nodes: u32, safety: Duration, loss: u32) -> Options {
     Options { safety, loss, warm_up: WARM_UP, origins: 64.min(nodes), ..Options::calm(seed, nodes) }
 }
 
-/// With a goal for copies there is one for the latency, too.
+/// With a goal for copies, and without loss, there is one for the latency, too.
 fn run(simulation: &mut Simulation, goal: Option<f64>) -> Result<Vec<Finding>, Broken> {
     simulation.warm_up()?;
     simulation.pass(simulation.options().safety)?;
